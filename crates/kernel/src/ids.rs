@@ -1,0 +1,153 @@
+//! Typed identifiers: UUIDv7 inside, shown as a TypeID (<https://github.com/jetify-com/typeid>, spec 0.3) such as
+//! `acct_01h455vb4pex5vsknk084sn02q`, so that an id tells what it names and sorts by age.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use uuid::Uuid;
+
+/// Crockford's alphabet in lower case, as the TypeID specification asks.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+fn encode(uuid: Uuid, out: &mut String) {
+    let bits = uuid.as_u128();
+    for place in (0..26).rev() {
+        let digit = usize::try_from((bits >> (place * 5)) & 31).unwrap_or(0);
+        out.push(char::from(ALPHABET.get(digit).copied().unwrap_or(b'0')));
+    }
+}
+
+fn decode(text: &str) -> Option<Uuid> {
+    if text.len() != 26 || text.as_bytes().first().is_none_or(|b| *b > b'7') {
+        return None;
+    }
+    let mut bits: u128 = 0;
+    for byte in text.bytes() {
+        let digit = ALPHABET.iter().position(|a| *a == byte)?;
+        bits = (bits << 5) | u128::try_from(digit).ok()?;
+    }
+    Some(Uuid::from_u128(bits))
+}
+
+/// A fresh UUIDv7; the one place where ids are made.
+#[must_use]
+pub fn fresh() -> Uuid {
+    #[expect(clippy::disallowed_methods, reason = "the one place")]
+    Uuid::now_v7()
+}
+
+/// Parses `prefix_suffix` into its UUID.
+///
+/// # Errors
+/// [`BadId`] if the prefix or the suffix is not right.
+pub fn parse(prefix: &'static str, text: &str) -> Result<Uuid, BadId> {
+    text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_')).and_then(decode).ok_or(BadId { prefix })
+}
+
+/// A text that is not an id of the wanted kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an id of the form {prefix}_ followed by 26 characters")]
+pub struct BadId {
+    prefix: &'static str,
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// What its text form starts with, before the underscore.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// A new one, ordered after every earlier one of this machine.
+            #[must_use]
+            pub fn fresh() -> Self { Self(fresh()) }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut text = String::with_capacity($prefix.len() + 27);
+                text.push_str($prefix);
+                text.push('_');
+                encode(self.0, &mut text);
+                f.write_str(&text)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { fmt::Display::fmt(self, f) }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = BadId;
+            fn from_str(text: &str) -> Result<Self, BadId> { parse($prefix, text).map(Self) }
+        }
+
+        impl From<Uuid> for $name { fn from(uuid: Uuid) -> Self { Self(uuid) } }
+        impl From<$name> for Uuid { fn from(id: $name) -> Self { id.0 } }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> { s.collect_str(self) }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A customer's account: the owner of keys, wallet and call records, and the data subject of both.
+    AccountId = "acct";
+    /// An API key.
+    KeyId = "key";
+    /// A pricing group of accounts.
+    GroupId = "grp";
+    /// A model provider.
+    ProviderId = "prov";
+    /// A channel: one way to a provider.
+    ChannelId = "chan";
+    /// A provider credential of a channel.
+    CredentialId = "cred";
+    /// A model as registered here.
+    ModelId = "model";
+    /// One version of a model's price.
+    PriceId = "price";
+    /// A call through the gateway; also its log id.
+    CallId = "call";
+    /// One run of a gateway process.
+    SessionId = "gws";
+    /// A transaction of the ledger.
+    TransactionId = "txn";
+    /// An account of the ledger.
+    LedgerAccountId = "lacc";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typeid_vectors_of_the_specification() {
+        let cases = [
+            ("00000000000000000000000000", "00000000-0000-0000-0000-000000000000"),
+            ("00000000000000000000000001", "00000000-0000-0000-0000-000000000001"),
+            ("0000000000000000000000000a", "00000000-0000-0000-0000-00000000000a"),
+            ("00000000000000000000000010", "00000000-0000-0000-0000-000000000020"),
+            ("7zzzzzzzzzzzzzzzzzzzzzzzzz", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
+            ("01h455vb4pex5vsknk084sn02q", "01890a5d-ac96-774b-bcce-b302099a8057"),
+        ];
+        for (suffix, uuid) in cases {
+            let id = AccountId(uuid.parse().unwrap());
+            assert_eq!(id.to_string(), format!("acct_{suffix}"));
+            assert_eq!(format!("acct_{suffix}").parse::<AccountId>().unwrap(), id);
+        }
+        for bad in ["8zzzzzzzzzzzzzzzzzzzzzzzzz", "01h455vb4pex5vsknk084sn02", "01H455VB4PEX5VSKNK084SN02Q", "ual0"] {
+            assert!(format!("acct_{bad}").parse::<AccountId>().is_err(), "{bad}");
+        }
+        assert!("key_01h455vb4pex5vsknk084sn02q".parse::<AccountId>().is_err());
+    }
+}
