@@ -5,6 +5,11 @@
 
 /// The messages, generated from `proto/link.proto`.
 pub mod wire {
-    #![expect(missing_docs, reason = "generated; the schema carries the comments")]
+    #![expect(
+        missing_docs,
+        clippy::allow_attributes,
+        clippy::allow_attributes_without_reason,
+        reason = "generated; the schema carries the comments"
+    )]
     tonic::include_proto!("tacit.link.v1");
 }
