@@ -1,0 +1,19 @@
+# docker build -t tacit .  &&  docker run -p 8080:8080 -v tacit:/var/lib/tacit tacit
+FROM rust:1.95-bookworm AS build
+RUN apt-get update && apt-get install -y --no-install-recommends cmake && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY . .
+RUN cargo build --release --locked -p tacit
+
+FROM debian:bookworm-slim
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --home-dir /var/lib/tacit --create-home tacit
+COPY --from=build /src/target/release/tacit /usr/local/bin/tacit
+USER tacit
+VOLUME /var/lib/tacit
+EXPOSE 8080
+ENV TACIT_DATA_DIR=/var/lib/tacit TACIT_GATEWAY__LISTEN=0.0.0.0:8080
+# The sandbox of the gateway needs Landlock and seccomp from the host's kernel; both pass Docker's default profile.
+ENTRYPOINT ["tacit"]
+CMD ["serve"]
