@@ -1,0 +1,70 @@
+# `make run` starts the platform for trying it out, `make test` proves it. Everything else is listed by `make help`.
+
+CARGO        ?= cargo
+NEXTEST      := 0.9.143
+DENY         := 0.20.2
+FUZZ         := 0.13.2
+FUZZ_SECONDS ?= 10
+FUZZ_TARGETS := envelope sse_openai sse_anthropic usage
+VENV         := target/venv
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo build test test-rust test-sdk fuzz check fmt lint deny tidy audit bench clean-postgres
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+run: ## Build and start the platform with the practice provider
+	$(CARGO) run --release -p tacit -- serve --profile development
+
+demo: ## One streamed call end to end, with its bill
+	$(CARGO) run --release -p tacit -- demo
+
+build: ## Build everything the tests need
+	$(CARGO) build --workspace --all-targets
+
+test: test-rust test-sdk fuzz ## Everything: unit, property, storage on both engines, end to end, canary gate, crash loop, fuzz
+
+test-rust: $(VENV)/ready nextest
+	$(CARGO) build -p tacit
+	$(CARGO) nextest run --workspace
+
+test-sdk: $(VENV)/ready ## The real OpenAI and Anthropic SDKs against the real binary
+	$(CARGO) build -p tacit
+	$(VENV)/bin/python -m pytest -q tests/e2e
+
+fuzz: ## Each fuzz target for a moment (FUZZ_SECONDS)
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz@$(FUZZ)
+	@set -e; for target in $(FUZZ_TARGETS); do \
+	  $(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -print_final_stats=1; done
+
+check: fmt tidy deny lint ## Format, layers, licences, lints
+
+fmt:
+	$(CARGO) fmt --all --check
+
+lint:
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+deny:
+	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny@$(DENY)
+	$(CARGO) deny check bans licenses sources
+
+audit: ## Known advisories; needs the advisory database from the network
+	$(CARGO) deny check advisories
+
+tidy:
+	$(CARGO) run -q -p xtask -- tidy
+
+bench: ## CPU and latency of a call against nginx on this machine
+	$(CARGO) build --release -p tacit -p tacit-bench
+	target/release/tacit-bench
+
+.PHONY: nextest
+nextest:
+	@$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest@$(NEXTEST)
+
+$(VENV)/ready: tests/e2e/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install -q --disable-pip-version-check -r tests/e2e/requirements.txt
+	touch $@
