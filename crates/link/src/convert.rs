@@ -1,0 +1,302 @@
+//! What rows of bytes and numbers on the wire mean in the words of the kernel, and back. Both sides use these and
+//! nothing else.
+
+use crate::{Refused, wire};
+use tacit_kernel::Dialect;
+use tacit_kernel::call::{AgentFamily, CallSource, CallStatus, Endpoint, ErrorCode, UsageSource};
+use tacit_kernel::limits::Limits;
+use tacit_kernel::rating::{Price, Usage};
+use uuid::Uuid;
+
+/// A typed id from its 16 bytes.
+///
+/// # Errors
+/// [`Refused`] with that field name if it is not 16 bytes.
+pub fn id<T: From<Uuid>>(field: &'static str, bytes: &[u8]) -> Result<T, Refused> {
+    Uuid::from_slice(bytes).map(T::from).map_err(|_| Refused(field))
+}
+
+/// As [`id`], where no bytes mean none.
+///
+/// # Errors
+/// [`Refused`] with that field name if it is neither 0 nor 16 bytes.
+pub fn optional_id<T: From<Uuid>>(field: &'static str, bytes: &[u8]) -> Result<Option<T>, Refused> {
+    if bytes.is_empty() { Ok(None) } else { id(field, bytes).map(Some) }
+}
+
+/// The 16 bytes of an id.
+pub fn id_bytes(id: impl Into<Uuid>) -> Vec<u8> {
+    id.into().into_bytes().to_vec()
+}
+
+/// The 32 bytes of a key or a keyed hash.
+///
+/// # Errors
+/// [`Refused`] with that field name if it has another length.
+pub fn bytes32(field: &'static str, bytes: &[u8]) -> Result<[u8; 32], Refused> {
+    bytes.try_into().map_err(|_| Refused(field))
+}
+
+macro_rules! numbered {
+    ($($(#[$doc:meta])* $name:ident: $word:ty = $field:literal;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// [`Refused`] for a number that stands for nothing.
+        pub fn $name(number: u32) -> Result<$word, Refused> {
+            <$word>::from_number(number).ok_or(Refused($field))
+        }
+    )*};
+}
+
+numbered! {
+    /// An endpoint by its number.
+    endpoint: Endpoint = "endpoint";
+    /// A call's status by its number.
+    status: CallStatus = "status";
+    /// The origin of a usage by its number.
+    usage_source: UsageSource = "usage_source";
+    /// The source of a call by its number.
+    source: CallSource = "source";
+    /// A client's family by its number.
+    agent: AgentFamily = "agent";
+}
+
+/// An error code by one more than its number; 0 is none.
+///
+/// # Errors
+/// [`Refused`] for a number that stands for nothing.
+pub fn error(number: u32) -> Result<Option<ErrorCode>, Refused> {
+    match number.checked_sub(1) {
+        None => Ok(None),
+        Some(n) => ErrorCode::from_number(n).map(Some).ok_or(Refused("error")),
+    }
+}
+
+/// The number that [`error()`] reads.
+#[must_use]
+pub const fn error_number(error: Option<ErrorCode>) -> u32 {
+    match error {
+        None => 0,
+        Some(code) => code.number() + 1,
+    }
+}
+
+/// A dialect by its position in [`Dialect::ALL`].
+///
+/// # Errors
+/// [`Refused`] for a number that stands for nothing.
+pub fn dialect(number: u32) -> Result<Dialect, Refused> {
+    usize::try_from(number).ok().and_then(|n| Dialect::ALL.get(n)).copied().ok_or(Refused("dialect"))
+}
+
+/// The number that [`dialect()`] reads.
+#[must_use]
+pub fn dialect_number(dialect: Dialect) -> u32 {
+    Dialect::ALL.into_iter().zip(0..).find(|(d, _)| *d == dialect).map_or(0, |(_, n)| n)
+}
+
+/// How a credential is presented to a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// `x-api-key`.
+    XApiKey,
+    /// `x-goog-api-key`.
+    XGoogApiKey,
+    /// Not at all.
+    None,
+}
+
+impl Auth {
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Bearer, "bearer"),
+        (Self::XApiKey, "x-api-key"),
+        (Self::XGoogApiKey, "x-goog-api-key"),
+        (Self::None, "none"),
+    ];
+
+    /// The word that the database and the configuration use.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, word)| *word == text).map(|(auth, _)| auth)
+    }
+
+    /// Its number on the wire.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        Self::ALL.into_iter().zip(0..).find(|((auth, _), _)| *auth == self).map_or(0, |(_, n)| n)
+    }
+
+    /// The value of that number.
+    ///
+    /// # Errors
+    /// [`Refused`] for a number that stands for nothing.
+    pub fn from_number(number: u32) -> Result<Self, Refused> {
+        usize::try_from(number).ok().and_then(|n| Self::ALL.get(n)).map(|(auth, _)| *auth).ok_or(Refused("auth"))
+    }
+}
+
+impl From<&wire::Usage> for Usage {
+    fn from(u: &wire::Usage) -> Self {
+        let wire::Usage {
+            input,
+            cache_read,
+            cache_write_5m,
+            cache_write_1h,
+            audio_input,
+            image_input,
+            output,
+            reasoning,
+            audio_output,
+        } = *u;
+        Self {
+            input,
+            cache_read,
+            cache_write_5m,
+            cache_write_1h,
+            audio_input,
+            image_input,
+            output,
+            reasoning,
+            audio_output,
+        }
+    }
+}
+
+impl From<&Usage> for wire::Usage {
+    fn from(u: &Usage) -> Self {
+        let Usage {
+            input,
+            cache_read,
+            cache_write_5m,
+            cache_write_1h,
+            audio_input,
+            image_input,
+            output,
+            reasoning,
+            audio_output,
+        } = *u;
+        Self {
+            input,
+            cache_read,
+            cache_write_5m,
+            cache_write_1h,
+            audio_input,
+            image_input,
+            output,
+            reasoning,
+            audio_output,
+        }
+    }
+}
+
+/// A price from its JSON.
+///
+/// # Errors
+/// [`Refused`] if it is not a valid price.
+pub fn price(json: &str) -> Result<Price, Refused> {
+    serde_json::from_str(json).map_err(|_| Refused("price_json"))
+}
+
+/// A price as JSON.
+///
+/// # Errors
+/// [`Refused`] if it cannot be written; no price that exists does that.
+pub fn price_json(price: &Price) -> Result<String, Refused> {
+    serde_json::to_string(price).map_err(|_| Refused("price_json"))
+}
+
+/// Limits from their JSON.
+///
+/// # Errors
+/// [`Refused`] if they are not valid.
+pub fn limits(json: &str) -> Result<Limits, Refused> {
+    serde_json::from_str(json).map_err(|_| Refused("limits_json"))
+}
+
+/// Limits as JSON.
+///
+/// # Errors
+/// [`Refused`] if they cannot be written; no limits that exist do that.
+pub fn limits_json(limits: &Limits) -> Result<String, Refused> {
+    serde_json::to_string(limits).map_err(|_| Refused("limits_json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tacit_kernel::Nano;
+    use tacit_kernel::ids::CallId;
+    use tacit_kernel::rating::Rates;
+
+    #[test]
+    fn ids_have_sixteen_bytes() {
+        let call = CallId::fresh();
+        assert_eq!(id::<CallId>("call", &id_bytes(call)), Ok(call));
+        assert_eq!(id::<CallId>("call", &[0; 15]), Err(Refused("call")));
+        assert_eq!(id::<CallId>("call", &[0; 17]), Err(Refused("call")));
+        assert_eq!(id::<CallId>("call", &[]), Err(Refused("call")));
+        assert_eq!(optional_id::<CallId>("call", &[]), Ok(None));
+        assert_eq!(optional_id::<CallId>("call", &[0; 8]), Err(Refused("call")));
+    }
+
+    #[test]
+    fn numbers_come_back_and_strange_ones_are_refused() {
+        for code in ErrorCode::ALL {
+            assert_eq!(error(error_number(Some(*code))), Ok(Some(*code)));
+        }
+        assert_eq!(error(error_number(None)), Ok(None));
+        assert_eq!(error(1 + u32::try_from(ErrorCode::ALL.len()).unwrap()), Err(Refused("error")));
+        for d in Dialect::ALL {
+            assert_eq!(dialect(dialect_number(d)), Ok(d));
+        }
+        for (auth, word) in Auth::ALL {
+            assert_eq!(Auth::from_number(auth.number()), Ok(auth));
+            assert_eq!(Auth::parse(word), Some(auth));
+        }
+        assert_eq!(status(CallStatus::Lost.number()), Ok(CallStatus::Lost));
+        assert!(status(99).is_err() && endpoint(99).is_err() && usage_source(3).is_err() && source(3).is_err());
+        assert!(agent(99).is_err() && dialect(2).is_err() && Auth::from_number(4).is_err());
+    }
+
+    #[test]
+    fn usage_keeps_every_class_apart() {
+        let usage = Usage {
+            input: 1,
+            cache_read: 2,
+            cache_write_5m: 3,
+            cache_write_1h: 4,
+            audio_input: 5,
+            image_input: 6,
+            output: 7,
+            reasoning: 8,
+            audio_output: 9,
+        };
+        let wire = wire::Usage::from(&usage);
+        assert_eq!((wire.input, wire.cache_write_1h, wire.audio_output), (1, 4, 9));
+        assert_eq!(Usage::from(&wire), usage);
+    }
+
+    #[test]
+    fn json_values_come_back() {
+        let rates = Rates {
+            input: Nano(5),
+            output: Nano(7),
+            cache_read: None,
+            cache_write_5m: None,
+            cache_write_1h: None,
+            audio_input: None,
+            image_input: None,
+            reasoning: None,
+            audio_output: None,
+        };
+        let p = Price::flat(Nano(1), rates).unwrap();
+        assert_eq!(price(&price_json(&p).unwrap()), Ok(p));
+        assert_eq!(price("{}"), Err(Refused("price_json")));
+        let l = Limits { concurrency: Some(3), ..Limits::default() };
+        assert_eq!(limits(&limits_json(&l).unwrap()), Ok(l));
+        assert_eq!(limits("[1"), Err(Refused("limits_json")));
+    }
+}
