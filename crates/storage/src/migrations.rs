@@ -1,0 +1,128 @@
+//! Migrations: ordered lists of scripts, written once in PostgreSQL's type words. Forward only.
+//!
+//! Each script's checksum is kept when it is applied. A database that has more migrations than this program, or other
+//! ones, is not touched.
+
+use crate::db::{Db, Engine};
+use crate::error::{StorageError, StorageErrorKind};
+use crate::sql::Sql;
+use crate::tx::WriteTx;
+use crate::value::Value;
+use tacit_kernel::Timestamp;
+use tacit_vault::{HashKey, keyed_hash};
+
+/// A list of migrations; the position counts from 1.
+pub(crate) struct Migrations {
+    /// Its name in the book; several may share a database.
+    pub(crate) name: &'static str,
+    pub(crate) scripts: &'static [&'static str],
+}
+
+pub(crate) static MAIN: Migrations =
+    Migrations { name: "main", scripts: &[include_str!("../migrations/0001_backbone.sql")] };
+
+pub(crate) static KEYRING: Migrations =
+    Migrations { name: "keyring", scripts: &[include_str!("../migrations/keyring_0001.sql")] };
+
+const BOOK: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
+    schema TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    checksum BYTEA NOT NULL,
+    applied_at BIGINT NOT NULL,
+    PRIMARY KEY (schema, version)
+);";
+pub(crate) const APPLIED: Sql =
+    Sql::new("SELECT version, checksum FROM schema_migrations WHERE schema = $1 ORDER BY version");
+pub(crate) const RECORD: Sql =
+    Sql::new("INSERT INTO schema_migrations (schema, version, checksum, applied_at) VALUES ($1, $2, $3, $4)");
+/// One starter at a time on PostgreSQL; SQLite has one writer anyway. The number is arbitrary but fixed.
+const LOCK: &str = "LOCK TABLE schema_migrations IN ACCESS EXCLUSIVE MODE";
+
+pub(crate) async fn run(db: &Db, list: &'static Migrations, now: Timestamp) -> Result<(), StorageError> {
+    let engine = db.engine();
+    // In a transaction of its own: the lock below needs the table, and comes before that transaction's first read.
+    create_book(db, engine).await?;
+    db.write("storage.migrate", |tx| {
+        Box::pin(async move {
+            if engine == Engine::Postgres {
+                tx.script(LOCK.to_owned()).await?;
+            }
+            let applied = applied(tx, list).await?;
+            for (index, script) in list.scripts.iter().enumerate().skip(applied) {
+                tx.script(in_dialect(script, engine)).await?;
+                let version = Value::I64(i64::try_from(index).unwrap_or(i64::MAX).saturating_add(1));
+                let row = [list.name.into(), version, checksum(script).into(), now.into()];
+                tx.execute(&RECORD, &row).await?;
+            }
+            Ok(())
+        })
+    })
+    .await
+}
+
+async fn create_book(db: &Db, engine: Engine) -> Result<(), StorageError> {
+    let made =
+        db.write("storage.migrate", |tx| Box::pin(async move { tx.script(in_dialect(BOOK, engine)).await })).await;
+    match made {
+        // PostgreSQL: another starter made it at the same moment (IF NOT EXISTS does not guard against that).
+        Err(StorageError { kind: StorageErrorKind::Unique, .. }) => Ok(()),
+        Err(StorageError { kind: StorageErrorKind::Other, detail }) if detail.starts_with("code 42P07") => Ok(()),
+        other => other,
+    }
+}
+
+/// How many of the list are applied; an error if the database does not fit the list.
+async fn applied(tx: &mut WriteTx<'_>, list: &Migrations) -> Result<usize, StorageError> {
+    let refuse = |what: String| Err(StorageError::new(StorageErrorKind::Schema, what));
+    let rows = tx.all(&APPLIED, &[list.name.into()]).await?;
+    for (index, row) in rows.iter().enumerate() {
+        let version: i64 = row.get("version")?;
+        let Some(script) = list.scripts.get(index) else {
+            return refuse(format!(
+                "the {} schema is at version {version}, this program knows only {}: start the newer program that \
+                 made it, or restore a backup from before the upgrade",
+                list.name,
+                list.scripts.len()
+            ));
+        };
+        if i64::try_from(index + 1).ok() != Some(version) || row.get::<Vec<u8>>("checksum")? != checksum(script) {
+            return refuse(format!(
+                "migration {version} of the {} schema is not the one this program has: it was made by another build; \
+                 start that build, or restore a backup made by a released version",
+                list.name
+            ));
+        }
+    }
+    Ok(rows.len())
+}
+
+/// A checksum, not a secret: HMAC with a fixed key is the hash the vault offers.
+fn checksum(script: &str) -> [u8; 32] {
+    keyed_hash(&HashKey::from_bytes([0; 32]), "migration", script.as_bytes())
+}
+
+/// Swaps the type words for SQLite's and makes tables STRICT.
+pub(crate) fn in_dialect(script: &str, engine: Engine) -> String {
+    if engine == Engine::Postgres {
+        return script.to_owned();
+    }
+    let mut out = String::with_capacity(script.len() + 256);
+    for line in script.lines().filter(|l| !l.trim_start().starts_with("--")) {
+        if line == ");" {
+            out.push_str(") STRICT;\n");
+            continue;
+        }
+        for piece in line.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
+            let end = piece.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(piece.len());
+            let (word, rest) = piece.split_at(end);
+            out.push_str(match word {
+                "UUID" | "BYTEA" => "BLOB",
+                "BIGINT" => "INTEGER",
+                other => other,
+            });
+            out.push_str(rest);
+        }
+        out.push('\n');
+    }
+    out
+}

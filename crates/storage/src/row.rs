@@ -1,0 +1,137 @@
+//! A row of a result.
+
+use crate::error::{StorageError, StorageErrorKind};
+use serde::de::DeserializeOwned;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use std::fmt;
+use tacit_kernel::ids::{
+    AccountId, CallId, ChannelId, CredentialId, GroupId, KeyId, LedgerAccountId, ModelId, PriceId, ProviderId,
+    SessionId, TransactionId,
+};
+use tacit_kernel::{Nano, Ppm, Timestamp};
+use uuid::Uuid;
+
+/// A row of a result. It cannot be printed.
+pub struct Row(pub(crate) Inner);
+
+pub(crate) enum Inner {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[row]")
+    }
+}
+
+/// A type that a column can be read as; `Option` of it where the column may be NULL.
+pub trait FromColumn: Sized {
+    /// Reads the column; `None` if it is NULL.
+    ///
+    /// # Errors
+    /// `Inconsistent` if it holds something else, `Other` if there is no such column.
+    fn from_nullable(row: &Row, column: &'static str) -> Result<Option<Self>, StorageError>;
+}
+
+impl Row {
+    /// Reads a column.
+    ///
+    /// # Errors
+    /// `Inconsistent` if it is NULL or holds something else, `Other` if there is no such column.
+    pub fn get<T: FromColumn>(&self, column: &'static str) -> Result<T, StorageError> {
+        T::from_nullable(self, column)?.ok_or_else(|| bad(column))
+    }
+
+    /// Reads a column that holds a word of a closed vocabulary.
+    ///
+    /// # Errors
+    /// As [`Row::get`]; also if `parse` does not know the word.
+    pub fn word<T>(&self, column: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StorageError> {
+        parse(&self.get::<String>(column)?).ok_or_else(|| bad(column))
+    }
+
+    /// Reads a column that holds JSON.
+    ///
+    /// # Errors
+    /// As [`Row::get`]; also if it is not the JSON of a `T`.
+    pub fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, StorageError> {
+        serde_json::from_str(&self.get::<String>(column)?).map_err(|_| bad(column))
+    }
+}
+
+fn bad(column: &'static str) -> StorageError {
+    StorageError::inconsistent("result", column)
+}
+
+fn unreadable(error: &sqlx::Error, column: &'static str) -> StorageError {
+    match error {
+        sqlx::Error::ColumnNotFound(_) => {
+            StorageError::new(StorageErrorKind::Other, format!("the result has no column {column}"))
+        }
+        _ => bad(column),
+    }
+}
+
+macro_rules! native {
+    ($($t:ty),*) => {$(
+        impl FromColumn for $t {
+            fn from_nullable(row: &Row, column: &'static str) -> Result<Option<Self>, StorageError> {
+                match &row.0 {
+                    Inner::Sqlite(row) => sqlx::Row::try_get(row, column),
+                    Inner::Postgres(row) => sqlx::Row::try_get(row, column),
+                }
+                .map_err(|e| unreadable(&e, column))
+            }
+        }
+    )*};
+}
+
+macro_rules! through {
+    ($($native:ty => $t:ty: |$it:ident| $out:expr;)*) => {$(
+        impl FromColumn for $t {
+            fn from_nullable(row: &Row, column: &'static str) -> Result<Option<Self>, StorageError> {
+                match <$native>::from_nullable(row, column)? {
+                    None => Ok(None),
+                    Some($it) => $out.map(Some).ok_or_else(|| bad(column)),
+                }
+            }
+        }
+    )*};
+}
+
+macro_rules! ids {
+    ($($id:ident),*) => { through! { $(Uuid => $id: |u| Some($id(u));)* } };
+}
+
+native!(i64, String, Vec<u8>, Uuid);
+through! {
+    i64 => u64: |n| u64::try_from(n).ok();
+    i64 => u32: |n| u32::try_from(n).ok();
+    i64 => bool: |n| match n { 0 => Some(false), 1 => Some(true), _ => None };
+    i64 => Nano: |n| Some(Nano(n));
+    i64 => Ppm: |n| Some(Ppm(n));
+    i64 => Timestamp: |n| Some(Timestamp(n));
+    Vec<u8> => [u8; 32]: |b| <[u8; 32]>::try_from(b).ok();
+}
+ids!(
+    AccountId,
+    KeyId,
+    GroupId,
+    ProviderId,
+    ChannelId,
+    CredentialId,
+    ModelId,
+    PriceId,
+    CallId,
+    SessionId,
+    TransactionId,
+    LedgerAccountId
+);
+
+impl<T: FromColumn> FromColumn for Option<T> {
+    fn from_nullable(row: &Row, column: &'static str) -> Result<Option<Self>, StorageError> {
+        T::from_nullable(row, column).map(Some)
+    }
+}

@@ -1,0 +1,177 @@
+//! Statements: constants, texts with many rows, texts with filters. Values are always parameters.
+
+use crate::value::Value;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+/// A constant statement with parameters `$1 … $n`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Sql {
+    text: &'static str,
+    arity: usize,
+}
+
+/// Another name for [`Sql`].
+pub type Statement = Sql;
+
+impl Sql {
+    /// Takes the text; the number of parameters is the highest `$n` in it.
+    #[must_use]
+    pub const fn new(text: &'static str) -> Self {
+        let (mut rest, mut arity) = (text.as_bytes(), 0);
+        while let [first, tail @ ..] = rest {
+            rest = tail;
+            let mut number = 0;
+            while let (b'$', [digit @ b'0'..=b'9', tail @ ..]) = (*first, rest) {
+                number = number * 10 + (*digit - b'0') as usize;
+                rest = tail;
+            }
+            if number > arity {
+                arity = number;
+            }
+        }
+        Self { text, arity }
+    }
+
+    /// The text.
+    #[must_use]
+    pub const fn text(&self) -> &'static str {
+        self.text
+    }
+
+    /// How many parameters it takes.
+    #[must_use]
+    pub const fn arity(&self) -> usize {
+        self.arity
+    }
+}
+
+impl fmt::Debug for Sql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)
+    }
+}
+
+/// The most rows one text writes, as a power of two.
+const LARGEST: usize = 7;
+
+/// A statement over many rows: `head ($1, $2), ($3, $4), … tail`. Rows are written in groups whose sizes are powers of
+/// two up to 128, so that few distinct texts exist and each stays prepared. Make it a `static`.
+///
+/// For an insert the head ends with `VALUES`; for an update of many rows write `UPDATE t SET x = x + v.column2 FROM
+/// (VALUES` … `) AS v WHERE t.id = v.column1`.
+pub struct Bulk {
+    head: &'static str,
+    columns: usize,
+    tail: &'static str,
+    texts: [OnceLock<Arc<str>>; LARGEST + 1],
+}
+
+impl Bulk {
+    /// A statement over rows of `columns` values.
+    #[must_use]
+    pub const fn new(head: &'static str, columns: usize, tail: &'static str) -> Self {
+        Self { head, columns, tail, texts: [const { OnceLock::new() }; LARGEST + 1] }
+    }
+
+    /// How many values a row has.
+    #[must_use]
+    pub const fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Splits the flat list of values into groups, each with its text; `None` if it is not whole rows.
+    pub(crate) fn groups<'v>(&self, values: &'v [Value]) -> Option<Vec<(Arc<str>, &'v [Value])>> {
+        // SQLite takes at most 32,766 parameters a statement, PostgreSQL 65,535.
+        let fits = (32_766 / self.columns.max(1)).checked_ilog2()?;
+        if !values.len().is_multiple_of(self.columns) {
+            return None;
+        }
+        let (mut rest, mut groups) = (values, Vec::new());
+        while let Some(rows) = (rest.len() / self.columns).checked_ilog2() {
+            let power = usize::try_from(rows.min(fits)).ok()?.min(LARGEST);
+            let (group, later) = rest.split_at_checked(self.columns << power)?;
+            groups.push((self.text(power)?, group));
+            rest = later;
+        }
+        Some(groups)
+    }
+
+    pub(crate) fn text(&self, power: usize) -> Option<Arc<str>> {
+        let make = || {
+            let mut text = String::from(self.head);
+            for row in 0..1_usize << power {
+                text.push_str(if row == 0 { " (" } else { ", (" });
+                for column in 1..=self.columns {
+                    let comma = if column == 1 { "" } else { ", " };
+                    text.push_str(&format!("{comma}${}", row * self.columns + column));
+                }
+                text.push(')');
+            }
+            text.push(' ');
+            text.push_str(self.tail);
+            Arc::from(text)
+        };
+        self.texts.get(power).map(|cell| Arc::clone(cell.get_or_init(make)))
+    }
+}
+
+/// A statement whose text depends on what is asked: a list with optional filters. Pieces of text are constants of the
+/// program; values become parameters.
+pub struct SqlText {
+    pub(crate) text: String,
+    pub(crate) values: Vec<Value>,
+}
+
+impl SqlText {
+    /// Begins with a piece of text that has no parameters.
+    #[must_use]
+    pub fn new(head: &'static str) -> Self {
+        Self { text: head.to_owned(), values: Vec::new() }
+    }
+
+    /// Adds text.
+    #[must_use]
+    pub fn push(mut self, text: &'static str) -> Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// Adds text and behind it a parameter: `.bind(" LIMIT ", 10)`.
+    #[must_use]
+    pub fn bind(mut self, text: &'static str, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self.text.push_str(text);
+        self.text.push_str(&format!("${}", self.values.len()));
+        self
+    }
+
+    /// Adds text and a parameter if there is a value: `.bind_some(" AND account_id = ", filter.account)`.
+    #[must_use]
+    pub fn bind_some<T: Into<Value>>(self, text: &'static str, value: Option<T>) -> Self {
+        match value {
+            Some(value) => self.bind(text, value),
+            None => self,
+        }
+    }
+
+    /// Adds text and behind it a list in parentheses: `.list(" AND id IN ", ids)`. The list is filled up to a power of
+    /// two with its last value, so that few distinct texts exist. An empty list matches nothing.
+    #[must_use]
+    pub fn list<T: Into<Value>>(mut self, text: &'static str, values: impl IntoIterator<Item = T>) -> Self {
+        let mut values: Vec<Value> = values.into_iter().map(Into::into).collect();
+        let last = values.last().cloned().unwrap_or(Value::Null);
+        values.resize(values.len().max(1).next_power_of_two(), last);
+        self.text.push_str(text);
+        for (i, value) in values.into_iter().enumerate() {
+            self = self.bind(if i == 0 { "(" } else { ", " }, value);
+        }
+        self.push(")")
+    }
+}
+
+impl fmt::Debug for SqlText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
