@@ -33,6 +33,8 @@ pub struct KeyStore {
     platform: SealKey,
     keyring: Keyring,
     cache: RwLock<HashMap<Uuid, SealKey>>,
+    #[cfg(feature = "testing")]
+    dir: std::sync::OnceLock<tempfile::TempDir>,
 }
 
 impl fmt::Debug for KeyStore {
@@ -62,8 +64,22 @@ impl KeyStore {
             })
             .await?;
         let keyring = Keyring::unlock(master, epochs).map_err(fault)?;
-        let (platform, cache) = (master.seal_key("platform"), RwLock::default());
-        Ok(Arc::new(Self { db, clock, master: master.clone(), platform, keyring, cache }))
+        Ok(Arc::new(Self {
+            db,
+            clock,
+            master: master.clone(),
+            platform: master.seal_key("platform"),
+            keyring,
+            cache: RwLock::default(),
+            #[cfg(feature = "testing")]
+            dir: std::sync::OnceLock::new(),
+        }))
+    }
+
+    /// Keeps a test's directory for as long as the store lives.
+    #[cfg(feature = "testing")]
+    pub(crate) fn keep_dir(&self, dir: tempfile::TempDir) {
+        let _ = self.dir.set(dir);
     }
 
     /// Makes the key of a subject; if it has one, gives that.

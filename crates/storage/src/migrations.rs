@@ -18,6 +18,15 @@ pub(crate) struct Migrations {
     pub(crate) scripts: &'static [&'static str],
 }
 
+impl Migrations {
+    /// Names this very list; for the template of test databases.
+    #[cfg(feature = "testing")]
+    pub(crate) fn fingerprint(&self) -> String {
+        let whole: Vec<&str> = self.scripts.iter().copied().chain([BOOK]).collect();
+        checksum(&whole.join("\0")).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 pub(crate) static MAIN: Migrations =
     Migrations { name: "main", scripts: &[include_str!("../migrations/0001_backbone.sql")] };
 
