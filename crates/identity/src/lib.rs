@@ -1,1 +1,77 @@
-//! identity
+//! Who may call: pricing groups, accounts, and API keys with their limits.
+//!
+//! Names of accounts and keys are personal: they are sealed with the account's subject key, and an account is found by
+//! its name through a keyed hash. Of an API key only its keyed hash and a hint are kept. Every write tells the change
+//! feed in its own transaction, so gateways forget what they knew.
+//!
+//! Each use case exists twice: by itself, and `_in_tx` for work that must be atomic with other domains.
+
+pub mod accounts;
+mod error;
+pub mod groups;
+pub mod keys;
+#[cfg(test)]
+mod tests;
+
+pub use accounts::{Account, AccountChange};
+pub use error::IdentityError;
+pub use groups::Group;
+pub use keys::{ApiKey, KeyChange, KeyFacts};
+
+use std::sync::Arc;
+use tacit_kernel::limits::Limits;
+use tacit_kernel::{Clock, names};
+use tacit_storage::keyring::KeyStore;
+use tacit_storage::{Db, Sql};
+
+/// Groups, accounts and keys. Cheap to clone.
+#[derive(Clone)]
+pub struct Identity {
+    db: Db,
+    keys: Arc<KeyStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Identity {
+    /// The service over this database and keyring.
+    #[must_use]
+    pub fn new(db: Db, keys: Arc<KeyStore>, clock: Arc<dyn Clock>) -> Self {
+        Self { db, keys, clock }
+    }
+}
+
+/// Every statement of this crate, so that a test can prepare each on both engines.
+pub const STATEMENTS: &[&[&Sql]] = &[groups::STATEMENTS, accounts::STATEMENTS, keys::STATEMENTS];
+
+/// The word a status column holds.
+const fn status_word(enabled: bool) -> &'static str {
+    if enabled { "active" } else { "disabled" }
+}
+
+/// Most entries in a list of models or address ranges.
+const LIST_MAX: usize = 256;
+/// Longest name of an account or key, in bytes.
+const NAME_MAX: usize = 200;
+
+/// Limits in the form of their column, if they make sense.
+fn limits_text(limits: &Limits) -> Result<String, IdentityError> {
+    let invalid = |message| Err(IdentityError::LimitsInvalid { message });
+    let spends = [limits.spend_per_day, limits.spend_per_month, limits.spend_total];
+    if spends.into_iter().flatten().any(|s| s.0 < 0) {
+        return invalid("a spend limit is negative");
+    }
+    if let Some(models) = &limits.models
+        && (models.len() > LIST_MAX || !models.iter().all(|m| names::is_token(m)))
+    {
+        return invalid("models must be at most 256 names of models");
+    }
+    if limits.ip_ranges.as_ref().is_some_and(|r| r.len() > LIST_MAX) {
+        return invalid("ip_ranges must be at most 256 ranges");
+    }
+    serde_json::to_string(limits).map_err(|_| IdentityError::LimitsInvalid { message: "limits cannot be written" })
+}
+
+/// Whether the text may name an account or a key: some text without control characters or outer spaces.
+fn is_personal_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= NAME_MAX && name.trim() == name && !name.chars().any(char::is_control)
+}

@@ -9,6 +9,7 @@ pub mod ids;
 pub mod keytext;
 pub mod limits;
 pub mod money;
+pub mod names;
 pub mod personal;
 pub mod rating;
 pub mod time;

@@ -1,0 +1,94 @@
+//! The SQL of accounts.
+
+use tacit_kernel::Timestamp;
+use tacit_kernel::ids::{AccountId, GroupId};
+use tacit_kernel::limits::Limits;
+use tacit_storage::{Page, ReadTx, Row, Sql, StorageError, WriteTx};
+
+const BY_ID: Sql = Sql::new(
+    "SELECT id, group_id, name_sealed, name_lookup, status, limits, created_at, updated_at FROM accounts WHERE id = $1",
+);
+const BY_LOOKUP: Sql = Sql::new(
+    "SELECT id, group_id, name_sealed, name_lookup, status, limits, created_at, updated_at FROM accounts \
+     WHERE name_lookup = $1",
+);
+const LIST: Sql = Sql::new(
+    "SELECT id, group_id, name_sealed, name_lookup, status, limits, created_at, updated_at FROM accounts \
+     WHERE id > $1 ORDER BY id LIMIT $2",
+);
+const INSERT: Sql = Sql::new(
+    "INSERT INTO accounts (id, group_id, name_sealed, name_lookup, status, limits, created_at, updated_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+);
+const UPDATE: Sql = Sql::new(
+    "UPDATE accounts SET group_id = $2, name_sealed = $3, name_lookup = $4, status = $5, limits = $6, updated_at = $7 \
+     WHERE id = $1",
+);
+
+/// Every statement of accounts.
+pub(crate) const STATEMENTS: &[&Sql] = &[&BY_ID, &BY_LOOKUP, &LIST, &INSERT, &UPDATE];
+
+/// A row, its name still sealed.
+pub(super) struct AccountRow {
+    pub(super) id: AccountId,
+    pub(super) group: GroupId,
+    pub(super) name_sealed: Vec<u8>,
+    pub(super) name_lookup: Vec<u8>,
+    pub(super) enabled: bool,
+    pub(super) limits: Limits,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+}
+
+fn account(row: &Row) -> Result<AccountRow, StorageError> {
+    Ok(AccountRow {
+        id: row.get("id")?,
+        group: row.get("group_id")?,
+        name_sealed: row.get("name_sealed")?,
+        name_lookup: row.get("name_lookup")?,
+        enabled: row.get::<String>("status")? == "active",
+        limits: row.json("limits")?,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+    })
+}
+
+pub(super) async fn account_by_id(tx: &mut ReadTx<'_>, id: AccountId) -> Result<Option<AccountRow>, StorageError> {
+    tx.one(&BY_ID, &[id.into()]).await?.as_ref().map(account).transpose()
+}
+
+pub(super) async fn account_by_lookup(tx: &mut ReadTx<'_>, lookup: &[u8]) -> Result<Option<AccountRow>, StorageError> {
+    tx.one(&BY_LOOKUP, &[lookup.to_vec().into()]).await?.as_ref().map(account).transpose()
+}
+
+/// One more than the page holds, so that the caller sees whether there is a next page.
+pub(super) async fn account_list(tx: &mut ReadTx<'_>, page: Page) -> Result<Vec<AccountRow>, StorageError> {
+    tx.all(&LIST, &[page.after.unwrap_or_default().into(), page.fetch().into()]).await?.iter().map(account).collect()
+}
+
+pub(super) async fn account_insert(tx: &mut WriteTx<'_>, a: &AccountRow, limits: String) -> Result<(), StorageError> {
+    let values = [
+        a.id.into(),
+        a.group.into(),
+        a.name_sealed.clone().into(),
+        a.name_lookup.clone().into(),
+        crate::status_word(a.enabled).into(),
+        limits.into(),
+        a.created_at.into(),
+        a.updated_at.into(),
+    ];
+    tx.execute(&INSERT, &values).await.map(drop)
+}
+
+pub(super) async fn account_update(tx: &mut WriteTx<'_>, a: &AccountRow, limits: String) -> Result<(), StorageError> {
+    let values = [
+        a.id.into(),
+        a.group.into(),
+        a.name_sealed.clone().into(),
+        a.name_lookup.clone().into(),
+        crate::status_word(a.enabled).into(),
+        limits.into(),
+        a.updated_at.into(),
+    ];
+    tx.execute(&UPDATE, &values).await.map(drop)
+}

@@ -1,0 +1,260 @@
+//! API keys. The key itself exists only in the answer to its creation; afterwards it is a keyed hash and a hint.
+
+mod model;
+mod store;
+
+use crate::accounts::opened;
+use crate::{Identity, IdentityError, is_personal_name, limits_text};
+use secrecy::{ExposeSecret, SecretString};
+use store::KeyRow;
+use tacit_kernel::call::CallSource;
+use tacit_kernel::ids::{AccountId, KeyId};
+use tacit_kernel::limits::Limits;
+use tacit_kernel::{Personal, keytext};
+use tacit_storage::changes::{self, Change};
+use tacit_storage::{Page, Paged, ReadTx, WriteTx};
+use tacit_vault::{Aad, SealKey, keyed_hash};
+use uuid::Uuid;
+
+pub use model::{ApiKey, KeyChange, KeyFacts};
+pub(crate) use store::STATEMENTS;
+
+/// Label and domain of the keyed hash under which keys are known, here and in gateways.
+const HASH: &str = "api-key";
+/// Purpose of the key with which gateways seal what a call record holds about a person.
+const CALLS: &str = "calls";
+
+fn aad(row: Uuid) -> Aad<'static> {
+    Aad { table: "api_keys", column: "name_sealed", row }
+}
+
+impl Identity {
+    /// Makes a key, enabled. The returned secret is shown once and kept nowhere.
+    ///
+    /// # Errors
+    /// [`IdentityError::KeyNameInvalid`], `KeyNameTaken`, `LimitsInvalid`, `AccountNotFound`, `AccountErased`; storage,
+    /// keyring.
+    pub async fn key_create(
+        &self,
+        account: AccountId,
+        name: &Personal<String>,
+        source: CallSource,
+        limits: &Limits,
+    ) -> Result<(ApiKey, SecretString), IdentityError> {
+        self.db.write("key.create", |tx| Box::pin(self.key_create_in_tx(tx, account, name, source, limits))).await
+    }
+
+    /// [`Self::key_create`] as part of a larger transaction.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn key_create_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+        name: &Personal<String>,
+        source: CallSource,
+        limits: &Limits,
+    ) -> Result<(ApiKey, SecretString), IdentityError> {
+        key_name_check(name.reveal())?;
+        let text = limits_text(limits)?;
+        if self.account_by_id_in_tx(tx, account).await?.is_none() {
+            return Err(IdentityError::AccountNotFound);
+        }
+        let subject = self.subject_key(account).await?.ok_or(IdentityError::AccountErased)?;
+        if self.key_named(tx, account, &subject, name.reveal()).await?.is_some() {
+            return Err(IdentityError::KeyNameTaken);
+        }
+        let secret = keytext::generate(&mut rand::rng());
+        let (id, now) = (KeyId::fresh(), self.clock.now());
+        let row = KeyRow {
+            id,
+            account,
+            name_sealed: subject.seal(&aad(id.0), name.reveal().as_bytes()),
+            hash: self.key_hash(&secret),
+            hint: keytext::hint(&secret),
+            source,
+            enabled: true,
+            limits: limits.clone(),
+            created_at: now,
+            updated_at: now,
+        };
+        store::key_insert(tx, &row, text).await?;
+        // A gateway may just have learnt that there is no such key.
+        changes::append(tx, &Change::Key(row.hash), now).await?;
+        Ok((self.key_opened(row).await?, secret))
+    }
+
+    /// Changes a key.
+    ///
+    /// # Errors
+    /// As [`Self::key_create`], and [`IdentityError::KeyNotFound`].
+    pub async fn key_update(&self, id: KeyId, change: &KeyChange) -> Result<ApiKey, IdentityError> {
+        self.db.write("key.update", |tx| Box::pin(self.key_update_in_tx(tx, id, change))).await
+    }
+
+    /// [`Self::key_update`] as part of a larger transaction.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn key_update_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        id: KeyId,
+        change: &KeyChange,
+    ) -> Result<ApiKey, IdentityError> {
+        let mut row = store::key_by_id(tx, id).await?.ok_or(IdentityError::KeyNotFound)?;
+        if let Some(name) = &change.name {
+            key_name_check(name.reveal())?;
+            let subject = self.subject_key(row.account).await?.ok_or(IdentityError::AccountErased)?;
+            if self.key_named(tx, row.account, &subject, name.reveal()).await?.is_some_and(|other| other != id) {
+                return Err(IdentityError::KeyNameTaken);
+            }
+            row.name_sealed = subject.seal(&aad(id.0), name.reveal().as_bytes());
+        }
+        if let Some(limits) = &change.limits {
+            row.limits.clone_from(limits);
+        }
+        row.enabled = change.enabled.unwrap_or(row.enabled);
+        row.updated_at = self.clock.now();
+        store::key_update(tx, &row, limits_text(&row.limits)?).await?;
+        changes::append(tx, &Change::Key(row.hash), row.updated_at).await?;
+        self.key_opened(row).await
+    }
+
+    /// Disables a key; gateways learn of it at once.
+    ///
+    /// # Errors
+    /// [`IdentityError::KeyNotFound`]; storage.
+    pub async fn key_disable(&self, id: KeyId) -> Result<ApiKey, IdentityError> {
+        self.key_update(id, &KeyChange { enabled: Some(false), ..KeyChange::default() }).await
+    }
+
+    /// The key named by `key_…`, or by `account/name` where account is an id or a name.
+    ///
+    /// # Errors
+    /// Storage, keyring.
+    pub async fn key_by_ref(&self, reference: &str) -> Result<Option<ApiKey>, IdentityError> {
+        self.db.read("key.by_ref", |tx| Box::pin(self.key_by_ref_in_tx(tx, reference))).await
+    }
+
+    /// [`Self::key_by_ref`] as part of a larger transaction.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn key_by_ref_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        reference: &str,
+    ) -> Result<Option<ApiKey>, IdentityError> {
+        let id = match (reference.parse::<KeyId>(), reference.rsplit_once('/')) {
+            (Ok(id), _) => Some(id),
+            (Err(_), None) => None,
+            (Err(_), Some((account, name))) => match self.account_by_ref_in_tx(tx, account).await? {
+                Some(account) => match self.subject_key(account.id).await? {
+                    Some(subject) => self.key_named(tx, account.id, &subject, name).await?,
+                    None => None,
+                },
+                None => None,
+            },
+        };
+        let Some(id) = id else { return Ok(None) };
+        match store::key_by_id(tx, id).await? {
+            Some(row) => self.key_opened(row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A page of keys, oldest first, of one account or of all.
+    ///
+    /// # Errors
+    /// Storage, keyring.
+    pub async fn key_list(&self, account: Option<AccountId>, page: Page) -> Result<Paged<ApiKey>, IdentityError> {
+        self.db.read("key.list", |tx| Box::pin(self.key_list_in_tx(tx, account, page))).await
+    }
+
+    /// [`Self::key_list`] as part of a larger transaction.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn key_list_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        account: Option<AccountId>,
+        page: Page,
+    ) -> Result<Paged<ApiKey>, IdentityError> {
+        let mut items = Vec::new();
+        for row in store::key_list(tx, account, page).await? {
+            items.push(self.key_opened(row).await?);
+        }
+        Ok(page.take(items, |key| key.id.0))
+    }
+
+    /// What a gateway must know of the key with this keyed hash, read in one statement.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn key_grant_by_hash(&self, hash: [u8; 32]) -> Result<Option<KeyFacts>, IdentityError> {
+        self.db
+            .read("key.grant_by_hash", move |tx| Box::pin(async move { Ok(store::key_grant(tx, hash).await?) }))
+            .await
+    }
+
+    /// The keyed hash under which this key is known.
+    #[must_use]
+    pub fn key_hash(&self, key: &SecretString) -> [u8; 32] {
+        keyed_hash(&self.keys.hash_key(HASH), HASH, key.expose_secret().as_bytes())
+    }
+
+    /// The key with which a gateway seals address and user agent in this account's call records; `None` once the
+    /// subject key was destroyed.
+    ///
+    /// # Errors
+    /// Keyring.
+    pub async fn account_call_seal_key(&self, account: AccountId) -> Result<Option<SealKey>, IdentityError> {
+        Ok(self.subject_key(account).await?.map(|key| key.derive(CALLS)))
+    }
+
+    /// The account's key of that name. Names are sealed, so all of the account's are opened and compared.
+    async fn key_named(
+        &self,
+        tx: &mut ReadTx<'_>,
+        account: AccountId,
+        subject: &SealKey,
+        name: &str,
+    ) -> Result<Option<KeyId>, IdentityError> {
+        for (id, sealed) in store::key_names(tx, account).await? {
+            if opened(subject, &aad(id.0), &sealed)?.reveal() == name {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn key_opened(&self, row: KeyRow) -> Result<ApiKey, IdentityError> {
+        let name = match self.subject_key(row.account).await? {
+            Some(key) => Some(opened(&key, &aad(row.id.0), &row.name_sealed)?),
+            None => None,
+        };
+        Ok(ApiKey {
+            id: row.id,
+            account: row.account,
+            name,
+            hint: row.hint,
+            source: row.source,
+            enabled: row.enabled,
+            limits: row.limits,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+/// Whether a key may be called so.
+///
+/// # Errors
+/// [`IdentityError::KeyNameInvalid`].
+pub fn key_name_check(name: &str) -> Result<(), IdentityError> {
+    let ok = is_personal_name(name) && !name.contains('/') && name.parse::<KeyId>().is_err();
+    if ok { Ok(()) } else { Err(IdentityError::KeyNameInvalid) }
+}

@@ -1,0 +1,63 @@
+//! What an API key is.
+
+use tacit_kernel::call::CallSource;
+use tacit_kernel::ids::{AccountId, GroupId, KeyId};
+use tacit_kernel::limits::Limits;
+use tacit_kernel::{Personal, Ppm, Timestamp};
+
+/// An API key, without the key itself: only its keyed hash is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its id.
+    pub id: KeyId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// Its name, unique within the account. `None`: the subject key was destroyed and the name is unreadable.
+    pub name: Option<Personal<String>>,
+    /// What may be shown of the key: `sk-…` and four characters of checksum.
+    pub hint: String,
+    /// What it was made for.
+    pub source: CallSource,
+    /// Whether it may be used.
+    pub enabled: bool,
+    /// What it may do at most.
+    pub limits: Limits,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What to change of a key; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct KeyChange {
+    /// Another name.
+    pub name: Option<Personal<String>>,
+    /// Other limits, replacing all.
+    pub limits: Option<Limits>,
+    /// Enabled or disabled.
+    pub enabled: Option<bool>,
+}
+
+/// All that a gateway must know to admit a call with this key, but for money and the seal key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFacts {
+    /// The key.
+    pub key: KeyId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// The account's pricing group.
+    pub group: GroupId,
+    /// The group's multiplier.
+    pub group_multiplier: Ppm,
+    /// Whether the key may be used.
+    pub key_enabled: bool,
+    /// Whether the account may.
+    pub account_enabled: bool,
+    /// Limits of the key.
+    pub key_limits: Limits,
+    /// Limits of the account; both hold.
+    pub account_limits: Limits,
+    /// What the key was made for.
+    pub source: CallSource,
+}
