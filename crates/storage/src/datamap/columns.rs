@@ -1,0 +1,230 @@
+//! The declarations. Categories and purposes are keys of fideslang 3.2; retention follows the classes for China, which
+//! an operator may only shorten. Clauses: `YY` is the Youyun API privacy policy, `01` that of the 01.AI platform.
+
+use tacit_kernel::datamap::{Element, Place, Protection, Retention, Subject};
+
+const SERVICE: &[&str] = &["essential.service"];
+const SIGN_IN: &[&str] = &["essential.service.authentication"];
+const SECURITY: &[&str] = &["essential.service.security", "essential.fraud_detection"];
+const CALLS: &[&str] =
+    &["essential.service", "essential.service.payment_processing", "essential.service.operations.support"];
+const MONEY: &[&str] = &["essential.service.payment_processing", "finance", "essential.legal_obligation"];
+
+/// Network logs are kept half a year by law (China's cybersecurity law, article 21), and call records not much longer.
+const CALL_RECORD: Retention = Retention::Days { min: 180, max: 400 };
+const ADDRESS: Retention = Retention::Days { min: 180, max: 180 };
+/// Three years after completion (China's e-commerce law, article 31).
+const LEDGER: Retention = Retention::Days { min: 1095, max: 1095 };
+
+/// An element but for its place.
+#[derive(Clone, Copy)]
+struct Class {
+    category: &'static str,
+    subject: Subject,
+    purposes: &'static [&'static str],
+    protection: Protection,
+    retention: Retention,
+    cites: &'static [&'static str],
+}
+
+impl Class {
+    const fn nobody(why: &'static str) -> Self {
+        Self {
+            category: "system.operations",
+            subject: Subject::Nobody(why),
+            purposes: &[],
+            protection: Protection::Plain,
+            retention: Retention::Configuration,
+            cites: &[],
+        }
+    }
+
+    const fn account(category: &'static str, path: &'static str, purposes: &'static [&'static str]) -> Self {
+        Self {
+            category,
+            subject: Subject::Account(path),
+            purposes,
+            protection: Protection::Plain,
+            retention: Retention::Account,
+            cites: &["YY-2.1", "YY-7"],
+        }
+    }
+
+    const fn category(self, category: &'static str) -> Self {
+        Self { category, ..self }
+    }
+
+    const fn purposes(self, purposes: &'static [&'static str]) -> Self {
+        Self { purposes, ..self }
+    }
+
+    const fn protected(self, protection: Protection) -> Self {
+        Self { protection, ..self }
+    }
+
+    const fn kept(self, retention: Retention) -> Self {
+        Self { retention, ..self }
+    }
+
+    const fn cites(self, cites: &'static [&'static str]) -> Self {
+        Self { cites, ..self }
+    }
+
+    const fn at(self, table: &'static str, column: &'static str) -> Element {
+        Element {
+            place: Place::Column { table, column },
+            category: self.category,
+            subject: self.subject,
+            purposes: self.purposes,
+            protection: self.protection,
+            retention: self.retention,
+            cites: self.cites,
+        }
+    }
+}
+
+const CONFIGURED: Class = Class::nobody("set by the operator about the platform itself");
+const BOOKKEEPING: Class = Class::nobody("tells of the schema");
+const GATEWAY: Class = Class::nobody("tells of a gateway process").kept(CALL_RECORD);
+const ACCOUNT: Class = Class::account("user.account", "accounts.id", SERVICE);
+const KEY: Class = Class::account("user.authorization", "api_keys.account_id -> accounts.id", SIGN_IN)
+    .cites(&["YY-2.2", "YY-7", "YY-10"]);
+const BALANCE: Class = Class::account("user.financial", "ledger_accounts.owner_id -> accounts.id", MONEY)
+    .kept(LEDGER)
+    .cites(&["YY-2.3", "YY-7"]);
+const POSTING: Class = Class::account(
+    "user.financial",
+    "ledger_entries.ledger_account_id -> ledger_accounts.id, ledger_accounts.owner_id -> accounts.id",
+    MONEY,
+)
+.kept(LEDGER)
+.cites(&["YY-2.3", "YY-7"]);
+const LEASE: Class = Class::account("user.financial", "leases.account_id -> accounts.id", MONEY)
+    .kept(Retention::OpenCall)
+    .cites(&["YY-2.3"]);
+const CALL: Class = Class::account("user.behavior", "calls.account_id -> accounts.id", CALLS)
+    .kept(CALL_RECORD)
+    .cites(&["YY-2.2", "YY-7"]);
+const ATTEMPT: Class =
+    Class::account("user.behavior", "call_attempts.call_id -> calls.id, calls.account_id -> accounts.id", CALLS)
+        .kept(CALL_RECORD)
+        .cites(&["YY-2.2", "YY-7"]);
+const OPEN_CALL: Class = Class::account("user.behavior", "open_calls.begun -> accounts.id", CALLS)
+    .kept(Retention::OpenCall)
+    .cites(&["YY-2.2"]);
+const USAGE: Class =
+    Class::account("user.behavior", "usage_daily.account_id -> accounts.id", CALLS).cites(&["YY-2.2", "YY-7"]);
+/// Either an account's id or a key's hash, for a day.
+const CHANGE: Class = Class::account("user.unique_id", "changes.subject -> accounts.id", SERVICE)
+    .kept(Retention::Days { min: 0, max: 1 })
+    .cites(&["YY-2.2"]);
+const SUBJECT_KEY: Class =
+    Class::account("user.unique_id", "subject_keys.subject -> accounts.id", SECURITY).cites(&["YY-7", "YY-8", "YY-10"]);
+
+macro_rules! columns {
+    ($($table:ident { $($class:expr => $($column:ident),+;)+ })+) => {
+        /// Every column of the main schema, of the keyring's and of the migrations' book.
+        pub const COLUMNS: &[Element] = &[$($($($class.at(stringify!($table), stringify!($column)),)+)+)+];
+    };
+}
+
+columns! {
+    platform {
+        CONFIGURED => singleton, currency, created_at;
+    }
+    user_groups {
+        CONFIGURED => id, name, multiplier_ppm, created_at, updated_at;
+    }
+    accounts {
+        ACCOUNT.category("user.unique_id") => id;
+        ACCOUNT => group_id, status, limits, created_at, updated_at;
+        ACCOUNT.category("user.account.username").protected(Protection::SealedSubject) => name_sealed;
+        ACCOUNT.category("user.account.username").protected(Protection::KeyedHash) => name_lookup;
+    }
+    api_keys {
+        KEY.category("user.unique_id") => id, account_id;
+        KEY.category("user.content").protected(Protection::SealedSubject) => name_sealed;
+        KEY.category("user.authorization.credentials").protected(Protection::KeyedHash) => hash;
+        KEY => hint, source, status, limits, created_at, updated_at;
+    }
+    providers {
+        CONFIGURED => id, name, dialect, base_url, auth, allow_private, status, created_at, updated_at;
+    }
+    channels {
+        CONFIGURED => id, name, provider_id, priority, weight, multiplier_ppm, max_concurrency, status, created_at,
+            updated_at;
+    }
+    channel_credentials {
+        CONFIGURED => id, channel_id, name, status, created_at, updated_at;
+        CONFIGURED.category("system.authentication").protected(Protection::SealedPlatform) => secret_sealed;
+        CONFIGURED.category("system.authentication").protected(Protection::KeyedHash) => secret_digest;
+    }
+    models {
+        CONFIGURED => id, name, owned_by, context_tokens, max_output_tokens, status, created_at, updated_at;
+    }
+    channel_models {
+        CONFIGURED => channel_id, model_id, upstream_model;
+    }
+    prices {
+        CONFIGURED => id, model_id, version, price, effective_at, created_at;
+    }
+    ledger_accounts {
+        BALANCE => id, kind, balance, updated_at;
+        BALANCE.category("user.unique_id") => owner_id;
+    }
+    ledger_transactions {
+        POSTING => id, kind, idempotency_key, created_at;
+    }
+    ledger_entries {
+        POSTING => transaction_id, line, ledger_account_id, amount;
+    }
+    gateway_sessions {
+        GATEWAY => id, gateway, version, sandbox, acknowledged, started_at, ended_at;
+    }
+    leases {
+        LEASE => session_id, from_gift, from_wallet, last_request, last_granted;
+        LEASE.category("user.unique_id") => account_id;
+    }
+    open_calls {
+        OPEN_CALL => session_id, batch, begun, created_at;
+    }
+    calls {
+        CALL.category("user.unique_id") => id, account_id, key_id;
+        CALL => session_id, started_at, endpoint, stream, source, model_id, model, group_id, group_multiplier_ppm,
+            channel_id, provider_id, channel_multiplier_ppm, attempts, status, error_code, http_status,
+            input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, audio_input_tokens,
+            image_input_tokens, output_tokens, reasoning_tokens, audio_output_tokens, usage_source,
+            first_byte_micros, duration_micros;
+        CALL.category("user.financial").purposes(MONEY).cites(&["YY-2.2", "YY-2.3", "YY-7"]) =>
+            price_id, amount, capped, settlement_id;
+        CALL.purposes(SECURITY) => concurrency, risk_marks;
+        CALL.category("user.device").cites(&["YY-2.2", "YY-2.4", "YY-7"]) => agent_family;
+        CALL.category("user.device.ip_address").purposes(SECURITY).protected(Protection::SealedSubject).kept(ADDRESS)
+            .cites(&["YY-2.2", "YY-2.4", "YY-7"]) => ip_sealed;
+        CALL.category("user.device").purposes(SECURITY).protected(Protection::SealedSubject).kept(ADDRESS)
+            .cites(&["YY-2.2", "YY-2.4", "YY-7"]) => user_agent_sealed;
+    }
+    call_attempts {
+        ATTEMPT.category("user.unique_id") => call_id;
+        ATTEMPT => attempt, channel_id, credential_id, started_micros, duration_micros, error_code, http_status;
+    }
+    usage_daily {
+        USAGE.category("user.unique_id") => account_id, key_id;
+        USAGE => day, calls, tokens;
+        USAGE.category("user.financial").cites(&["YY-2.2", "YY-2.3", "YY-7"]) => amount;
+    }
+    changes {
+        CHANGE => seq, kind, subject, created_at;
+    }
+    keyring_epochs {
+        CONFIGURED => epoch, created_at;
+        CONFIGURED.category("system.authentication").protected(Protection::SealedPlatform) => wrapped;
+    }
+    subject_keys {
+        SUBJECT_KEY => subject, epoch, created_at;
+        SUBJECT_KEY.category("system.authentication").protected(Protection::SealedPlatform) => wrapped;
+    }
+    schema_migrations {
+        BOOKKEEPING => schema, version, checksum, applied_at;
+    }
+}
