@@ -1,0 +1,271 @@
+//! What we say when a call fails, in the words of the caller's dialect, and what a provider's failure means.
+//!
+//! The status is chosen by what the official SDKs do with it: they try again after 408, 409, 429 and 5xx. So an empty
+//! balance and a spend limit are 402, not OpenAI's 429 `insufficient_quota`: trying again cannot help. Where waiting
+//! helps and it is not the caller's own limit, the OpenAI dialect says 503 and the Anthropic dialect 529
+//! (`overloaded_error`), which clients such as Claude Code show and wait out.
+
+use crate::body::Body;
+use bytes::Bytes;
+use memchr::memmem;
+use serde::Serialize;
+use tacit_kernel::Dialect;
+use tacit_kernel::call::ErrorCode;
+
+/// An answer that tells of an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorReply {
+    /// HTTP status.
+    pub status: u16,
+    /// JSON, `content-type: application/json`.
+    pub body: Bytes,
+}
+
+/// Builds an error answer.
+///
+/// `message` is our own text, [`message`] or more precise; it must not hold a string of the caller's. `param` is the
+/// field at fault (OpenAI dialect only). `request_id` is shown in the Anthropic dialect; for both it belongs into the
+/// headers too.
+#[must_use]
+pub fn reply(dialect: Dialect, code: ErrorCode, message: &str, param: Option<&str>, request_id: &str) -> ErrorReply {
+    ErrorReply { status: status(dialect, code), body: json(dialect, code, message, param, request_id).into() }
+}
+
+/// The same as an event that ends a stream which has begun. In the OpenAI dialect no `[DONE]` follows it, so that no
+/// client takes the answer for complete.
+#[must_use]
+pub fn stream_error(dialect: Dialect, code: ErrorCode, message: &str, request_id: &str) -> Bytes {
+    let json = json(dialect, code, message, None, request_id);
+    match dialect {
+        Dialect::OpenAi => format!("data: {json}\n\n").into(),
+        Dialect::Anthropic => format!("event: error\ndata: {json}\n\n").into(),
+    }
+}
+
+/// What may be sent at any time between two events, also before the first, to keep a connection alive.
+#[must_use]
+pub const fn keep_alive(dialect: Dialect) -> Bytes {
+    Bytes::from_static(match dialect {
+        Dialect::OpenAi => b": keep-alive\n\n",
+        Dialect::Anthropic => b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
+    })
+}
+
+fn json(dialect: Dialect, code: ErrorCode, message: &str, param: Option<&str>, request_id: &str) -> String {
+    #[derive(Serialize)]
+    struct OpenAi<'a> {
+        error: OpenAiError<'a>,
+    }
+    #[derive(Serialize)]
+    struct OpenAiError<'a> {
+        message: &'a str,
+        r#type: &'static str,
+        param: Option<&'a str>,
+        code: &'static str,
+    }
+    #[derive(Serialize)]
+    struct Anthropic<'a> {
+        r#type: &'static str,
+        error: AnthropicError<'a>,
+        request_id: &'a str,
+    }
+    #[derive(Serialize)]
+    struct AnthropicError<'a> {
+        r#type: &'static str,
+        message: &'a str,
+    }
+    let text = match dialect {
+        Dialect::OpenAi => serde_json::to_string(&OpenAi {
+            error: OpenAiError { message, r#type: openai_type(code), param, code: openai_code(code) },
+        }),
+        Dialect::Anthropic => serde_json::to_string(&Anthropic {
+            r#type: "error",
+            error: AnthropicError { r#type: anthropic_type(code), message },
+            request_id,
+        }),
+    };
+    // Strings and structs only: this cannot fail.
+    text.unwrap_or_default()
+}
+
+/// The HTTP status of an error.
+#[must_use]
+pub const fn status(dialect: Dialect, code: ErrorCode) -> u16 {
+    use ErrorCode as E;
+    let overloaded = match dialect {
+        Dialect::OpenAi => 503,
+        Dialect::Anthropic => 529,
+    };
+    match code {
+        E::KeyMissing | E::KeyUnknown | E::KeyDisabled | E::KeyExpired => 401,
+        E::SpendLimit | E::BalanceInsufficient => 402,
+        E::AccountDisabled | E::AddressNotAllowed | E::ModelNotAllowed => 403,
+        E::ModelNotFound | E::ModelNotServed | E::PathNotFound => 404,
+        E::MethodNotAllowed => 405,
+        E::BodyTimeout => 408,
+        E::BodyInvalid | E::ProviderRejected => 400,
+        E::BodyTooLarge => 413,
+        E::RateLimitRequests | E::RateLimitTokens | E::RateLimitConcurrency => 429,
+        E::ChannelsUnavailable | E::GatewayBusy | E::ProviderLimited => overloaded,
+        E::ControlUnavailable => 503,
+        E::ProviderTimeout => 504,
+        E::ProviderUnreachable | E::ProviderCredential | E::ProviderError | E::ProviderBroken => 502,
+        // Nobody is there to read it; nginx's number, for the record.
+        E::ClientGone => 499,
+        E::Internal => 500,
+    }
+}
+
+const fn openai_type(code: ErrorCode) -> &'static str {
+    match status(Dialect::OpenAi, code) {
+        401 => "authentication_error",
+        402 => "insufficient_quota",
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        400..500 => "invalid_request_error",
+        _ => "server_error",
+    }
+}
+
+/// OpenAI's own code where clients look for it, ours otherwise.
+const fn openai_code(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::KeyUnknown => "invalid_api_key",
+        ErrorCode::BalanceInsufficient => "insufficient_quota",
+        ErrorCode::RateLimitRequests | ErrorCode::RateLimitTokens | ErrorCode::RateLimitConcurrency => {
+            "rate_limit_exceeded"
+        }
+        other => other.as_str(),
+    }
+}
+
+const fn anthropic_type(code: ErrorCode) -> &'static str {
+    match status(Dialect::Anthropic, code) {
+        401 => "authentication_error",
+        402 => "billing_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        529 => "overloaded_error",
+        400..500 => "invalid_request_error",
+        _ => "api_error",
+    }
+}
+
+/// Our text for an error where nothing more precise is known: what is wrong and what to do.
+#[must_use]
+pub const fn message(code: ErrorCode) -> &'static str {
+    use ErrorCode as E;
+    match code {
+        E::KeyMissing => "no API key was sent; send it as `Authorization: Bearer <key>` or `x-api-key: <key>`",
+        E::KeyUnknown => "the API key is not known here",
+        E::KeyDisabled => "the API key is disabled",
+        E::KeyExpired => "the API key has expired",
+        E::AccountDisabled => "the account is disabled",
+        E::AddressNotAllowed => "the API key may not be used from this address",
+        E::ModelNotAllowed => "the API key may not use this model",
+        E::ModelNotFound => "there is no model of this name; GET /v1/models lists those there are",
+        E::ModelNotServed => "the model is not served on this endpoint; use the API of the model's provider",
+        E::PathNotFound => "there is no such endpoint",
+        E::MethodNotAllowed => "this endpoint does not take this HTTP method",
+        E::BodyInvalid => "the request body is not valid",
+        E::BodyTooLarge => "the request body is larger than this gateway accepts",
+        E::BodyTimeout => "the request body did not arrive in time",
+        E::RateLimitRequests => "too many requests in a minute; wait as retry-after says",
+        E::RateLimitTokens => "too many tokens in a minute; wait as retry-after says",
+        E::RateLimitConcurrency => "too many calls at the same time; wait for one to end",
+        E::SpendLimit => "the spend limit of the key or the account is reached",
+        E::BalanceInsufficient => "the balance does not cover this call; top up, or lower the output limit",
+        E::ChannelsUnavailable => "every provider of this model is busy or failing now; try again shortly",
+        E::ControlUnavailable => "the platform cannot check this call now; try again shortly",
+        E::GatewayBusy => "the gateway is busy or shutting down; try again shortly",
+        E::ProviderUnreachable => "the model provider could not be reached",
+        E::ProviderTimeout => "the model provider did not answer in time",
+        E::ProviderLimited => "the model provider is overloaded or limits this platform; try again shortly",
+        E::ProviderCredential => "the model provider refused this platform's credential; the operator must look at it",
+        E::ProviderRejected => "the model provider refused the request",
+        E::ProviderError => "the model provider failed",
+        E::ProviderBroken => "the model provider broke off its answer",
+        E::ClientGone => "the client closed the connection",
+        E::Internal => "the platform failed; the operator can find this request by its id",
+    }
+}
+
+/// Seconds to wait that are worth saying where no exact figure is known; `None` where waiting does not help.
+#[must_use]
+pub const fn retry_after(code: ErrorCode) -> Option<u32> {
+    use ErrorCode as E;
+    match code {
+        E::RateLimitRequests | E::RateLimitTokens => Some(10),
+        E::RateLimitConcurrency | E::GatewayBusy | E::ControlUnavailable => Some(2),
+        E::ChannelsUnavailable | E::ProviderLimited => Some(5),
+        _ => None,
+    }
+}
+
+/// What a provider's refusal means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProviderFailure {
+    /// For the record.
+    pub code: ErrorCode,
+    /// Another channel may do better.
+    pub elsewhere: bool,
+    /// The credential is not accepted or has no quota left: do not use it again for a while.
+    pub credential: bool,
+    /// The provider speaks about the caller's own request: its status and body are for the caller (if no other channel
+    /// helps). Otherwise the caller gets our text, since the provider's may speak about our account there.
+    pub relay: bool,
+}
+
+/// How much of a provider's error is looked at.
+const LOOK_AT: usize = 4096;
+
+/// Classifies a provider's answer that is not a success, by its status and by fixed words in the start of its body.
+/// Nothing of the body is kept or quoted.
+#[must_use]
+pub fn provider_failure(status: u16, body: &Body) -> ProviderFailure {
+    let start: Vec<u8> = body.chunks().iter().flat_map(|c| c.iter().copied()).take(LOOK_AT).collect();
+    let about = |words: &[&str]| words.iter().any(|w| memmem::find(&start, w.as_bytes()).is_some());
+    let failure =
+        |code, credential, relay: bool| ProviderFailure { code, elsewhere: !relay || status == 404, credential, relay };
+    match status {
+        401..=403 => failure(ErrorCode::ProviderCredential, true, false),
+        // Anthropic and others say so with 400; the words are the fixed ones of their documentation.
+        400 if about(&[
+            "credit balance is too low",
+            "billing_hard_limit_reached",
+            "\"insufficient_quota\"",
+            "Arrearage",
+        ]) =>
+        {
+            failure(ErrorCode::ProviderCredential, true, false)
+        }
+        400 if about(&["API key not valid", "\"API_KEY_INVALID\"", "\"invalid_api_key\""]) => {
+            failure(ErrorCode::ProviderCredential, true, false)
+        }
+        408 | 504 | 522 | 524 => failure(ErrorCode::ProviderTimeout, false, false),
+        429 => failure(ErrorCode::ProviderLimited, about(&["insufficient_quota", "billing_not_active"]), false),
+        503 | 529 => failure(ErrorCode::ProviderLimited, false, false),
+        // Either the caller asks for something that is not there, or this channel is set up wrongly: both are possible.
+        400..500 => failure(ErrorCode::ProviderRejected, false, true),
+        _ => failure(ErrorCode::ProviderError, false, false),
+    }
+}
+
+/// The same for the `error` member of an event in a stream.
+pub(crate) fn of_stream(raw: &[u8]) -> ErrorCode {
+    let start = raw.get(..LOOK_AT).unwrap_or(raw);
+    let about = |words: &[&str]| words.iter().any(|w| memmem::find(start, w.as_bytes()).is_some());
+    if about(&["overloaded_error", "rate_limit", "insufficient_quota", "\"overloaded\""]) {
+        ErrorCode::ProviderLimited
+    } else if about(&["authentication_error", "permission_error", "invalid_api_key", "billing_error"]) {
+        ErrorCode::ProviderCredential
+    } else if about(&["timeout_error", "\"timeout\""]) {
+        ErrorCode::ProviderTimeout
+    } else if about(&["invalid_request_error", "request_too_large"]) {
+        ErrorCode::ProviderRejected
+    } else {
+        ErrorCode::ProviderError
+    }
+}

@@ -1,0 +1,121 @@
+//! Which headers cross the gateway, in both directions: one table each, everything else stays behind. Nothing that
+//! tells who or where the caller is goes to a provider (no address, user agent, session, SDK telemetry), and nothing that a
+//! provider could echo a prompt in comes back.
+
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use tacit_kernel::Dialect;
+use tacit_kernel::call::AgentFamily;
+
+/// Headers of a request that go to a provider, and the dialect they belong to (`None`: both).
+pub const TO_PROVIDER: [(HeaderName, Option<Dialect>); 5] = [
+    (ACCEPT, None),
+    (CONTENT_TYPE, None),
+    (HeaderName::from_static("anthropic-beta"), Some(Dialect::Anthropic)),
+    (HeaderName::from_static("anthropic-version"), Some(Dialect::Anthropic)),
+    (HeaderName::from_static("openai-beta"), Some(Dialect::OpenAi)),
+];
+
+/// Of these, the version without which the provider refuses the call.
+const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
+
+/// The headers for a provider of that dialect. The credential, `host` and the length are added by whoever sends it.
+/// No `accept-encoding`: an encoded answer could not be metered.
+#[must_use]
+pub fn to_provider(dialect: Dialect, request: &HeaderMap) -> HeaderMap {
+    let mut out = HeaderMap::with_capacity(8);
+    for (name, only) in &TO_PROVIDER {
+        if only.is_none_or(|d| d == dialect) {
+            for value in request.get_all(name) {
+                out.append(name, value.clone());
+            }
+        }
+    }
+    if dialect == Dialect::Anthropic {
+        let version = HeaderName::from_static("anthropic-version");
+        out.entry(version).or_insert(ANTHROPIC_VERSION);
+    }
+    out.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    out
+}
+
+/// The headers of a provider's answer that come back: its kind, if it is one of those an API answers with, and a wait in
+/// seconds. Nothing else: a free text could carry what the prompt said.
+#[must_use]
+pub fn from_provider(answer: &HeaderMap) -> HeaderMap {
+    let mut out = HeaderMap::with_capacity(8);
+    if let Some(kind) = answer.get(CONTENT_TYPE).and_then(known_kind) {
+        out.insert(CONTENT_TYPE, kind);
+    }
+    if let Some(seconds) = retry_after(answer) {
+        out.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    out
+}
+
+/// The wait that a provider asks for, in whole seconds, at most a day.
+#[must_use]
+pub fn retry_after(answer: &HeaderMap) -> Option<u32> {
+    let seconds: u32 = answer.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    (seconds <= 86_400).then_some(seconds)
+}
+
+fn known_kind(value: &HeaderValue) -> Option<HeaderValue> {
+    let text = value.to_str().ok()?;
+    let kind = text.split(';').next()?.trim().to_ascii_lowercase();
+    Some(HeaderValue::from_static(match kind.as_str() {
+        "application/json" => "application/json",
+        "text/event-stream" => "text/event-stream; charset=utf-8",
+        "application/problem+json" => "application/problem+json",
+        _ => return None,
+    }))
+}
+
+/// Whether the answer is an event stream.
+#[must_use]
+pub fn is_event_stream(answer: &HeaderMap) -> bool {
+    answer
+        .get(CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .is_some_and(|v| v.trim_start().to_ascii_lowercase().starts_with("text/event-stream"))
+}
+
+/// The dialect that a request to a path of both (`/v1/models`) speaks: Anthropic's clients always name a version.
+#[must_use]
+pub fn dialect_of(request: &HeaderMap) -> Dialect {
+    if request.contains_key("anthropic-version") { Dialect::Anthropic } else { Dialect::OpenAi }
+}
+
+/// The family of a client, by the start of its user agent.
+#[must_use]
+pub fn agent_family(request: &HeaderMap) -> AgentFamily {
+    const STARTS: [(&str, AgentFamily); 24] = [
+        ("openai/python", AgentFamily::OpenAiPython),
+        ("asyncopenai/python", AgentFamily::OpenAiPython),
+        ("openai/js", AgentFamily::OpenAiNode),
+        ("openai/node", AgentFamily::OpenAiNode),
+        ("anthropic/python", AgentFamily::AnthropicPython),
+        ("asyncanthropic/python", AgentFamily::AnthropicPython),
+        ("anthropic/js", AgentFamily::AnthropicNode),
+        ("anthropic/typescript", AgentFamily::AnthropicNode),
+        ("claude-cli", AgentFamily::ClaudeCode),
+        ("claude-code", AgentFamily::ClaudeCode),
+        ("codex", AgentFamily::Codex),
+        ("geminicli", AgentFamily::GeminiCli),
+        ("gemini-cli", AgentFamily::GeminiCli),
+        ("curl/", AgentFamily::Curl),
+        ("mozilla/", AgentFamily::Browser),
+        ("python-", AgentFamily::Python),
+        ("python/", AgentFamily::Python),
+        ("aiohttp", AgentFamily::Python),
+        ("node", AgentFamily::Node),
+        ("undici", AgentFamily::Node),
+        ("bun/", AgentFamily::Node),
+        ("axios/", AgentFamily::Node),
+        ("ai-sdk/", AgentFamily::Node),
+        ("go-http-client", AgentFamily::Go),
+    ];
+    let Some(agent) = request.get(USER_AGENT) else { return AgentFamily::Other };
+    let agent = agent.as_bytes();
+    let starts = |start: &str| agent.get(..start.len()).is_some_and(|a| a.eq_ignore_ascii_case(start.as_bytes()));
+    STARTS.iter().find(|(start, _)| starts(start)).map_or(AgentFamily::Other, |(_, family)| *family)
+}
