@@ -55,6 +55,15 @@ const NAME_MAX: usize = 200;
 
 /// Limits in the form of their column, if they make sense.
 fn limits_text(limits: &Limits) -> Result<String, IdentityError> {
+    limits_check(limits)?;
+    serde_json::to_string(limits).map_err(|_| IdentityError::LimitsInvalid { message: "they cannot be written" })
+}
+
+/// Whether limits make sense.
+///
+/// # Errors
+/// [`IdentityError::LimitsInvalid`].
+pub fn limits_check(limits: &Limits) -> Result<(), IdentityError> {
     let invalid = |message| Err(IdentityError::LimitsInvalid { message });
     let spends = [limits.spend_per_day, limits.spend_per_month, limits.spend_total];
     if spends.into_iter().flatten().any(|s| s.0 < 0) {
@@ -68,7 +77,7 @@ fn limits_text(limits: &Limits) -> Result<String, IdentityError> {
     if limits.ip_ranges.as_ref().is_some_and(|r| r.len() > LIST_MAX) {
         return invalid("ip_ranges must be at most 256 ranges");
     }
-    serde_json::to_string(limits).map_err(|_| IdentityError::LimitsInvalid { message: "limits cannot be written" })
+    Ok(())
 }
 
 /// Whether the text may name an account or a key: some text without control characters or outer spaces.
