@@ -58,6 +58,9 @@ struct Needle {
     candidates: Vec<(Vec<u8>, usize, Part)>,
 }
 
+/// A text, the position of the canary it is of, and how much of it that is.
+type Piece<'a> = (&'a str, usize, Part);
+
 /// Searches for a set of canaries.
 pub(crate) struct Scanner {
     canaries: Vec<Canary>,
@@ -72,7 +75,7 @@ impl Scanner {
     /// If there is no canary to look for.
     pub(crate) fn new(canaries: &[Canary]) -> anyhow::Result<Self> {
         anyhow::ensure!(!canaries.is_empty(), "no canary to look for: give --canary, --canary-file or --drive");
-        let parts: Vec<(&str, usize, Part)> = canaries
+        let parts: Vec<Piece<'_>> = canaries
             .iter()
             .enumerate()
             .flat_map(|(at, canary)| {
@@ -81,7 +84,7 @@ impl Scanner {
             })
             .collect();
         let shared = shared_beginning(&parts);
-        let groups: Vec<(&str, Vec<(&str, usize, Part)>)> = if shared.len() >= SHARED {
+        let groups: Vec<(&str, Vec<Piece<'_>>)> = if shared.len() >= SHARED {
             vec![(shared, parts)]
         } else {
             // A whole canary starts with its first half, so that the halves are enough to find it.
@@ -207,7 +210,7 @@ fn fill(read: &mut impl Read, room: &mut [u8]) -> Result<usize, (usize, io::Erro
     Ok(count)
 }
 
-fn shared_beginning<'a>(parts: &[(&'a str, usize, Part)]) -> &'a str {
+fn shared_beginning<'a>(parts: &[Piece<'a>]) -> &'a str {
     let Some((first, _, _)) = parts.first() else { return "" };
     let alike = |other: &str| first.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
     let mut length = parts.iter().map(|(text, _, _)| alike(text)).min().unwrap_or(0);
