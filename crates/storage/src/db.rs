@@ -6,7 +6,7 @@ use crate::tx::{self, ReadTx, WriteTx};
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, PgPool, SqlitePool};
+use sqlx::{ConnectOptions, Connection, PgPool, SqlitePool};
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -18,7 +18,7 @@ use tacit_kernel::Timestamp;
 /// fits.
 const PREPARED: usize = 512;
 const SQLITE_READERS: u32 = 4;
-const POSTGRES_CONNECTIONS: u32 = 16;
+pub(crate) const POSTGRES_CONNECTIONS: u32 = 16;
 
 /// Which database program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,11 +195,16 @@ fn own_file(path: &Path) -> std::io::Result<()> {
 async fn open_postgres(url: &str) -> Result<Pools, StorageError> {
     let options: PgConnectOptions = url.parse().map_err(|_| bad_url())?;
     let options = options.application_name("tacit").statement_cache_capacity(PREPARED).disable_statement_logging();
+    // One connection by hand: the pool would try for long and then not say what is wrong.
+    let first = options.connect().await.map_err(|e| {
+        let error = StorageError::from(e);
+        StorageError { detail: format!("the PostgreSQL server does not let us in: {}", error.detail), ..error }
+    })?;
+    first.close().await?;
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(Duration::from_secs(10))
         .test_before_acquire(false)
-        .connect_with(options)
-        .await?;
+        .connect_lazy_with(options);
     Ok(Pools::Postgres(pool))
 }

@@ -95,7 +95,7 @@ impl From<sqlx::Error> for StorageError {
         use StorageErrorKind as K;
         match &error {
             sqlx::Error::Database(e) => from_engine(e.as_ref()),
-            sqlx::Error::Io(e) => Self::new(K::Unavailable, format!("connection: {:?}", e.kind())),
+            sqlx::Error::Io(e) => Self::new(K::Unavailable, format!("connection: {}", e.kind())),
             sqlx::Error::PoolTimedOut => Self::new(K::Unavailable, "no free connection in time"),
             sqlx::Error::PoolClosed => Self::new(K::Unavailable, "the database is closed"),
             sqlx::Error::WorkerCrashed => Self::new(K::Unavailable, "the database thread is gone"),

@@ -103,7 +103,8 @@ impl<C: Clock + ?Sized> Clock for Shared<C> {
     }
 }
 
-/// Prepares every statement, so that a wrong name or type is found without running it.
+/// Prepares every statement, so that a wrong name or type is found without running it. Of the bulk statements only
+/// inserts can be: PostgreSQL takes the types of an update's `VALUES` from the parameters, so a test must run those.
 ///
 /// # Errors
 /// The text of the first statement that the engine refuses, and why.

@@ -1,7 +1,7 @@
 //! Transactions: what a closure given to [`Db::read`](crate::Db::read) or [`Db::write`](crate::Db::write) works with,
 //! and the loop that tries it again.
 
-use crate::db::{Db, Pools};
+use crate::db::{Db, POSTGRES_CONNECTIONS, Pools};
 use crate::error::{Retryable, StorageError, StorageErrorKind};
 use crate::row::{Inner, Row};
 use crate::sql::{Bulk, Sql, SqlText};
@@ -151,8 +151,8 @@ impl WriteTx<'_> {
     pub(crate) async fn script(&mut self, text: String) -> Result<(), StorageError> {
         let script = sqlx::raw_sql(AssertSqlSafe(text));
         match &mut self.0.conn {
-            Conn::Sqlite(tx) => drop(script.execute(&mut **tx).await?),
-            Conn::Postgres(tx) => drop(script.execute(&mut **tx).await?),
+            Conn::Sqlite(tx) => script.execute(&mut **tx).await.map(|_| ())?,
+            Conn::Postgres(tx) => script.execute(&mut **tx).await.map(|_| ())?,
         }
         Ok(())
     }
@@ -242,15 +242,19 @@ async fn begin<'c>(db: &'c Db, name: &'static str, write: bool) -> Result<ReadTx
                 pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map(Conn::Postgres)
             }
         };
-        match begun {
+        let error = match begun {
             Ok(conn) => return Ok(ReadTx { conn, borrows: PhantomData }),
-            // A pooled connection that died while it was idle, after a restart of the server; nothing was done yet.
-            Err(sqlx::Error::Io(_)) if stale < 2 => stale += 1,
-            Err(error) => {
-                let error = StorageError::from(error);
-                tracing::debug!(event = "storage.begin_failed", component = name, detail = %error.detail);
-                return Err(error);
-            }
+            Err(error) => error,
+        };
+        let by_connection = matches!(error, sqlx::Error::Io(_) | sqlx::Error::Database(_));
+        let error = StorageError::from(error);
+        // A pooled connection that died while it was idle, as all do when the server is restarted: nothing was done on
+        // it yet, and the pool drops it.
+        if by_connection && error.kind == StorageErrorKind::Unavailable && stale <= POSTGRES_CONNECTIONS {
+            stale += 1;
+            continue;
         }
+        tracing::debug!(event = "storage.begin_failed", component = name, detail = %error.detail);
+        return Err(error);
     }
 }

@@ -1,13 +1,11 @@
 use super::{COLUMNS, check, column, place, undeclared};
 use crate::testing::MIGRATED_AT;
-use crate::{Db, StorageError, both_engines};
+use crate::{Db, both_engines};
 use std::collections::BTreeSet;
 use tacit_kernel::datamap::{Protection, Retention, Subject};
 
 async fn alter(db: &Db, script: &'static str) {
-    db.write("test.alter", |tx| Box::pin(async move { Ok::<_, StorageError>(tx.script(script.to_owned()).await?) }))
-        .await
-        .unwrap();
+    db.write("test.alter", |tx| Box::pin(tx.script(script.to_owned()))).await.unwrap();
 }
 
 both_engines! {
