@@ -26,12 +26,7 @@ fn stat(pid: u32) -> Option<Stat> {
 }
 
 fn family(roots: &[u32]) -> Vec<Stat> {
-    let all: HashMap<u32, Stat> = fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok())
-        .filter_map(|pid| Some((pid, stat(pid)?)))
-        .collect();
+    let mut all: HashMap<u32, Stat> = pids().filter_map(|pid| Some((pid, stat(pid)?))).collect();
     let descends = |mut pid: u32| {
         for _ in 0..64 {
             if roots.contains(&pid) {
@@ -45,7 +40,6 @@ fn family(roots: &[u32]) -> Vec<Stat> {
         false
     };
     let members: Vec<u32> = all.keys().copied().filter(|pid| descends(*pid)).collect();
-    let mut all = all;
     members.into_iter().filter_map(|pid| all.remove(&pid)).collect()
 }
 
@@ -60,4 +54,22 @@ pub(crate) fn seconds(roots: &[u32]) -> f64 {
 /// Resident memory of one process in bytes.
 pub(crate) fn resident(pid: u32) -> u64 {
     stat(pid).map_or(0, |s| s.resident_pages * 4096)
+}
+
+/// Processes of that name.
+pub(crate) fn named(name: &str) -> Vec<u32> {
+    pids().filter(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|c| c.trim() == name)).collect()
+}
+
+/// The child of `parent` that has `word` among its arguments.
+pub(crate) fn child_with(parent: u32, word: &str) -> Option<u32> {
+    pids().find(|pid| {
+        stat(*pid).is_some_and(|s| s.parent == parent)
+            && fs::read(format!("/proc/{pid}/cmdline"))
+                .is_ok_and(|line| line.split(|b| *b == 0).any(|argument| argument == word.as_bytes()))
+    })
+}
+
+fn pids() -> impl Iterator<Item = u32> {
+    fs::read_dir("/proc").into_iter().flatten().filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok())
 }

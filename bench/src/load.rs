@@ -35,7 +35,8 @@ impl Outcome {
 
 /// The request text for a chat completion of about `bytes` bytes.
 pub(crate) fn chat(path: &str, key: &str, model: &str, bytes: usize, stream: bool) -> Vec<u8> {
-    let head = format!(r#"{{"model":"{model}","stream":{stream},"max_tokens":100,"messages":[{{"role":"user","content":""#);
+    let head =
+        format!(r#"{{"model":"{model}","stream":{stream},"max_tokens":100,"messages":[{{"role":"user","content":""#);
     let tail = r#""}]}"#;
     let filler = "The quick brown fox jumps over the lazy dog. ";
     let fill = bytes.saturating_sub(head.len() + tail.len());

@@ -1,2 +1,234 @@
-//! `tacit-bench`: CPU and latency of a call through Tacit against nginx on the same machine in the same run.
-fn main() {}
+//! `tacit-bench`: CPU, latency and memory of a call through Tacit against nginx as a plain reverse proxy, on the same
+//! machine, in the same run, with the same mock provider and load generator. Prints ratios.
+
+mod cpu;
+mod load;
+mod nginx;
+mod platform;
+mod provider;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use load::{Outcome, Plan};
+use nginx::Nginx;
+use platform::Platform;
+use provider::Behaviour;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Measures a call through Tacit against nginx.
+#[derive(Parser)]
+struct Args {
+    /// The tacit to measure; by default the one beside this program.
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Measurements of each side; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Only scenarios whose name contains this.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Database of the platform; SQLite if not given.
+    #[arg(long)]
+    database: Option<String>,
+    /// Counts the CPU of these processes (by name) as Tacit's too, e.g. `postgres`.
+    #[arg(long)]
+    and_cpu_of: Option<String>,
+}
+
+struct Scenario {
+    name: &'static str,
+    provider: usize,
+    bytes: usize,
+    connections: usize,
+    stream: bool,
+    goal: f64,
+    seconds: Option<u64>,
+}
+
+const PAUSED: usize = 3;
+
+const BEHAVIOURS: [Behaviour; 4] = [
+    Behaviour::Json { pause: Duration::ZERO },
+    Behaviour::Stream { events: 50, gap: Duration::ZERO },
+    Behaviour::Stream { events: 20, gap: Duration::from_millis(250) },
+    Behaviour::Json { pause: Duration::from_millis(20) },
+];
+
+const SCENARIOS: [Scenario; 4] = [
+    Scenario { name: "1KB", provider: 0, bytes: 1_000, connections: 64, stream: false, goal: 1.8, seconds: None },
+    Scenario { name: "200KB", provider: 0, bytes: 200_000, connections: 64, stream: false, goal: 1.0, seconds: None },
+    Scenario { name: "stream50", provider: 1, bytes: 1_000, connections: 64, stream: true, goal: 2.0, seconds: None },
+    Scenario {
+        name: "slow2000",
+        provider: 2,
+        bytes: 1_000,
+        connections: 2_000,
+        stream: true,
+        goal: 1.3,
+        seconds: Some(9),
+    },
+];
+
+const PATH: &str = "/v1/chat/completions";
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let args = Args::parse();
+    let binary = match &args.binary {
+        Some(path) => path.clone(),
+        None => std::env::current_exe()?.parent().context("no parent")?.join("tacit"),
+    };
+    let folder = tempfile::tempdir()?;
+    let mut providers = Vec::new();
+    for behaviour in BEHAVIOURS {
+        providers.push(provider::serve(behaviour).await?);
+    }
+    let nginx_folder = folder.path().join("nginx");
+    std::fs::create_dir(&nginx_folder)?;
+    let nginx = Nginx::start(&nginx_folder, &providers)?;
+    let tacit = Platform::start(&binary, folder.path(), args.database.as_deref(), &providers)?;
+    let mut bench = Bench { args, nginx, tacit };
+    for scenario in SCENARIOS {
+        if scenario.name.contains(&bench.args.only) {
+            bench.cpu(&scenario).await?;
+        }
+    }
+    if "latency".contains(&bench.args.only) {
+        bench.latency(providers.get(PAUSED).copied().context("no provider")?).await?;
+    }
+    if "memory".contains(&bench.args.only) {
+        bench.memory().await?;
+    }
+    say(&format!("ledger verified: {}", bench.tacit.verify()?));
+    Ok(())
+}
+
+struct Bench {
+    args: Args,
+    nginx: Nginx,
+    tacit: Platform,
+}
+
+impl Bench {
+    fn request(&self, provider: usize, bytes: usize, stream: bool) -> Vec<u8> {
+        load::chat(PATH, &self.tacit.key, &format!("bench-{provider}"), bytes, stream)
+    }
+
+    fn tacit_roots(&self) -> Vec<u32> {
+        let mut roots = vec![self.tacit.pid()];
+        if let Some(name) = &self.args.and_cpu_of {
+            roots.extend(cpu::named(name));
+        }
+        roots
+    }
+
+    async fn measure(&self, scenario: &Scenario, target: SocketAddr, roots: &[u32]) -> Result<(f64, Outcome)> {
+        let seconds = scenario.seconds.unwrap_or(self.args.seconds);
+        let plan = |seconds| Plan {
+            target,
+            request: self.request(scenario.provider, scenario.bytes, scenario.stream),
+            connections: scenario.connections,
+            time: Duration::from_secs(seconds),
+        };
+        load::run(plan(1)).await?;
+        let before = cpu::seconds(roots);
+        let outcome = load::run(plan(seconds)).await?;
+        // What is settled a moment later belongs to these calls too.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let used = cpu::seconds(roots) - before;
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let calls = outcome.calls.max(1) as f64;
+        Ok((used / calls * 1e6, outcome))
+    }
+
+    async fn cpu(&mut self, scenario: &Scenario) -> Result<()> {
+        let yardstick = self.nginx.ports.get(scenario.provider).copied().context("no port")?;
+        let (mut theirs, mut ours, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut calls, mut failures) = (0, 0);
+        for _ in 0..self.args.rounds.max(1) {
+            let (nginx, seen) = self.measure(scenario, yardstick, &[self.nginx.pid()]).await?;
+            failures += seen.failures;
+            let (tacit, seen) = self.measure(scenario, self.tacit.address, &self.tacit_roots()).await?;
+            failures += seen.failures;
+            calls += seen.calls;
+            theirs.push(nginx);
+            ours.push(tacit);
+            ratios.push(tacit / nginx);
+        }
+        say(&format!(
+            "{:<9} cpu/call: nginx {:>7.1} us, tacit {:>7.1} us, ratio {:.2} (goal {:.1}); {calls} calls, {failures} failures",
+            scenario.name,
+            median(&mut theirs),
+            median(&mut ours),
+            median(&mut ratios),
+            scenario.goal,
+        ));
+        Ok(())
+    }
+
+    /// Median latency at low load with a provider that takes 20 ms.
+    async fn latency(&self, direct: SocketAddr) -> Result<()> {
+        let plan = |target| Plan {
+            target,
+            request: self.request(PAUSED, 1_000, false),
+            connections: 1,
+            time: Duration::from_secs(self.args.seconds),
+        };
+        let straight = load::run(plan(direct)).await?;
+        let through = load::run(plan(self.tacit.address)).await?;
+        let added = |of: fn(&Outcome) -> &[u32]| {
+            i64::from(Outcome::median(of(&through))) - i64::from(Outcome::median(of(&straight)))
+        };
+        say(&format!(
+            "latency   added to the median call: {} us, to the first byte: {} us (goal 500); {} calls, {} failures",
+            added(|o| &o.whole),
+            added(|o| &o.first),
+            through.calls,
+            through.failures,
+        ));
+        Ok(())
+    }
+
+    /// Memory of the gateway for each of 5,000 slow streams at once.
+    async fn memory(&self) -> Result<()> {
+        const STREAMS: usize = 5_000;
+        let gateway = cpu::child_with(self.tacit.pid(), "gateway").context("no gateway process")?;
+        let idle = cpu::resident(gateway);
+        let plan = Plan {
+            target: self.tacit.address,
+            request: self.request(2, 1_000, true),
+            connections: STREAMS,
+            time: Duration::from_secs(1),
+        };
+        let load = tokio::spawn(load::run(plan));
+        let mut peak = idle;
+        while !load.is_finished() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            peak = peak.max(cpu::resident(gateway));
+        }
+        let outcome = load.await??;
+        let each = (peak - idle) / u64::try_from(STREAMS)? / 1024;
+        say(&format!(
+            "memory    {STREAMS} slow streams at once: {each} KB each beyond idle ({} MB) (goal 32); {} calls, {} failures",
+            idle / 1_048_576,
+            outcome.calls,
+            outcome.failures,
+        ));
+        Ok(())
+    }
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[expect(clippy::print_stdout, reason = "a command-line program")]
+fn say(line: &str) {
+    println!("{line}");
+}
