@@ -1,0 +1,300 @@
+//! One call and everything it holds: its places under the limits, its reservation, its record. Whatever happens to it,
+//! a client that goes away or a panic included, it ends exactly once: with [`Call::end`] or when it is dropped.
+
+use crate::catalog::{Channel, Model, PriceVersion};
+use crate::gateway::Gateway;
+use crate::grants::Grant;
+use crate::lease::Reservation;
+use crate::limits::Place;
+use crate::moment;
+use crate::outbox::{Charged, Ticket};
+use std::net::IpAddr;
+use std::sync::Arc;
+use tacit_kernel::call::{AgentFamily, CallStatus, Endpoint, ErrorCode, UsageSource};
+use tacit_kernel::ids::{CallId, CredentialId};
+use tacit_kernel::rating::Usage;
+use tacit_kernel::{Ppm, Timestamp};
+use tacit_link::{convert, wire};
+use tacit_vault::Aad;
+
+/// Longest user agent that is kept, in bytes.
+pub(crate) const USER_AGENT: usize = 256;
+
+/// Who calls; sealed when the call ends.
+pub(crate) struct Caller {
+    pub(crate) address: IpAddr,
+    pub(crate) user_agent: Box<[u8]>,
+    pub(crate) agent: AgentFamily,
+}
+
+/// An attempt that is under way.
+struct Attempt {
+    channel: Arc<Channel>,
+    credential: Option<CredentialId>,
+    started: i64,
+}
+
+/// See the module.
+pub(crate) struct Call {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) grant: Arc<Grant>,
+    pub(crate) id: CallId,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) stream: bool,
+    pub(crate) model: Option<Arc<Model>>,
+    pub(crate) price: Option<Arc<PriceVersion>>,
+    pub(crate) input_estimate: u64,
+    /// What the caller got or is owed for, as far as it is known.
+    pub(crate) usage: Usage,
+    pub(crate) usage_source: UsageSource,
+    /// A provider answered with success: the call is charged.
+    pub(crate) answered: bool,
+    pub(crate) http_status: u16,
+    caller: Caller,
+    started_at: Timestamp,
+    started: i64,
+    _places: [Place; 2],
+    concurrency: u32,
+    reservation: Reservation,
+    spend_reserved: i64,
+    tokens_taken: u64,
+    channel: Option<Arc<Channel>>,
+    attempt: Option<Attempt>,
+    attempts: Vec<wire::Attempt>,
+    /// The begun event, once it was sent.
+    begun: Option<Ticket>,
+    first_byte: Option<i64>,
+    over: bool,
+}
+
+impl Call {
+    pub(crate) fn new(
+        gateway: Arc<Gateway>,
+        grant: Arc<Grant>,
+        id: CallId,
+        endpoint: Endpoint,
+        caller: Caller,
+        (places, concurrency): ([Place; 2], u32),
+    ) -> Box<Self> {
+        gateway.metrics.open.inc();
+        Box::new(Self {
+            started_at: gateway.clock.now(),
+            started: moment::now(),
+            gateway,
+            grant,
+            id,
+            endpoint,
+            stream: false,
+            model: None,
+            price: None,
+            input_estimate: 0,
+            usage: Usage::default(),
+            usage_source: UsageSource::None,
+            answered: false,
+            http_status: 0,
+            caller,
+            _places: places,
+            concurrency,
+            reservation: Reservation::default(),
+            spend_reserved: 0,
+            tokens_taken: 0,
+            channel: None,
+            attempt: None,
+            attempts: Vec::new(),
+            begun: None,
+            first_byte: None,
+            over: false,
+        })
+    }
+
+    /// When it began.
+    pub(crate) fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    fn micros(&self) -> i64 {
+        moment::now().saturating_sub(self.started) / 1000
+    }
+
+    /// The tokens that were taken from the limits at first; corrected when the call ends.
+    pub(crate) fn took_tokens(&mut self, tokens: u64) {
+        self.tokens_taken = tokens;
+    }
+
+    /// That much is reserved for it.
+    pub(crate) fn reserved(&mut self, reservation: Reservation) {
+        self.spend_reserved = reservation.amount;
+        self.grant.counters.reserve(reservation.amount);
+        self.grant.account.counters.reserve(reservation.amount);
+        self.reservation = reservation;
+    }
+
+    /// What is reserved.
+    pub(crate) fn reservation(&self) -> i64 {
+        self.reservation.amount
+    }
+
+    /// Reserves more while it is under way, within the balance and the spend limits.
+    pub(crate) fn reserve_more(&mut self, by: i64) -> bool {
+        if self.grant.room(self.gateway.clock.now()).is_some_and(|(room, _)| room < by)
+            || !self.grant.account.budget.extend(&self.gateway.link, &mut self.reservation, by)
+        {
+            return false;
+        }
+        self.grant.counters.reserve(by);
+        self.grant.account.counters.reserve(by);
+        self.spend_reserved = self.spend_reserved.saturating_add(by);
+        true
+    }
+
+    /// What that usage costs.
+    pub(crate) fn cost(&self, usage: &Usage) -> i64 {
+        let Some(price) = &self.price else { return 0 };
+        let channel = self.channel.as_ref().map_or(Ppm::ONE, |c| c.multiplier);
+        price.price.amount(usage, self.grant.group_multiplier, channel).0
+    }
+
+    /// An attempt at a provider begins. With the first one the call has begun for the record too.
+    pub(crate) fn attempt_begins(&mut self, channel: &Arc<Channel>, credential: Option<CredentialId>) {
+        self.channel = Some(Arc::clone(channel));
+        self.attempt = Some(Attempt { channel: Arc::clone(channel), credential, started: self.micros() });
+        if self.begun.is_none() {
+            self.begun = Some(self.gateway.outbox.begun(Box::new(self.begun_event())));
+        }
+    }
+
+    /// The attempt is over.
+    pub(crate) fn attempt_ends(&mut self, error: Option<ErrorCode>, http_status: u16) {
+        let Some(attempt) = self.attempt.take() else { return };
+        self.gateway.metrics.attempted(&attempt.channel.provider_name, error);
+        self.attempts.push(wire::Attempt {
+            channel: convert::id_bytes(attempt.channel.id),
+            credential: attempt.credential.map(convert::id_bytes).unwrap_or_default(),
+            started_micros: attempt.started,
+            duration_micros: self.micros().saturating_sub(attempt.started),
+            error: convert::error_number(error),
+            http_status: u32::from(http_status),
+        });
+    }
+
+    /// The attempt that brought the answer turned out to have failed.
+    pub(crate) fn answer_broke(&mut self, error: ErrorCode) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.error = convert::error_number(Some(error));
+        }
+    }
+
+    /// The first byte of the answer is there.
+    pub(crate) fn first_byte(&mut self) {
+        if self.first_byte.is_none() {
+            self.first_byte = Some(self.micros());
+        }
+    }
+
+    /// The begun event, if it was sent; the last byte of the answer waits until it is durable.
+    pub(crate) fn begun(&self) -> Option<Ticket> {
+        self.begun
+    }
+
+    fn begun_event(&self) -> wire::Begun {
+        let channel = self.channel.as_deref();
+        wire::Begun {
+            call: convert::id_bytes(self.id),
+            key: convert::id_bytes(self.grant.key),
+            account: convert::id_bytes(self.grant.account.id),
+            group: convert::id_bytes(self.grant.group),
+            model: self.model.as_ref().map(|m| convert::id_bytes(m.id)).unwrap_or_default(),
+            price: self.price.as_ref().map(|p| convert::id_bytes(p.id)).unwrap_or_default(),
+            group_multiplier_ppm: self.grant.group_multiplier.0,
+            channel_multiplier_ppm: channel.map_or(Ppm::ONE.0, |c| c.multiplier.0),
+            channel: channel.map(|c| convert::id_bytes(c.id)).unwrap_or_default(),
+            provider: channel.map(|c| convert::id_bytes(c.provider)).unwrap_or_default(),
+            started_at: self.started_at.0,
+            reserved: self.reservation.amount,
+            input_estimate: self.input_estimate,
+            endpoint: self.endpoint.number(),
+            stream: self.stream,
+            source: self.grant.source.number(),
+        }
+    }
+
+    /// Ends it. Returns the place of its record among the events, if it is recorded.
+    pub(crate) fn end(&mut self, status: CallStatus, error: Option<ErrorCode>) -> Option<Ticket> {
+        if std::mem::replace(&mut self.over, true) {
+            return None;
+        }
+        self.attempt_ends(error, 0);
+        let charged = !matches!(status, CallStatus::Failed | CallStatus::Refused);
+        if !charged {
+            self.usage = Usage::default();
+            self.usage_source = UsageSource::None;
+        }
+        let due = if charged { self.cost(&self.usage) } else { 0 };
+        let short = due.saturating_sub(self.reservation.amount);
+        if short > 0 {
+            // More than was reserved: from the lease if it is there, else the platform bears it.
+            self.grant.account.budget.extend(&self.gateway.link, &mut self.reservation, short);
+        }
+        let amount = due.min(self.reservation.amount);
+        self.grant.account.budget.settle(&self.reservation, amount);
+        self.grant.counters.settle(self.spend_reserved, amount);
+        self.grant.account.counters.settle(self.spend_reserved, amount);
+        self.grant.correct_tokens(self.tokens_taken, self.usage.total());
+        let duration = self.micros();
+        self.gateway.metrics.open.dec();
+        self.gateway.metrics.ended(self.endpoint, status, error, duration, self.first_byte);
+        let (key, account) = (Arc::clone(&self.grant.counters), Arc::clone(&self.grant.account.counters));
+        if status == CallStatus::Refused && self.gateway.outbox.half_full() {
+            // Nothing was begun and nothing is owed: better no record than no service.
+            self.gateway.metrics.unrecorded.inc();
+            key.acknowledged(amount);
+            account.acknowledged(amount);
+            return None;
+        }
+        let seal = |column: &'static str, plain: &[u8]| {
+            self.grant.seal.seal(&Aad { table: "calls", column, row: self.id.0 }, plain)
+        };
+        let user_agent = &self.caller.user_agent;
+        let ended = wire::Ended {
+            begun: Some(self.begun_event()),
+            status: status.number(),
+            error: convert::error_number(error),
+            http_status: u32::from(self.http_status),
+            usage: Some(wire::Usage::from(&self.usage)),
+            usage_source: self.usage_source.number(),
+            amount,
+            capped: due > amount,
+            first_byte_micros: self.first_byte.unwrap_or(-1),
+            duration_micros: duration,
+            concurrency: self.concurrency,
+            agent: self.caller.agent.number(),
+            sealed_ip: seal("ip", self.caller.address.to_canonical().to_string().as_bytes()),
+            sealed_user_agent: if user_agent.is_empty() { Vec::new() } else { seal("user_agent", user_agent) },
+            risk_marks: 0,
+            attempts: std::mem::take(&mut self.attempts),
+        };
+        Some(self.gateway.outbox.ended(Box::new(ended), Charged { key, account, amount }))
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        // Nobody waits for the answer any more, or we panicked. What a provider may have begun is paid for: input, and
+        // what was delivered.
+        let (status, error) = match (std::thread::panicking(), self.answered, self.attempt.is_some()) {
+            (true, true, _) => (CallStatus::Interrupted, ErrorCode::Internal),
+            (true, false, _) => (CallStatus::Failed, ErrorCode::Internal),
+            (false, _, _) if self.answered || self.attempt.is_some() => (CallStatus::ClientGone, ErrorCode::ClientGone),
+            (false, _, _) => (CallStatus::Refused, ErrorCode::ClientGone),
+        };
+        if status == CallStatus::ClientGone && !self.answered {
+            self.usage = Usage { input: self.input_estimate, ..Usage::default() };
+            self.usage_source = UsageSource::Estimate;
+        }
+        let status = if status == CallStatus::Refused && self.begun.is_some() { CallStatus::Failed } else { status };
+        self.end(status, Some(error));
+    }
+}

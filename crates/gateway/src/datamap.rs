@@ -1,0 +1,43 @@
+//! The gateway's part of the data map: labels of its metrics, and what it sends to model providers. What it reports to
+//! the control plane is declared where it is stored.
+
+use tacit_kernel::datamap::{Element, Place, Protection, Retention, Subject};
+
+const fn label(metric: &'static str, label: &'static str, why: &'static str) -> Element {
+    Element {
+        place: Place::MetricLabel { metric, label },
+        category: "system.operations",
+        subject: Subject::Nobody(why),
+        purposes: &[],
+        protection: Protection::Plain,
+        retention: Retention::Configuration,
+        cites: &[],
+    }
+}
+
+const fn sent(field: &'static str, category: &'static str) -> Element {
+    Element {
+        place: Place::Egress { recipient: "model_provider", field },
+        category,
+        subject: Subject::Account("calls.account_id"),
+        purposes: &["essential.service.ai_inference"],
+        protection: Protection::Plain,
+        retention: Retention::OpenCall,
+        cites: &["YY-2.2", "YY-1.1"],
+    }
+}
+
+/// Everything the gateway counts by and everything it sends to providers.
+pub const ELEMENTS: &[Element] = &[
+    label("tacit_gateway_calls", "endpoint", "a path template from a fixed list"),
+    label("tacit_gateway_calls", "status", "a word from a fixed list"),
+    label("tacit_gateway_calls", "code", "a word from a fixed list"),
+    label("tacit_gateway_provider_attempts", "provider", "a name that the operator registered"),
+    label("tacit_gateway_provider_attempts", "code", "a word from a fixed list"),
+    label("tacit_gateway_call_duration_seconds", "le", "a bound from a fixed list"),
+    label("tacit_gateway_call_first_byte_seconds", "le", "a bound from a fixed list"),
+    sent("body", "user.content.private"),
+    sent("anthropic-version", "system.operations"),
+    sent("anthropic-beta", "system.operations"),
+    sent("openai-beta", "system.operations"),
+];

@@ -1,0 +1,36 @@
+//! What all calls share.
+
+use crate::catalog::Catalog;
+use crate::config::GatewayConfig;
+use crate::grants::Grants;
+use crate::link::Link;
+use crate::metrics::Metrics;
+use crate::outbox::Outbox;
+use crate::providers::Providers;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use tacit_kernel::Clock;
+
+/// One running gateway.
+pub(crate) struct Gateway {
+    pub(crate) config: GatewayConfig,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) link: Arc<Link>,
+    pub(crate) catalog: Arc<ArcSwap<Catalog>>,
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) metrics: Metrics,
+    pub(crate) providers: Providers,
+    /// The first catalogue is there.
+    pub(crate) serving: AtomicBool,
+    /// Asked to stop: what is open is finished, nothing new is begun.
+    pub(crate) draining: AtomicBool,
+}
+
+impl Gateway {
+    /// Whether calls are served now.
+    pub(crate) fn ready(&self) -> bool {
+        self.serving.load(Relaxed) && !self.draining.load(Relaxed) && !self.outbox.full()
+    }
+}

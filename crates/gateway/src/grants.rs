@@ -1,0 +1,304 @@
+//! What the gateway knows of API keys: grants, looked up by keyed hash at the control plane once and refreshed in the
+//! background. Keys that are not known are remembered for a moment, so that guessing does not reach the database.
+
+use crate::lease::Budget;
+use crate::limits::Counters;
+use crate::link::Link;
+use crate::moment;
+use parking_lot::{Mutex, RwLock};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::time::Duration;
+use tacit_kernel::call::{CallSource, ErrorCode};
+use tacit_kernel::ids::{AccountId, GroupId, KeyId};
+use tacit_kernel::limits::Limits;
+use tacit_kernel::{Ppm, Timestamp};
+use tacit_link::{Checked, convert, wire};
+use tacit_vault::SealKey;
+use tokio::sync::Semaphore;
+
+/// A grant older than this is looked up again in the background.
+const FRESH: i64 = 30_000_000_000;
+/// A grant that could not be refreshed for that long is no longer served from.
+const USABLE: i64 = 3_600_000_000_000;
+/// Between two attempts to refresh in the background.
+const RETRY: i64 = 2_000_000_000;
+/// How long a key stays unknown without being asked for again.
+const UNKNOWN: i64 = 5_000_000_000;
+/// Unknown keys remembered at most.
+const MOST_UNKNOWN: usize = 10_000;
+/// A grant that was not used for that long is forgotten.
+const FORGET: i64 = 3_600_000_000_000;
+/// Look-ups at the same time.
+const LOOKUPS: usize = 64;
+/// How long a look-up may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+type Hash = [u8; 32];
+
+/// An account as this gateway knows it.
+pub(crate) struct Account {
+    pub(crate) id: AccountId,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) budget: Arc<Budget>,
+}
+
+/// What a key may do, as the control plane said last.
+pub(crate) struct Grant {
+    pub(crate) key: KeyId,
+    pub(crate) account: Arc<Account>,
+    pub(crate) group: GroupId,
+    pub(crate) group_multiplier: Ppm,
+    pub(crate) key_disabled: bool,
+    pub(crate) account_disabled: bool,
+    pub(crate) key_limits: Limits,
+    pub(crate) account_limits: Limits,
+    pub(crate) source: CallSource,
+    pub(crate) seal: SealKey,
+    pub(crate) counters: Arc<Counters>,
+    loaded_at: i64,
+    used_at: AtomicI64,
+    /// The control plane said that it has changed.
+    stale: AtomicBool,
+    refresh_at: AtomicI64,
+}
+
+enum Entry {
+    Known(Arc<Grant>),
+    Unknown { until: i64 },
+}
+
+/// See the module.
+pub(crate) struct Grants {
+    link: Arc<Link>,
+    entries: RwLock<HashMap<Hash, Entry>>,
+    accounts: Mutex<HashMap<AccountId, Arc<Account>>>,
+    /// One look-up a key at a time.
+    flights: Mutex<HashMap<Hash, Arc<tokio::sync::Mutex<()>>>>,
+    lookups: Semaphore,
+}
+
+impl Grants {
+    pub(crate) fn new(link: Arc<Link>) -> Self {
+        Self {
+            link,
+            entries: RwLock::default(),
+            accounts: Mutex::default(),
+            flights: Mutex::default(),
+            lookups: Semaphore::new(LOOKUPS),
+        }
+    }
+
+    /// The account, if any of its keys is known.
+    pub(crate) fn account(&self, id: AccountId) -> Option<Arc<Account>> {
+        self.accounts.lock().get(&id).cloned()
+    }
+
+    /// Every account, for the sweep.
+    pub(crate) fn accounts(&self) -> Vec<Arc<Account>> {
+        self.accounts.lock().values().cloned().collect()
+    }
+
+    /// The grant of that key.
+    ///
+    /// # Errors
+    /// `KeyUnknown`, or `ControlUnavailable` where it could not be asked for.
+    pub(crate) async fn find(self: &Arc<Self>, key: &str) -> Result<Arc<Grant>, ErrorCode> {
+        if !tacit_kernel::keytext::well_formed(key) {
+            return Err(ErrorCode::KeyUnknown);
+        }
+        let hash = match self.link.session_ref().as_ref() {
+            Some(session) => tacit_vault::keyed_hash(&session.key_pepper, "api-key", key.as_bytes()),
+            None => return Err(ErrorCode::ControlUnavailable),
+        };
+        match self.held(&hash) {
+            Some(found) => found,
+            None => self.look_up_once(hash).await,
+        }
+    }
+
+    /// What is held of it, if that may be used.
+    fn held(self: &Arc<Self>, hash: &Hash) -> Option<Result<Arc<Grant>, ErrorCode>> {
+        let now = moment::now();
+        let grant = match self.entries.read().get(hash)? {
+            Entry::Unknown { until } if now < *until => return Some(Err(ErrorCode::KeyUnknown)),
+            Entry::Unknown { .. } => return None,
+            Entry::Known(grant) => Arc::clone(grant),
+        };
+        let age = now.saturating_sub(grant.loaded_at);
+        if grant.stale.load(Relaxed) || age > USABLE {
+            return None;
+        }
+        grant.used_at.store(now, Relaxed);
+        let due = grant.refresh_at.load(Relaxed);
+        if now > due && grant.refresh_at.compare_exchange(due, now + RETRY, Relaxed, Relaxed).is_ok() {
+            let (grants, hash) = (Arc::clone(self), *hash);
+            tokio::spawn(async move { grants.look_up(hash).await });
+        }
+        Some(Ok(grant))
+    }
+
+    async fn look_up_once(self: &Arc<Self>, hash: Hash) -> Result<Arc<Grant>, ErrorCode> {
+        let flight = Arc::clone(self.flights.lock().entry(hash).or_default());
+        let result = {
+            let _turn = flight.lock().await;
+            match self.held(&hash) {
+                Some(found) => found,
+                None => self.look_up(hash).await,
+            }
+        };
+        self.flights.lock().remove(&hash);
+        result
+    }
+
+    async fn look_up(&self, hash: Hash) -> Result<Arc<Grant>, ErrorCode> {
+        let unavailable = |_| ErrorCode::ControlUnavailable;
+        let _permit = tokio::time::timeout(PATIENCE, self.lookups.acquire()).await.map_err(unavailable)?;
+        let session = self.link.session().ok_or(ErrorCode::ControlUnavailable)?;
+        let request = wire::KeyRequest { session: session.id.clone(), hash: hash.to_vec() };
+        let mut client = self.link.client();
+        let answer = tokio::time::timeout(PATIENCE, client.key(request)).await.map_err(unavailable)?;
+        let answer = answer.map_err(|_| ErrorCode::ControlUnavailable)?.into_inner();
+        let Some(grant) = answer.grant else {
+            self.remember_unknown(hash);
+            return Err(ErrorCode::KeyUnknown);
+        };
+        let grant = self.load(hash, &grant).map_err(|refused| {
+            tracing::error!(
+                event = "grant.invalid",
+                detail = refused.0,
+                "the control plane sent a grant that is not valid"
+            );
+            ErrorCode::ControlUnavailable
+        })?;
+        self.entries.write().insert(hash, Entry::Known(Arc::clone(&grant)));
+        Ok(grant)
+    }
+
+    fn remember_unknown(&self, hash: Hash) {
+        let now = moment::now();
+        let mut entries = self.entries.write();
+        if entries.len() >= MOST_UNKNOWN {
+            let unknown = |e: &Entry| matches!(e, Entry::Unknown { .. });
+            entries.retain(|_, e| !matches!(e, Entry::Unknown { until } if *until < now));
+            if entries.values().filter(|e| unknown(e)).count() >= MOST_UNKNOWN {
+                entries.retain(|_, e| !unknown(e));
+            }
+        }
+        entries.insert(hash, Entry::Unknown { until: now + UNKNOWN });
+    }
+
+    fn load(&self, hash: Hash, grant: &wire::KeyGrant) -> Result<Arc<Grant>, tacit_link::Refused> {
+        grant.check()?;
+        let id: AccountId = convert::id("account", &grant.account)?;
+        let account =
+            Arc::clone(self.accounts.lock().entry(id).or_insert_with(|| {
+                Arc::new(Account { id, counters: Arc::default(), budget: Arc::new(Budget::new(id)) })
+            }));
+        let counters = match self.entries.read().get(&hash) {
+            Some(Entry::Known(before)) => Arc::clone(&before.counters),
+            _ => Arc::default(),
+        };
+        counters.load_spend(&grant.key_spend.unwrap_or_default());
+        account.counters.load_spend(&grant.account_spend.unwrap_or_default());
+        account.budget.forget_refusal();
+        let now = moment::now();
+        Ok(Arc::new(Grant {
+            key: convert::id("key", &grant.key)?,
+            account,
+            group: convert::id("group", &grant.group)?,
+            group_multiplier: Ppm(grant.group_multiplier_ppm),
+            key_disabled: grant.key_disabled,
+            account_disabled: grant.account_disabled,
+            key_limits: convert::limits(&grant.key_limits_json)?,
+            account_limits: convert::limits(&grant.account_limits_json)?,
+            source: convert::source(grant.source)?,
+            seal: SealKey::from_bytes(convert::bytes32("seal_key", &grant.seal_key)?),
+            counters,
+            loaded_at: now,
+            used_at: AtomicI64::new(now),
+            stale: AtomicBool::new(false),
+            refresh_at: AtomicI64::new(now + FRESH),
+        }))
+    }
+
+    /// The control plane says what has changed: it is looked up again when it is next needed.
+    pub(crate) fn invalidate(&self, what: &wire::Invalidate) {
+        let mut entries = self.entries.write();
+        for hash in &what.key_hashes {
+            let Ok(hash) = <Hash>::try_from(hash.as_slice()) else { continue };
+            match entries.get(&hash) {
+                Some(Entry::Known(grant)) => grant.stale.store(true, Relaxed),
+                Some(Entry::Unknown { .. }) => {
+                    entries.remove(&hash);
+                }
+                None => {}
+            }
+        }
+        if what.everything {
+            entries.retain(|_, e| matches!(e, Entry::Known(_)));
+        }
+        if what.everything || !what.accounts.is_empty() {
+            for entry in entries.values() {
+                let Entry::Known(grant) = entry else { continue };
+                let id = grant.account.id.0;
+                if what.everything || what.accounts.iter().any(|a| a.as_slice() == id.as_bytes()) {
+                    grant.stale.store(true, Relaxed);
+                    grant.account.budget.forget_refusal();
+                }
+            }
+        }
+    }
+
+    /// Forgets what nobody used for long, and gives back leases that lie idle.
+    pub(crate) fn sweep(&self) {
+        let now = moment::now();
+        let idle: Vec<Hash> = {
+            let entries = self.entries.read();
+            let old = |e: &Entry| match e {
+                Entry::Unknown { until } => *until < now,
+                Entry::Known(g) => now.saturating_sub(g.used_at.load(Relaxed)) > FORGET && g.counters.in_flight() == 0,
+            };
+            entries.iter().filter(|(_, e)| old(e)).map(|(hash, _)| *hash).collect()
+        };
+        if !idle.is_empty() {
+            let mut entries = self.entries.write();
+            for hash in &idle {
+                entries.remove(hash);
+            }
+        }
+        for account in self.accounts() {
+            if account.budget.idle() {
+                let link = Arc::clone(&self.link);
+                tokio::spawn(async move { account.budget.give_back(&link).await });
+            }
+        }
+    }
+
+    /// Gives back everything, at the end of the process.
+    pub(crate) async fn give_back_all(&self) {
+        for account in self.accounts() {
+            account.budget.give_back(&self.link).await;
+        }
+    }
+}
+
+impl Grant {
+    /// How much key and account may still spend under their limits, and when there is more again.
+    pub(crate) fn room(&self, now: Timestamp) -> Option<(i64, Option<Timestamp>)> {
+        let key = self.counters.room(&self.key_limits, now);
+        let account = self.account.counters.room(&self.account_limits, now);
+        [key, account].into_iter().flatten().min_by_key(|(room, _)| *room)
+    }
+
+    /// Tokens are taken by estimate when a call begins; what it used is known when it ends.
+    pub(crate) fn correct_tokens(&self, taken: u64, used: u64) {
+        if let Some(limit) = self.key_limits.tokens_per_minute {
+            self.counters.tokens.correct(taken, used, limit);
+        }
+        if let Some(limit) = self.account_limits.tokens_per_minute {
+            self.account.counters.tokens.correct(taken, used, limit);
+        }
+    }
+}

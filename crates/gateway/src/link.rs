@@ -1,0 +1,200 @@
+//! The session with the control plane: opened, watched, opened again when it is lost. While it is lost the gateway
+//! serves from what it holds.
+
+use crate::catalog::{self, Catalog};
+use crate::grants::Grants;
+use crate::outbox::Outbox;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+use tacit_kernel::ids::AccountId;
+use tacit_link::{Checked, Client, convert, wire};
+use tacit_vault::HashKey;
+use tokio::sync::{Notify, mpsc};
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::Status;
+
+/// Batches under way at the same time.
+const UNDER_WAY: usize = 8;
+/// How long events gather while another batch is under way.
+const GATHER: Duration = Duration::from_millis(1);
+/// A link over which nothing came for that long is dead; the control plane sends a tick every few seconds.
+const SILENT: Duration = Duration::from_secs(30);
+
+/// One session, as the control plane named it.
+pub(crate) struct Session {
+    pub(crate) id: Vec<u8>,
+    /// Counts the sessions of this process.
+    pub(crate) epoch: u64,
+    pub(crate) strict: bool,
+    pub(crate) key_pepper: HashKey,
+}
+
+/// The way to the control plane.
+pub(crate) struct Link {
+    client: Client,
+    session: ArcSwapOption<Session>,
+    up: AtomicBool,
+}
+
+impl Link {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client, session: ArcSwapOption::empty(), up: AtomicBool::new(false) }
+    }
+
+    /// A client of its own; all share one connection.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// The session, once there was one.
+    pub(crate) fn session(&self) -> Option<Arc<Session>> {
+        self.session.load_full()
+    }
+
+    /// The session for a look, without counting a reference.
+    pub(crate) fn session_ref(&self) -> arc_swap::Guard<Option<Arc<Session>>> {
+        self.session.load()
+    }
+
+    /// Whether it stands now.
+    pub(crate) fn up(&self) -> bool {
+        self.up.load(Relaxed)
+    }
+}
+
+/// What the session keeps up to date.
+pub(crate) struct Watched {
+    pub(crate) link: Arc<Link>,
+    pub(crate) catalog: Arc<ArcSwap<Catalog>>,
+    /// Notified when the first catalogue has arrived.
+    pub(crate) ready: Arc<Notify>,
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) hello: wire::Hello,
+}
+
+impl Watched {
+    /// Keeps the session for as long as it is polled.
+    pub(crate) async fn keep(mut self) {
+        let mut pause = Duration::from_millis(50);
+        loop {
+            let error = match self.once(&mut pause).await {
+                Ok(()) => "ended".to_owned(),
+                Err(status) => status.code().description().to_owned(),
+            };
+            if self.link.up.swap(false, Relaxed) {
+                tracing::warn!(event = "link.lost", detail = error, "the link to the control plane is lost");
+            }
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_mul(2).min(Duration::from_secs(2));
+        }
+    }
+
+    async fn once(&mut self, pause: &mut Duration) -> Result<(), Status> {
+        let mut client = self.link.client();
+        let welcome = client.open(self.hello.clone()).await?.into_inner();
+        welcome.check()?;
+        let before = self.link.session();
+        let known = before.as_ref().is_some_and(|s| s.id == welcome.session);
+        let epoch = before.map_or(0, |s| s.epoch) + u64::from(!known);
+        self.hello.session.clone_from(&welcome.session);
+        let session = Session {
+            id: welcome.session,
+            epoch,
+            strict: welcome.strict_settlement,
+            key_pepper: HashKey::from_bytes(convert::bytes32("key_pepper", &welcome.key_pepper)?),
+        };
+        let again = self.outbox.reconnected(&session.id, welcome.acknowledged);
+        let id = session.id.clone();
+        self.link.session.store(Some(Arc::new(session)));
+        let updates = client.watch(wire::WatchRequest { session: id }).await?.into_inner();
+        self.link.up.store(true, Relaxed);
+        *pause = Duration::from_millis(50);
+        tracing::info!(event = "link.up", "the link to the control plane stands");
+        tokio::select! {
+            result = self.watch(updates) => result,
+            result = record(&self.outbox, client.clone(), again) => result,
+        }
+    }
+
+    async fn watch(&self, mut updates: tonic::Streaming<wire::Update>) -> Result<(), Status> {
+        use wire::update::Kind;
+        loop {
+            let update = tokio::time::timeout(SILENT, updates.message()).await;
+            let Some(update) = update.map_err(|_| Status::deadline_exceeded("silent"))?? else { return Ok(()) };
+            update.check()?;
+            match update.kind {
+                Some(Kind::Catalog(message)) => {
+                    let (catalog, left_out) = catalog::compile(&message, &self.catalog.load());
+                    let count = catalog.list.len();
+                    self.catalog.store(Arc::new(catalog));
+                    self.ready.notify_one();
+                    tracing::info!(event = "catalog.loaded", count, "the catalogue has changed");
+                    if left_out > 0 {
+                        tracing::warn!(event = "catalog.left_out", count = left_out, "models or channels left out");
+                    }
+                }
+                Some(Kind::Invalidate(what)) => self.grants.invalidate(&what),
+                Some(Kind::Recall(recall)) => {
+                    let account: AccountId = convert::id("account", &recall.account)?;
+                    if let Some(account) = self.grants.account(account) {
+                        let link = Arc::clone(&self.link);
+                        tokio::spawn(async move { account.budget.give_back(&link).await });
+                    }
+                }
+                Some(Kind::Tick(_)) | None => {}
+            }
+        }
+    }
+}
+
+/// Sends events and takes acknowledgements until the stream breaks.
+async fn record(outbox: &Outbox, mut client: Client, again: Vec<wire::Events>) -> Result<(), Status> {
+    let (send, receive) = mpsc::unbounded_channel();
+    let mut under_way = again.len();
+    for batch in again {
+        let _ = send.send(batch);
+    }
+    let answer = client.record(UnboundedReceiverStream::new(receive));
+    tokio::pin!(answer);
+    let mut acks: Option<tonic::Streaming<wire::Ack>> = None;
+    let mut last = tokio::time::Instant::now();
+    loop {
+        let open = acks.is_some();
+        // A quiet link sends at once; a busy one lets events gather for a moment, and a clogged one waits.
+        let may_send = async {
+            if under_way >= UNDER_WAY {
+                std::future::pending::<()>().await;
+            }
+            outbox.filled().await;
+            if under_way > 0 && !outbox.plenty() {
+                tokio::time::sleep_until(last + GATHER).await;
+            }
+        };
+        let next_ack = async {
+            match acks.as_mut() {
+                Some(acks) => acks.message().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            ack = next_ack => match ack? {
+                Some(ack) => under_way = outbox.acknowledge(ack.batch),
+                None => return Ok(()),
+            },
+            response = &mut answer, if !open => acks = Some(response?.into_inner()),
+            () = may_send => {
+                if let Some(events) = outbox.next_batch() {
+                    under_way += 1;
+                    last = tokio::time::Instant::now();
+                    if send.send(events).is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Call events on their way to the control plane. They are kept until they are acknowledged and sent again after a
+//! lost connection; a batch that arrives twice counts once there.
+//!
+//! The first event after a quiet moment leaves at once; while a batch is on its way the next ones gather.
+
+use crate::limits::Counters;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::task::{Context, Poll, Waker};
+use tacit_link::{MAX_EVENTS, wire};
+use tokio::sync::Notify;
+
+/// Events in one batch at most.
+const BATCH: usize = if MAX_EVENTS < 512 { MAX_EVENTS } else { 512 };
+
+/// The place of an event in the order of all events of this process.
+pub(crate) type Ticket = u64;
+
+/// Whose spend a charge stands in until it is acknowledged.
+pub(crate) struct Charged {
+    pub(crate) key: Arc<Counters>,
+    pub(crate) account: Arc<Counters>,
+    pub(crate) amount: i64,
+}
+
+enum Event {
+    Begun(Box<wire::Begun>),
+    Ended(Box<wire::Ended>, Charged),
+}
+
+struct Batch {
+    events: wire::Events,
+    last: Ticket,
+    charged: Vec<Charged>,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Event>,
+    sent: VecDeque<Batch>,
+    batches: u64,
+    tickets: Ticket,
+    session: Vec<u8>,
+}
+
+/// See the module.
+pub(crate) struct Outbox {
+    state: Mutex<State>,
+    wake: Notify,
+    acknowledged: AtomicU64,
+    waiters: Mutex<Vec<(Ticket, Waker)>>,
+    waiting: AtomicUsize,
+    most: usize,
+}
+
+impl Outbox {
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            state: Mutex::default(),
+            wake: Notify::new(),
+            acknowledged: AtomicU64::new(0),
+            waiters: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+            most,
+        }
+    }
+
+    /// Events that are not acknowledged yet.
+    pub(crate) fn unacknowledged(&self) -> usize {
+        self.waiting.load(Relaxed)
+    }
+
+    /// Whether so many wait that new calls must be refused.
+    pub(crate) fn full(&self) -> bool {
+        self.unacknowledged() >= self.most
+    }
+
+    /// Whether records that cost nothing should be left out.
+    pub(crate) fn half_full(&self) -> bool {
+        self.unacknowledged() >= self.most / 2
+    }
+
+    /// A call has begun.
+    pub(crate) fn begun(&self, begun: Box<wire::Begun>) -> Ticket {
+        self.push(Event::Begun(begun))
+    }
+
+    /// A call has ended.
+    pub(crate) fn ended(&self, ended: Box<wire::Ended>, charged: Charged) -> Ticket {
+        self.push(Event::Ended(ended, charged))
+    }
+
+    fn push(&self, event: Event) -> Ticket {
+        self.waiting.fetch_add(1, Relaxed);
+        let ticket = {
+            let mut state = self.state.lock();
+            state.queue.push_back(event);
+            state.tickets += 1;
+            state.tickets
+        };
+        self.wake.notify_one();
+        ticket
+    }
+
+    /// Ready when that event is durable.
+    pub(crate) fn poll_durable(&self, ticket: Ticket, cx: &mut Context<'_>) -> Poll<()> {
+        if self.acknowledged.load(SeqCst) >= ticket {
+            return Poll::Ready(());
+        }
+        let mut waiters = self.waiters.lock();
+        match waiters.iter_mut().find(|(t, _)| *t == ticket) {
+            Some((_, waker)) => waker.clone_from(cx.waker()),
+            None => waiters.push((ticket, cx.waker().clone())),
+        }
+        drop(waiters);
+        // The acknowledgement may have come in between.
+        if self.acknowledged.load(SeqCst) >= ticket { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Waits until that event is durable.
+    pub(crate) async fn durable(&self, ticket: Ticket) {
+        std::future::poll_fn(|cx| self.poll_durable(ticket, cx)).await;
+    }
+
+    /// Ready when there is something to send.
+    pub(crate) async fn filled(&self) {
+        loop {
+            let notified = self.wake.notified();
+            if !self.state.lock().queue.is_empty() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Whether a whole batch has gathered.
+    pub(crate) fn plenty(&self) -> bool {
+        self.state.lock().queue.len() >= BATCH
+    }
+
+    /// Takes the next batch; it is kept for the case that the connection is lost.
+    pub(crate) fn next_batch(&self) -> Option<wire::Events> {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let take = state.queue.len().min(BATCH);
+        if take == 0 {
+            return None;
+        }
+        state.batches += 1;
+        let mut events = wire::Events { session: state.session.clone(), batch: state.batches, ..Default::default() };
+        let mut charged = Vec::new();
+        for event in state.queue.drain(..take) {
+            match event {
+                Event::Begun(begun) => events.begun.push(*begun),
+                Event::Ended(ended, charge) => {
+                    events.ended.push(*ended);
+                    charged.push(charge);
+                }
+            }
+        }
+        let left = u64::try_from(state.queue.len()).unwrap_or(0);
+        state.sent.push_back(Batch { events: events.clone(), last: state.tickets - left, charged });
+        Some(events)
+    }
+
+    /// A connection stands: what the control plane already has is dropped, the rest is returned to be sent again.
+    /// A new session counts its batches from one.
+    pub(crate) fn reconnected(&self, session: &[u8], acknowledged: u64) -> Vec<wire::Events> {
+        let same = self.state.lock().session == session;
+        if same {
+            self.acknowledge(acknowledged);
+        }
+        let mut state = self.state.lock();
+        if !same {
+            session.clone_into(&mut state.session);
+            state.batches = 0;
+            let State { sent, batches, session, .. } = &mut *state;
+            for batch in sent.iter_mut() {
+                *batches += 1;
+                batch.events.batch = *batches;
+                batch.events.session.clone_from(session);
+            }
+        }
+        state.sent.iter().map(|b| b.events.clone()).collect()
+    }
+
+    /// That batch and all before it are durable. Returns how many are still on their way.
+    pub(crate) fn acknowledge(&self, batch: u64) -> usize {
+        let mut done = Vec::new();
+        let left = {
+            let mut state = self.state.lock();
+            while state.sent.front().is_some_and(|b| b.events.batch <= batch) {
+                done.extend(state.sent.pop_front());
+            }
+            state.sent.len()
+        };
+        let Some(last) = done.last().map(|b| b.last) else { return left };
+        for batch in &done {
+            self.waiting.fetch_sub(batch.events.begun.len() + batch.events.ended.len(), Relaxed);
+            for charge in &batch.charged {
+                charge.key.acknowledged(charge.amount);
+                charge.account.acknowledged(charge.amount);
+            }
+        }
+        self.acknowledged.store(last, SeqCst);
+        let ready: Vec<Waker> = {
+            let mut waiters = self.waiters.lock();
+            waiters.extract_if(.., |(ticket, _)| *ticket <= last).map(|(_, waker)| waker).collect()
+        };
+        ready.into_iter().for_each(Waker::wake);
+        left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begun(n: u8) -> Box<wire::Begun> {
+        Box::new(wire::Begun { call: vec![n; 16], ..Default::default() })
+    }
+
+    fn charged() -> Charged {
+        Charged { key: Arc::default(), account: Arc::default(), amount: 1 }
+    }
+
+    #[tokio::test]
+    async fn events_wait_for_their_acknowledgement() {
+        let outbox = Outbox::new(3);
+        outbox.reconnected(&[1; 16], 0);
+        let first = outbox.begun(begun(1));
+        let second = outbox.ended(Box::default(), charged());
+        let batch = outbox.next_batch().unwrap();
+        assert_eq!((batch.batch, batch.begun.len(), batch.ended.len()), (1, 1, 1));
+        let third = outbox.begun(begun(2));
+        assert!(outbox.full());
+        assert_eq!(outbox.next_batch().unwrap().batch, 2);
+        assert!(outbox.next_batch().is_none());
+
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(outbox.poll_durable(first, &mut cx).is_pending());
+        assert_eq!(outbox.acknowledge(1), 1);
+        outbox.durable(first).await;
+        outbox.durable(second).await;
+        assert!(outbox.poll_durable(third, &mut cx).is_pending());
+        assert_eq!(outbox.unacknowledged(), 1);
+        assert_eq!(outbox.acknowledge(2), 0);
+        outbox.durable(third).await;
+        assert!(outbox.waiters.lock().is_empty());
+    }
+
+    #[test]
+    fn a_lost_connection_loses_nothing() {
+        let outbox = Outbox::new(100);
+        outbox.reconnected(&[1; 16], 0);
+        for n in 1..=3 {
+            outbox.begun(begun(n));
+            outbox.next_batch().unwrap();
+        }
+        // The control plane has the first.
+        let again = outbox.reconnected(&[1; 16], 1);
+        assert_eq!(again.iter().map(|e| e.batch).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(outbox.unacknowledged(), 2);
+        // Another session: the same events, counted anew.
+        let again = outbox.reconnected(&[2; 16], 0);
+        assert_eq!(again.iter().map(|e| (e.batch, e.begun[0].call[0])).collect::<Vec<_>>(), [(1, 2), (2, 3)]);
+        assert!(again.iter().all(|e| e.session == [2; 16]));
+        outbox.begun(begun(4));
+        assert_eq!(outbox.next_batch().unwrap().batch, 3);
+        assert_eq!(outbox.acknowledge(3), 0);
+        assert_eq!(outbox.unacknowledged(), 0);
+    }
+}

@@ -1,0 +1,235 @@
+//! From an admitted call to a provider's answer: channel after channel until one answers with success, or none is left.
+
+use crate::call::Call;
+use crate::catalog::Model;
+use crate::health::{Backoff, ChannelPlace};
+use crate::moment;
+use crate::providers::Outgoing;
+use crate::refusal::Refusal;
+use crate::route::{self, Pick, Tried};
+use http::header::{CONTENT_TYPE, HeaderMap};
+use http::{Method, Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use std::sync::Arc;
+use std::time::Duration;
+use tacit_kernel::Dialect;
+use tacit_kernel::call::{CallStatus, Endpoint, ErrorCode, UsageSource};
+use tacit_kernel::rating::Usage;
+use tacit_protocol::usage::{UsageScanner, estimate_output};
+use tacit_protocol::{Body, Chunks, Envelope, errors, headers};
+use tokio::time::timeout;
+
+/// Attempts a call makes at most.
+const ATTEMPTS: usize = 4;
+/// How much of a provider's error is read, and for how long.
+const ERROR_BYTES: usize = 64 * 1024;
+const ERROR_TIME: Duration = Duration::from_secs(5);
+/// Largest answer that is not streamed.
+const ANSWER_BYTES: usize = 256 << 20;
+
+/// What is sent; kept for the next attempt.
+pub(crate) struct Prepared {
+    pub(crate) dialect: Dialect,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) headers: HeaderMap,
+    pub(crate) envelope: Envelope,
+    pub(crate) body: Body,
+}
+
+/// A provider's answer with success.
+pub(crate) struct Answer {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Incoming,
+    /// Held while the answer is read.
+    pub(crate) place: ChannelPlace,
+    /// Whether it is an event stream.
+    pub(crate) streamed: bool,
+}
+
+/// What became of one attempt.
+enum Attempted {
+    Answer(Box<Answer>),
+    /// It failed; another may do better.
+    Elsewhere(Refusal),
+    /// It failed, and so would any other.
+    Final(Refusal),
+}
+
+/// The dialect of an endpoint.
+pub(crate) const fn dialect(endpoint: Endpoint) -> Dialect {
+    match endpoint {
+        Endpoint::Messages => Dialect::Anthropic,
+        _ => Dialect::OpenAi,
+    }
+}
+
+/// Tries one channel after the other. The call comes back with its answer, so that it can be carried on in a body.
+pub(crate) async fn relay(
+    mut call: Box<Call>,
+    model: Arc<Model>,
+    request: Arc<Prepared>,
+) -> (Box<Call>, Result<Answer, Refusal>) {
+    let mut tried = Tried::new();
+    let mut last: Option<Refusal> = None;
+    let mut again = true;
+    for _ in 0..ATTEMPTS {
+        let mut pick = route::pick(&model, request.dialect, &tried, moment::now());
+        if pick.is_none() && again && last.as_ref().is_some_and(|l| l.code == ErrorCode::ProviderUnreachable) {
+            // Nothing else is left, and it was not reached at all: a pooled connection may just have been closed.
+            again = false;
+            tried.clear();
+            pick = route::pick(&model, request.dialect, &tried, moment::now());
+        }
+        let Some(pick) = pick else { break };
+        tried.push((pick.route.channel.id, pick.credential.id));
+        match attempt(&mut call, &request, pick).await {
+            Attempted::Answer(answer) => {
+                call.answered = true;
+                return (call, Ok(*answer));
+            }
+            Attempted::Elsewhere(refusal) => last = Some(refusal),
+            Attempted::Final(refusal) => return (call, Err(refusal)),
+        }
+    }
+    (call, Err(last.unwrap_or_else(|| ErrorCode::ChannelsUnavailable.into())))
+}
+
+fn build(request: &Prepared, pick: &Pick<'_>) -> Option<Request<Outgoing>> {
+    let target = pick.route.channel.target(request.endpoint)?;
+    let want_usage = request.dialect == Dialect::OpenAi && request.envelope.stream();
+    let edits = request.envelope.edits(&pick.route.upstream_model, want_usage);
+    let mut out = Request::new(Outgoing(request.body.for_provider(&edits)));
+    *out.method_mut() = Method::POST;
+    *out.uri_mut() = target.clone();
+    *out.headers_mut() = request.headers.clone();
+    if let Some((name, value)) = &pick.credential.header {
+        out.headers_mut().insert(name, value.clone());
+    }
+    Some(out)
+}
+
+async fn attempt(call: &mut Call, request: &Prepared, pick: Pick<'_>) -> Attempted {
+    let Some(out) = build(request, &pick) else {
+        return Attempted::Elsewhere(ErrorCode::ModelNotServed.into());
+    };
+    let gateway = Arc::clone(&call.gateway);
+    let channel = &pick.route.channel;
+    call.attempt_begins(channel, pick.credential.id);
+    let sent = gateway.providers.client(channel.allow_private).request(out);
+    match timeout(gateway.config.timeouts.first_byte, sent).await {
+        Ok(Ok(response)) if response.status().is_success() => {
+            call.attempt_ends(None, response.status().as_u16());
+            channel.health.backoff.success();
+            pick.credential_backoff.success();
+            let (parts, body) = response.into_parts();
+            let streamed = headers::is_event_stream(&parts.headers);
+            let headers = headers::from_provider(&parts.headers);
+            Attempted::Answer(Box::new(Answer { headers, body, place: pick.place, streamed }))
+        }
+        Ok(Ok(response)) => refused(call, response, &channel.health.backoff, &pick.credential_backoff).await,
+        Ok(Err(_)) => failed(call, &channel.health.backoff, ErrorCode::ProviderUnreachable),
+        Err(_) => failed(call, &channel.health.backoff, ErrorCode::ProviderTimeout),
+    }
+}
+
+fn channel_fails(backoff: &Backoff, asked: Option<Duration>) {
+    backoff.failure(moment::now(), Duration::from_millis(500), Duration::from_secs(30), asked);
+}
+
+fn failed(call: &mut Call, backoff: &Backoff, code: ErrorCode) -> Attempted {
+    call.attempt_ends(Some(code), 0);
+    channel_fails(backoff, None);
+    Attempted::Elsewhere(code.into())
+}
+
+/// A provider that answered with an error.
+async fn refused(call: &mut Call, response: Response<Incoming>, channel: &Backoff, credential: &Backoff) -> Attempted {
+    let (parts, mut incoming) = response.into_parts();
+    let mut body = Body::new();
+    let read = async {
+        while let Some(Ok(frame)) = incoming.frame().await {
+            if let Ok(data) = frame.into_data() {
+                body.push(data);
+            }
+            if body.len() > ERROR_BYTES {
+                break;
+            }
+        }
+    };
+    // What did not come is not needed.
+    let _ = timeout(ERROR_TIME, read).await;
+    let status = parts.status.as_u16();
+    let failure = errors::provider_failure(status, &body);
+    call.attempt_ends(Some(failure.code), status);
+    let wait = headers::retry_after(&parts.headers);
+    let asked = wait.map(|s| Duration::from_secs(u64::from(s)));
+    let now = moment::now();
+    if failure.credential {
+        credential.failure(now, Duration::from_secs(30), Duration::from_secs(900), None);
+    } else if failure.code == ErrorCode::ProviderLimited && status == 429 {
+        credential.failure(now, Duration::from_secs(1), Duration::from_secs(60), asked);
+    } else if !failure.relay {
+        channel_fails(channel, asked);
+    }
+    let refusal = if failure.relay {
+        let mut headers = headers::from_provider(&parts.headers);
+        headers.entry(CONTENT_TYPE).or_insert(http::HeaderValue::from_static("application/json"));
+        Refusal::relaying(parts.status, headers, body)
+    } else {
+        Refusal::from(failure.code).after_seconds(wait)
+    };
+    if failure.elsewhere { Attempted::Elsewhere(refusal) } else { Attempted::Final(refusal) }
+}
+
+/// Reads a whole answer, settles the call and waits until it is durable.
+pub(crate) async fn whole(
+    mut call: Box<Call>,
+    request: &Prepared,
+    answer: Answer,
+) -> Result<(HeaderMap, Chunks), (Box<Call>, Refusal)> {
+    let Answer { headers, body: mut incoming, place, .. } = answer;
+    let idle = call.gateway.config.timeouts.idle;
+    let mut body = Body::new();
+    let mut scanner = UsageScanner::new(request.dialect);
+    let broke = loop {
+        match timeout(idle, incoming.frame()).await {
+            Ok(Some(Ok(frame))) => {
+                let Ok(data) = frame.into_data() else { continue };
+                call.first_byte();
+                scanner.push(&data);
+                body.push(data);
+                if body.len() > ANSWER_BYTES {
+                    break Some(ErrorCode::ProviderBroken);
+                }
+            }
+            Ok(None) => break None,
+            Ok(Some(Err(_))) => break Some(ErrorCode::ProviderBroken),
+            Err(_) => break Some(ErrorCode::ProviderTimeout),
+        }
+    };
+    drop(place);
+    let said = scanner.finish();
+    if let Some(code) = broke.or((!said.whole).then_some(ErrorCode::ProviderBroken)) {
+        // Nothing of it was delivered, so it costs nothing.
+        call.answered = false;
+        call.answer_broke(code);
+        return Err((call, code.into()));
+    }
+    (call.usage, call.usage_source) = match said.usage {
+        Some(usage) => (usage, UsageSource::Provider),
+        None => {
+            let output =
+                if call.endpoint == Endpoint::Embeddings { 0 } else { estimate_output(request.dialect, &body) };
+            (Usage { input: call.input_estimate, output, ..Usage::default() }, UsageSource::Estimate)
+        }
+    };
+    call.http_status = 200;
+    let begun = call.begun();
+    let ended = call.end(CallStatus::Completed, None);
+    let strict = call.gateway.link.session_ref().as_ref().is_some_and(|s| s.strict);
+    if let Some(ticket) = if strict { ended } else { begun } {
+        call.gateway.outbox.durable(ticket).await;
+    }
+    Ok((headers, body.into_chunks_for_client()))
+}
