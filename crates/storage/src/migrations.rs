@@ -44,7 +44,7 @@ pub(crate) const APPLIED: Sql =
     Sql::new("SELECT version, checksum FROM schema_migrations WHERE schema = $1 ORDER BY version");
 pub(crate) const RECORD: Sql =
     Sql::new("INSERT INTO schema_migrations (schema, version, checksum, applied_at) VALUES ($1, $2, $3, $4)");
-/// One starter at a time on PostgreSQL; SQLite has one writer anyway. The number is arbitrary but fixed.
+/// One starter at a time on PostgreSQL; SQLite has one writer anyway.
 const LOCK: &str = "LOCK TABLE schema_migrations IN ACCESS EXCLUSIVE MODE";
 
 pub(crate) async fn run(db: &Db, list: &'static Migrations, now: Timestamp) -> Result<(), StorageError> {
@@ -70,14 +70,13 @@ pub(crate) async fn run(db: &Db, list: &'static Migrations, now: Timestamp) -> R
 }
 
 async fn create_book(db: &Db, engine: Engine) -> Result<(), StorageError> {
-    let made =
-        db.write("storage.migrate", |tx| Box::pin(async move { tx.script(in_dialect(BOOK, engine)).await })).await;
-    match made {
-        // PostgreSQL: another starter made it at the same moment (IF NOT EXISTS does not guard against that).
-        Err(StorageError { kind: StorageErrorKind::Unique, .. }) => Ok(()),
-        Err(StorageError { kind: StorageErrorKind::Other, detail }) if detail.starts_with("code 42P07") => Ok(()),
-        other => other,
-    }
+    // IF NOT EXISTS does not guard against another starter that makes it at the same moment.
+    let lock = match engine {
+        Engine::Sqlite => "",
+        Engine::Postgres => "SELECT pg_advisory_xact_lock(7400);\n",
+    };
+    let script = &format!("{lock}{}", in_dialect(BOOK, engine));
+    db.write("storage.migrate", |tx| Box::pin(tx.script(script.clone()))).await
 }
 
 /// How many of the list are applied; an error if the database does not fit the list.

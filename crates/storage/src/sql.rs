@@ -1,5 +1,6 @@
 //! Statements: constants, texts with many rows, texts with filters. Values are always parameters.
 
+use crate::db::Engine;
 use crate::value::Value;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -64,14 +65,21 @@ pub struct Bulk {
     head: &'static str,
     columns: usize,
     tail: &'static str,
-    texts: [OnceLock<Arc<str>>; LARGEST + 1],
+    sqlite: Texts,
+    postgres: Texts,
+}
+
+type Texts = [OnceLock<Arc<str>>; LARGEST + 1];
+
+const fn no_texts() -> Texts {
+    [const { OnceLock::new() }; LARGEST + 1]
 }
 
 impl Bulk {
-    /// A statement over rows of `columns` values.
+    /// A statement over rows of `columns` values; head and tail have no parameters.
     #[must_use]
     pub const fn new(head: &'static str, columns: usize, tail: &'static str) -> Self {
-        Self { head, columns, tail, texts: [const { OnceLock::new() }; LARGEST + 1] }
+        Self { head, columns, tail, sqlite: no_texts(), postgres: no_texts() }
     }
 
     /// How many values a row has.
@@ -81,7 +89,7 @@ impl Bulk {
     }
 
     /// Splits the flat list of values into groups, each with its text; `None` if it is not whole rows.
-    pub(crate) fn groups<'v>(&self, values: &'v [Value]) -> Option<Vec<(Arc<str>, &'v [Value])>> {
+    pub(crate) fn groups<'v>(&self, engine: Engine, values: &'v [Value]) -> Option<Vec<(Arc<str>, &'v [Value])>> {
         // SQLite takes at most 32,766 parameters a statement, PostgreSQL 65,535.
         let fits = (32_766 / self.columns.max(1)).checked_ilog2()?;
         if !values.len().is_multiple_of(self.columns) {
@@ -91,20 +99,29 @@ impl Bulk {
         while let Some(rows) = (rest.len() / self.columns).checked_ilog2() {
             let power = usize::try_from(rows.min(fits)).ok()?.min(LARGEST);
             let (group, later) = rest.split_at_checked(self.columns << power)?;
-            groups.push((self.text(power)?, group));
+            groups.push((self.text(engine, power)?, group));
             rest = later;
         }
         Some(groups)
     }
 
-    pub(crate) fn text(&self, power: usize) -> Option<Arc<str>> {
+    /// SQLite gets `?` without numbers: it would look up every numbered parameter in a list, one after the other, at
+    /// each execution.
+    pub(crate) fn text(&self, engine: Engine, power: usize) -> Option<Arc<str>> {
+        let texts = match engine {
+            Engine::Sqlite => &self.sqlite,
+            Engine::Postgres => &self.postgres,
+        };
         let make = || {
             let mut text = String::from(self.head);
             for row in 0..1_usize << power {
                 text.push_str(if row == 0 { " (" } else { ", (" });
                 for column in 1..=self.columns {
-                    let comma = if column == 1 { "" } else { ", " };
-                    text.push_str(&format!("{comma}${}", row * self.columns + column));
+                    text.push_str(if column == 1 { "" } else { ", " });
+                    match engine {
+                        Engine::Sqlite => text.push('?'),
+                        Engine::Postgres => text.push_str(&format!("${}", row * self.columns + column)),
+                    }
                 }
                 text.push(')');
             }
@@ -112,7 +129,7 @@ impl Bulk {
             text.push_str(self.tail);
             Arc::from(text)
         };
-        self.texts.get(power).map(|cell| Arc::clone(cell.get_or_init(make)))
+        texts.get(power).map(|cell| Arc::clone(cell.get_or_init(make)))
     }
 }
 

@@ -110,7 +110,7 @@ impl<C: Clock + ?Sized> Clock for Shared<C> {
 /// The text of the first statement that the engine refuses, and why.
 pub async fn prepare_all(db: &Db, statements: &[&Sql], bulks: &[&'static Bulk]) -> Result<(), String> {
     let constant = statements.iter().map(|s| s.text().into_sql_str());
-    let many = bulks.iter().filter_map(|b| b.text(1)).map(|t| AssertSqlSafe(t).into_sql_str());
+    let many = bulks.iter().filter_map(|b| b.text(db.engine(), 1)).map(|t| AssertSqlSafe(t).into_sql_str());
     for sql in constant.chain(many) {
         let text = sql.as_str().to_owned();
         let prepared: Result<(), StorageError> = db

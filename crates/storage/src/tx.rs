@@ -1,7 +1,7 @@
 //! Transactions: what a closure given to [`Db::read`](crate::Db::read) or [`Db::write`](crate::Db::write) works with,
 //! and the loop that tries it again.
 
-use crate::db::{Db, POSTGRES_CONNECTIONS, Pools};
+use crate::db::{Db, Engine, POSTGRES_CONNECTIONS, Pools};
 use crate::error::{Retryable, StorageError, StorageErrorKind};
 use crate::row::{Inner, Row};
 use crate::sql::{Bulk, Sql, SqlText};
@@ -104,6 +104,13 @@ impl ReadTx<'_> {
         })
     }
 
+    pub(crate) const fn engine(&self) -> Engine {
+        match self.conn {
+            Conn::Sqlite(_) => Engine::Sqlite,
+            Conn::Postgres(_) => Engine::Postgres,
+        }
+    }
+
     async fn commit(self) -> Result<(), StorageError> {
         match self.conn {
             Conn::Sqlite(tx) => tx.commit().await?,
@@ -129,7 +136,7 @@ impl WriteTx<'_> {
     /// Any [`StorageError`]; `Other` if the values are not whole rows.
     pub async fn bulk(&mut self, bulk: &'static Bulk, values: &[Value]) -> Result<u64, StorageError> {
         let mut written = 0;
-        for (text, group) in whole_rows(bulk, values)? {
+        for (text, group) in whole_rows(self.engine(), bulk, values)? {
             written += self.0.run(AssertSqlSafe(text).into_sql_str(), group).await?;
         }
         Ok(written)
@@ -141,7 +148,7 @@ impl WriteTx<'_> {
     /// As [`WriteTx::bulk`].
     pub async fn bulk_returning(&mut self, bulk: &'static Bulk, values: &[Value]) -> Result<Vec<Row>, StorageError> {
         let mut rows = Vec::new();
-        for (text, group) in whole_rows(bulk, values)? {
+        for (text, group) in whole_rows(self.engine(), bulk, values)? {
             rows.append(&mut self.0.fetch(AssertSqlSafe(text).into_sql_str(), group).await?);
         }
         Ok(rows)
@@ -160,8 +167,8 @@ impl WriteTx<'_> {
 
 type Groups<'v> = Vec<(std::sync::Arc<str>, &'v [Value])>;
 
-fn whole_rows<'v>(bulk: &'static Bulk, values: &'v [Value]) -> Result<Groups<'v>, StorageError> {
-    bulk.groups(values).ok_or_else(|| {
+fn whole_rows<'v>(engine: Engine, bulk: &'static Bulk, values: &'v [Value]) -> Result<Groups<'v>, StorageError> {
+    bulk.groups(engine, values).ok_or_else(|| {
         let detail = format!("{} values are not rows of {}", values.len(), bulk.columns());
         StorageError::new(StorageErrorKind::Other, detail)
     })

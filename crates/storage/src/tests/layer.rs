@@ -377,15 +377,17 @@ fn few_texts_for_many_rows() {
     let values = vec![Value::Null; 3 * 1000];
     let mut texts = BTreeSet::new();
     for rows in 0..=1000 {
-        let groups = MANY.groups(&values[..rows * 3]).unwrap();
+        let groups = MANY.groups(Engine::Postgres, &values[..rows * 3]).unwrap();
         assert_eq!(groups.iter().map(|(_, v)| v.len()).sum::<usize>(), rows * 3);
         texts.extend(groups.into_iter().map(|(text, _)| text));
     }
     assert_eq!(texts.len(), 8);
-    assert_eq!(&*MANY.text(1).unwrap(), "INSERT INTO kinds (id, n, t) VALUES ($1, $2, $3), ($4, $5, $6) ");
+    let two = |engine| MANY.text(engine, 1).unwrap().to_string();
+    assert_eq!(two(Engine::Postgres), "INSERT INTO kinds (id, n, t) VALUES ($1, $2, $3), ($4, $5, $6) ");
+    assert_eq!(two(Engine::Sqlite), "INSERT INTO kinds (id, n, t) VALUES (?, ?, ?), (?, ?, ?) ");
     static WIDE: Bulk = Bulk::new("INSERT INTO wide VALUES", 1000, "");
     let wide = vec![Value::Null; 1000 * 64];
-    assert!(WIDE.groups(&wide).unwrap().iter().all(|(_, v)| v.len() <= 32_766));
+    assert!(WIDE.groups(Engine::Sqlite, &wide).unwrap().iter().all(|(_, v)| v.len() <= 32_766));
 }
 
 #[test]
