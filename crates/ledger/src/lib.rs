@@ -1,1 +1,67 @@
-//! ledger
+//! The ledger: money never appears or vanishes.
+//!
+//! - [`postings`]: double entry; every transaction sums to zero, no balance of a customer goes below zero.
+//! - [`wallets`]: top-ups, grants and adjustments under an idempotency key, and what is left.
+//! - [`sessions`] and [`leases`]: what gateways hold of customers' money.
+//! - [`settlement`]: calls become records, charges and entries, all or nothing and once only.
+//! - [`calls`] and [`spend`]: what was called and what it cost.
+//! - [`verify`]: recomputes every balance from its entries and every charge from its call.
+
+pub mod calls;
+mod error;
+pub mod leases;
+pub mod postings;
+pub mod sessions;
+pub mod settlement;
+pub mod spend;
+pub mod verify;
+pub mod wallets;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::LedgerError;
+pub use settlement::Settler;
+
+use std::sync::Arc;
+use tacit_kernel::Clock;
+use tacit_storage::{Bulk, Db, Sql};
+use tokio::sync::Mutex;
+
+/// The ledger of a platform. Cloning is cheap; clones share one queue of movements.
+#[derive(Clone)]
+pub struct Ledger {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    /// Movements of one process wait for each other here instead of clashing in the database.
+    one: Arc<Mutex<()>>,
+}
+
+impl Ledger {
+    /// The ledger in that database.
+    #[must_use]
+    pub fn new(db: Db, clock: Arc<dyn Clock>) -> Self {
+        Self { db, clock, one: Arc::new(Mutex::new(())) }
+    }
+}
+
+/// The constant statements of this crate, so that a test can prepare each on both engines.
+#[must_use]
+pub fn statements() -> Vec<&'static Sql> {
+    [
+        postings::store::STATEMENTS,
+        sessions::STATEMENTS,
+        leases::STATEMENTS,
+        settlement::store::STATEMENTS,
+        calls::store::STATEMENTS,
+        spend::STATEMENTS,
+        verify::store::STATEMENTS,
+    ]
+    .concat()
+}
+
+/// The statements over many rows, for the same test.
+#[must_use]
+pub fn bulks() -> Vec<&'static Bulk> {
+    [settlement::store::BULKS, calls::store::BULKS].concat()
+}

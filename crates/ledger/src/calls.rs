@@ -1,0 +1,37 @@
+//! Call records: what was called, when, and what it cost. Never what was said.
+
+mod model;
+pub(crate) mod store;
+
+pub use crate::settlement::Attempt;
+pub use model::{CallFilter, CallRecord, explain};
+
+use crate::{Ledger, LedgerError};
+use tacit_kernel::ids::CallId;
+use tacit_storage::{Page, Paged};
+
+impl Ledger {
+    /// Calls newest first. `page.after` is the id of the last call seen.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub async fn call_list(&self, filter: &CallFilter, page: Page) -> Result<Paged<CallRecord>, LedgerError> {
+        self.db.read("call.list", |tx| Box::pin(store::call_list(tx, filter, page))).await
+    }
+
+    /// One call.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub async fn call(&self, id: CallId) -> Result<Option<CallRecord>, LedgerError> {
+        self.db.read("call.show", |tx| Box::pin(store::call_by_id(tx, id))).await
+    }
+
+    /// The attempts of a call, in order. One attempt that succeeded is told by the record itself and not listed.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub async fn call_attempts(&self, id: CallId) -> Result<Vec<Attempt>, LedgerError> {
+        self.db.read("call.attempts", |tx| Box::pin(store::call_attempts(tx, id))).await
+    }
+}

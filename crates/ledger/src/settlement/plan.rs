@@ -1,0 +1,236 @@
+//! What a commit has to do, worked out before its transaction begins, from the batches and from what this control
+//! plane remembers of the sessions' open calls.
+
+use super::journal;
+use super::model::{Attempt, BatchState, SessionOutcome};
+use super::model::{BegunCall, DifferenceReason, Due, EndedCall, SessionBatch, bounded, due, due_of_lost};
+use crate::LedgerError;
+use crate::calls::CallRecord;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use tacit_kernel::call::{AgentFamily, CallStatus, UsageSource};
+use tacit_kernel::ids::{CallId, PriceId, SessionId};
+use tacit_kernel::rating::{Price, Usage};
+use tacit_kernel::{Nano, Timestamp};
+
+/// What is remembered of a session between commits: the same as its rows in `open_calls`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) acknowledged: u64,
+    pub(crate) ended: bool,
+    /// Open calls and the journal row each is in.
+    pub(crate) open: HashMap<CallId, u64>,
+    /// How many open calls each journal row holds.
+    pub(crate) rows: HashMap<u64, usize>,
+}
+
+impl Memory {
+    /// Remembers calls of a journal row.
+    pub(crate) fn add(&mut self, row: u64, calls: impl IntoIterator<Item = CallId>) {
+        for call in calls {
+            if self.open.insert(call, row).is_none() {
+                *self.rows.entry(row).or_default() += 1;
+            }
+        }
+    }
+
+    /// Follows what became durable.
+    pub(crate) fn follow(&mut self, advance: &Advance) {
+        self.acknowledged = advance.to;
+        for call in &advance.closed {
+            if let Some(left) = self.open.remove(call).and_then(|row| self.rows.get_mut(&row)) {
+                *left = left.saturating_sub(1);
+            }
+        }
+        for row in &advance.finished {
+            self.rows.remove(row);
+        }
+        self.add(advance.to, advance.opened.iter().copied());
+    }
+
+    /// Journal rows that hold nothing but these calls.
+    fn finished_by(&self, closed: &[CallId]) -> Vec<u64> {
+        let mut gone: HashMap<u64, usize> = HashMap::new();
+        for row in closed.iter().filter_map(|call| self.open.get(call)) {
+            *gone.entry(*row).or_default() += 1;
+        }
+        gone.into_iter().filter(|(row, count)| self.rows.get(row) == Some(count)).map(|(row, _)| row).collect()
+    }
+}
+
+/// A call about to be recorded. `record.amount`, `capped` and `settlement` are decided in the transaction.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) record: CallRecord,
+    pub(crate) due: Due,
+    pub(crate) said: Nano,
+    pub(crate) attempts: Vec<Attempt>,
+}
+
+/// A session that moves on.
+#[derive(Debug)]
+pub(crate) struct Advance {
+    pub(crate) session: SessionId,
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    /// The journal row to write: calls that began and are still open.
+    pub(crate) journal: Option<Vec<u8>>,
+    /// The calls in it.
+    pub(crate) opened: Vec<CallId>,
+    /// Calls of earlier journal rows that ended.
+    pub(crate) closed: Vec<CallId>,
+    /// Journal rows whose calls have all ended.
+    pub(crate) finished: Vec<u64>,
+}
+
+/// All that a commit has to do.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) outcomes: Vec<SessionOutcome>,
+    pub(crate) advances: Vec<Advance>,
+    pub(crate) calls: Vec<Pending>,
+}
+
+/// The sessions of these batches, in the order of their first batch.
+pub(crate) fn sessions_of(batches: &[SessionBatch]) -> Vec<SessionId> {
+    let mut seen = HashSet::new();
+    batches.iter().map(|batch| batch.session).filter(|session| seen.insert(*session)).collect()
+}
+
+/// Works out a commit. `memory` holds every session of [`sessions_of`].
+pub(crate) fn plan(
+    batches: &[SessionBatch],
+    memory: &HashMap<SessionId, Memory>,
+    price_of: &impl Fn(PriceId) -> Option<Arc<Price>>,
+) -> Result<Plan, LedgerError> {
+    let mut plan = Plan::default();
+    let mut recorded = HashSet::new();
+    for session in sessions_of(batches) {
+        let Some(known) = memory.get(&session) else { continue };
+        if known.ended {
+            let state = BatchState::Ended;
+            plan.outcomes.push(SessionOutcome { session, acknowledged: known.acknowledged, state });
+            continue;
+        }
+        let mut own: Vec<&SessionBatch> = batches.iter().filter(|b| b.session == session).collect();
+        own.sort_by_key(|batch| batch.batch);
+        let mut to = known.acknowledged;
+        let mut state = BatchState::Durable;
+        let mut taken = Vec::new();
+        for batch in own {
+            if batch.batch <= to {
+                continue;
+            }
+            if batch.batch != to + 1 {
+                state = BatchState::Gap;
+                break;
+            }
+            to = batch.batch;
+            taken.push(batch);
+        }
+        plan.outcomes.push(SessionOutcome { session, acknowledged: to, state });
+        if taken.is_empty() {
+            continue;
+        }
+
+        let ended: HashSet<CallId> = taken.iter().flat_map(|b| &b.ended).map(|call| call.begun.call).collect();
+        let open: Vec<&BegunCall> = taken
+            .iter()
+            .flat_map(|b| &b.begun)
+            .filter(|call| !ended.contains(&call.call) && !known.open.contains_key(&call.call))
+            .collect();
+        let opened = open.iter().map(|call| call.call).collect();
+        let journal = if open.is_empty() { None } else { Some(journal::encode(open.into_iter())?) };
+        let closed: Vec<CallId> = ended.into_iter().filter(|call| known.open.contains_key(call)).collect();
+        let finished = known.finished_by(&closed);
+        for call in taken.iter().flat_map(|b| &b.ended) {
+            if recorded.insert(call.begun.call) {
+                plan.calls.push(pending(session, call, price_of));
+            }
+        }
+        let from = known.acknowledged;
+        plan.advances.push(Advance { session, from, to, journal, opened, closed, finished });
+    }
+    plan.advances.sort_by_key(|advance| advance.session);
+    Ok(plan)
+}
+
+fn pending(session: SessionId, call: &EndedCall, price_of: &impl Fn(PriceId) -> Option<Arc<Price>>) -> Pending {
+    let usage = bounded(&call.usage);
+    let price = call.begun.price.and_then(price_of);
+    let mut record = record(session, &call.begun, usage);
+    record.attempts = u32::try_from(call.attempts.len()).unwrap_or(u32::MAX);
+    record.status = call.status;
+    record.error = call.error;
+    record.http_status = call.http_status;
+    record.usage_source = call.usage_source;
+    record.first_byte_micros = call.first_byte_micros;
+    record.duration_micros = call.duration_micros;
+    record.concurrency = call.concurrency;
+    record.risk_marks = call.risk_marks;
+    record.agent = call.agent;
+    record.ip_sealed.clone_from(&call.sealed_ip);
+    record.user_agent_sealed.clone_from(&call.sealed_user_agent);
+    // One attempt that succeeded is told by the record itself.
+    let told = matches!(call.attempts.as_slice(), [only] if only.error.is_none());
+    let attempts = if told { Vec::new() } else { call.attempts.clone() };
+    Pending { due: due(call, &usage, price.as_deref()), record, said: call.amount, attempts }
+}
+
+/// A call that was open when its gateway died, by the published rule.
+pub(crate) fn lost(
+    session: SessionId,
+    call: &BegunCall,
+    now: Timestamp,
+    price_of: &impl Fn(PriceId) -> Option<Arc<Price>>,
+) -> Pending {
+    let usage = bounded(&Usage { input: call.input_estimate, ..Usage::default() });
+    let price = call.price.and_then(price_of);
+    let due = due_of_lost(call, &usage, price.as_deref());
+    let mut record = record(session, call, usage);
+    record.duration_micros = u64::try_from(now.micros_since(call.started_at)).unwrap_or(0);
+    Pending { record, due, said: due.amount, attempts: Vec::new() }
+}
+
+/// The part that a begun call already tells; the rest as of a lost one.
+fn record(session: SessionId, call: &BegunCall, usage: Usage) -> CallRecord {
+    CallRecord {
+        id: call.call,
+        account: call.account,
+        key: call.key,
+        session,
+        started_at: call.started_at,
+        endpoint: call.endpoint,
+        stream: call.stream,
+        source: call.source,
+        model_id: call.model,
+        model: call.model_name.clone(),
+        group: call.group,
+        group_multiplier: call.group_multiplier,
+        channel: call.channel,
+        provider: call.provider,
+        channel_multiplier: call.channel_multiplier,
+        attempts: 0,
+        price: call.price,
+        status: CallStatus::Lost,
+        error: None,
+        http_status: 0,
+        usage,
+        usage_source: UsageSource::Estimate,
+        amount: Nano::ZERO,
+        capped: false,
+        settlement: None,
+        first_byte_micros: None,
+        duration_micros: 0,
+        concurrency: 0,
+        risk_marks: 0,
+        agent: AgentFamily::Other,
+        ip_sealed: None,
+        user_agent_sealed: None,
+    }
+}
+
+/// Why a charge is not what was said, if so.
+pub(crate) fn difference(pending: &Pending, charged: Nano) -> Option<DifferenceReason> {
+    if charged < pending.due.amount { Some(DifferenceReason::Uncovered) } else { pending.due.reason }
+}
