@@ -1,1 +1,245 @@
-//! control
+//! The control plane's side of the link: what it answers to gateways, and the work it does in the background.
+//!
+//! - **Record**: one task gathers the call events of all sessions for a moment and makes them durable in one
+//!   transaction ([`ledger::Settler`](tacit_ledger::Settler)); only then are they acknowledged. What fails is not
+//!   acknowledged, so the gateway sends it again; what is sent again counts once. The process can be killed at any
+//!   time.
+//! - **Watch**: the whole catalogue, then whatever the change feed brings. The feed lies in the database, so it does
+//!   not matter which control plane made a change or a gateway is connected to.
+//! - **Sessions**: a gateway that is gone for good is settled by the rule for interrupted calls, and what it held of
+//!   its customers' money goes back to them.
+//! - **Ledger check**: every balance and charge is recomputed on a timer.
+//!
+//! Answers carry only codes and ids; no request or response body of a model call ever comes here.
+
+mod catalogue;
+mod changes;
+pub mod datamap;
+mod events;
+mod leases;
+mod ledger_check;
+mod links;
+mod metrics;
+mod service;
+mod status;
+mod writer;
+
+use crate::links::Links;
+use crate::metrics::Metrics;
+use arc_swap::ArcSwapOption;
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tacit_catalog::Catalog;
+use tacit_identity::Identity;
+use tacit_kernel::Clock;
+use tacit_ledger::Ledger;
+use tacit_link::{Endpoint, LinkError, Listener, Tls};
+use tacit_storage::Db;
+use tacit_storage::keyring::KeyStore;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long a stop waits for streams to end before their connections are dropped.
+const STOP: Duration = Duration::from_secs(5);
+
+/// What the control plane is made of.
+pub struct ControlConfig {
+    /// The database; only the change feed is read from it here.
+    pub db: Db,
+    /// Keys of the platform and of its subjects.
+    pub keys: Arc<KeyStore>,
+    /// Accounts and keys.
+    pub identity: Identity,
+    /// What can be called.
+    pub catalog: Catalog,
+    /// Money.
+    pub ledger: Ledger,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where gateways connect.
+    pub link: Endpoint,
+    /// Certificates; exactly when the link is TCP.
+    pub tls: Option<Tls>,
+    /// Settlement currency, ISO 4217.
+    pub currency: String,
+    /// The last byte of an answer waits for its exact charge.
+    pub strict: bool,
+    /// A session whose gateway has been away for longer than this is settled as lost.
+    pub lost_after: Duration,
+    /// How often the whole ledger is checked; never if `None`.
+    pub verify_every: Option<Duration>,
+}
+
+impl ControlConfig {
+    /// A gateway that has been away for that long is taken for lost.
+    pub const LOST_AFTER: Duration = Duration::from_secs(15 * 60);
+    /// The ledger is checked that often.
+    pub const VERIFY_EVERY: Duration = Duration::from_secs(60 * 60);
+}
+
+/// What the tasks share.
+pub(crate) struct Shared {
+    db: Db,
+    keys: Arc<KeyStore>,
+    identity: Identity,
+    catalog: Catalog,
+    ledger: Ledger,
+    clock: Arc<dyn Clock>,
+    currency: String,
+    strict: bool,
+    lost_after: Duration,
+    links: Links,
+    metrics: Metrics,
+    prices: catalogue::Prices,
+    /// The catalogue as gateways were last sent it.
+    sent: ArcSwapOption<catalogue::Sent>,
+    /// Whether the database answered lately.
+    database_up: AtomicBool,
+    nudge: Notify,
+    stop: CancellationToken,
+}
+
+/// A running control plane.
+pub struct Control {
+    shared: Arc<Shared>,
+    tasks: TaskTracker,
+    address: Option<std::net::SocketAddr>,
+}
+
+impl Control {
+    /// Binds the link and starts to serve it.
+    ///
+    /// # Errors
+    /// [`LinkError`] if the link cannot be bound, or its certificates are missing or wrong.
+    pub async fn start(config: ControlConfig) -> Result<Self, LinkError> {
+        let ControlConfig {
+            db,
+            keys,
+            identity,
+            catalog,
+            ledger,
+            clock,
+            link,
+            tls,
+            currency,
+            strict,
+            lost_after,
+            verify_every,
+        } = config;
+        match (&link, &tls) {
+            (Endpoint::Tcp { .. }, None) => return Err(LinkError::TlsRequired),
+            (Endpoint::Unix(_), Some(_)) => return Err(LinkError::TlsUnused),
+            _ => {}
+        }
+        let listener = Listener::bind(&link).await?;
+        let address = listener.tcp_address().unwrap_or_default();
+        let shared = Arc::new(Shared {
+            prices: catalogue::Prices::new(catalog.clone()),
+            db,
+            keys,
+            identity,
+            catalog,
+            ledger,
+            clock,
+            currency,
+            strict,
+            lost_after,
+            links: Links::default(),
+            metrics: Metrics::new(),
+            sent: ArcSwapOption::empty(),
+            database_up: AtomicBool::new(false),
+            nudge: Notify::new(),
+            stop: CancellationToken::new(),
+        });
+        let tasks = TaskTracker::new();
+        let (writer, jobs) = writer::queue();
+        tasks.spawn(writer::run(Arc::clone(&shared), jobs));
+        let watched = Arc::clone(&shared);
+        tasks.spawn(supervised(Arc::clone(&shared), "changes", move || changes::run(Arc::clone(&watched))));
+        let (watched, queue) = (Arc::clone(&shared), writer.clone());
+        tasks.spawn(supervised(Arc::clone(&shared), "links", move || links::run(Arc::clone(&watched), queue.clone())));
+        if let Some(every) = verify_every {
+            let watched = Arc::clone(&shared);
+            tasks.spawn(supervised(Arc::clone(&shared), "ledger_check", move || {
+                ledger_check::run(Arc::clone(&watched), every)
+            }));
+        }
+        let service = service::Service::new(Arc::clone(&shared), writer, tasks.clone());
+        let stopped = Arc::clone(&shared);
+        tasks.spawn(async move {
+            let until = stopped.stop.clone().cancelled_owned();
+            if let Err(error) = tacit_link::serve(listener, tls.as_ref(), service, until).await {
+                tracing::error!(event = "link.failed", detail = %error, "the link is not served any more");
+                stopped.stop.cancel();
+            }
+        });
+        tracing::info!(event = "control.started", "the control plane serves gateways");
+        Ok(Self { shared, tasks, address })
+    }
+
+    /// Looks at the change feed now instead of at its next turn.
+    pub fn nudge(&self) {
+        self.shared.nudge.notify_one();
+    }
+
+    /// Whether the database answers and the catalogue is loaded.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        let shared = &self.shared;
+        shared.database_up.load(Ordering::Relaxed) && shared.sent.load().is_some() && !shared.stop.is_cancelled()
+    }
+
+    /// Everything counted so far, in the text form that Prometheus reads.
+    #[must_use]
+    pub fn metrics_text(&self) -> String {
+        let connected = self.shared.links.connected();
+        self.shared.metrics.links.set(i64::try_from(connected).unwrap_or(i64::MAX));
+        self.shared.metrics.text()
+    }
+
+    /// The TCP address of the link, if it is TCP.
+    #[must_use]
+    pub const fn link_address(&self) -> Option<std::net::SocketAddr> {
+        self.address
+    }
+
+    /// Resolves when the control plane has stopped by itself: its link could not be served any more.
+    pub async fn stopped(&self) {
+        self.shared.stop.cancelled().await;
+    }
+
+    /// Stops: finishes the commit in hand, takes no more, ends all streams.
+    pub async fn stop(self) {
+        self.shared.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(STOP, self.tasks.wait()).await.is_err() {
+            tracing::warn!(event = "control.stop_slow", "a connection did not end in time and is dropped");
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+    }
+}
+
+/// Runs a background task until the control plane stops. If it panics it is counted, and begun anew after a moment;
+/// the payload of the panic is never printed here.
+async fn supervised<F: Future<Output = ()>>(shared: Arc<Shared>, component: &'static str, task: impl Fn() -> F) {
+    while !shared.stop.is_cancelled() {
+        if AssertUnwindSafe(task()).catch_unwind().await.is_ok() {
+            return;
+        }
+        shared.metrics.panics.inc();
+        tracing::error!(event = "control.panic", component, "a background task panicked and is begun anew");
+        tokio::select! {
+            () = shared.stop.cancelled() => {}
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! How much of a wallet a gateway is given at once, and asking others to give back what one needs.
+//!
+//! A gateway asks for what it needs now and for what would be convenient. It is given the convenient amount while the
+//! wallet is full; as the wallet empties, at most an equal share of half of what is left, so that each gateway still
+//! finds something. What it needs it is always given if the wallet has it. If the wallet has not, but gateways hold
+//! some, they are asked to give back what no call of theirs needs, and the answer waits for that for a moment.
+
+use crate::Shared;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::time::Duration;
+use tacit_kernel::ids::{AccountId, SessionId};
+use tacit_kernel::{Nano, Timestamp};
+use tacit_ledger::LedgerError;
+use tacit_ledger::leases::{LeaseOutcome, LeaseRequest};
+use tacit_ledger::wallets::WalletView;
+use tacit_link::{convert, wire};
+
+/// How often the wallet is looked at again after a recall; together not longer than a caller waits gladly.
+const LOOKS: [Duration; 5] = [
+    Duration::from_millis(10),
+    Duration::from_millis(30),
+    Duration::from_millis(60),
+    Duration::from_millis(150),
+    Duration::from_millis(250),
+];
+/// An account's lease is not called back more often than this, in microseconds: an empty wallet must not make every
+/// call of its owner a message to every gateway.
+const RECALL_PAUSE: i64 = 1_000_000;
+/// Accounts remembered for that; older ones are forgotten when there are more.
+const REMEMBERED: usize = 4096;
+
+/// When leases were last called back.
+#[derive(Default)]
+pub(crate) struct Recalls(Mutex<HashMap<AccountId, Timestamp>>);
+
+impl Recalls {
+    /// Whether it is time; if so it counts as done.
+    fn due(&self, account: AccountId, now: Timestamp) -> bool {
+        let mut last = self.0.lock();
+        let recent = |at: &Timestamp| now.micros_since(*at) < RECALL_PAUSE;
+        if last.get(&account).is_some_and(recent) {
+            return false;
+        }
+        if last.len() >= REMEMBERED {
+            last.retain(|_, at| recent(at));
+        }
+        last.insert(account, now);
+        true
+    }
+}
+
+/// The most that is given at once: an equal share of half of what is there, for each gateway.
+fn share(available: Nano, gateways: usize) -> Nano {
+    let parts = i64::try_from(gateways.max(1)).unwrap_or(i64::MAX).saturating_mul(2);
+    Nano(available.0.max(0) / parts)
+}
+
+fn available(wallet: &WalletView, request: &LeaseRequest) -> Nano {
+    wallet.wallet.saturating_add(wallet.gift).saturating_add(request.give_back)
+}
+
+/// Answers a lease request.
+pub(crate) async fn lease(shared: &Shared, mut request: LeaseRequest) -> Result<LeaseOutcome, LedgerError> {
+    let giving_back_only = request.want <= Nano::ZERO;
+    if !giving_back_only {
+        let mut wallet = shared.ledger.wallet(request.account).await?;
+        if available(&wallet, &request) < request.need && wallet.reserved > request.give_back {
+            wallet = recall(shared, &request, wallet).await?;
+        }
+        let most = share(available(&wallet, &request), shared.links.connected());
+        request.want = request.want.min(most).max(request.need);
+    }
+    shared.ledger.lease(request).await
+}
+
+/// Asks other gateways to give back, and waits until the wallet suffices or it has taken too long.
+async fn recall(shared: &Shared, request: &LeaseRequest, mut wallet: WalletView) -> Result<WalletView, LedgerError> {
+    if !shared.links.recalls.due(request.account, shared.clock.now())
+        || !shared.links.send_others(request.session, &message(request.account))
+    {
+        return Ok(wallet);
+    }
+    shared.metrics.recalls.inc();
+    for pause in LOOKS {
+        tokio::time::sleep(pause).await;
+        wallet = shared.ledger.wallet(request.account).await?;
+        if available(&wallet, request) >= request.need {
+            break;
+        }
+    }
+    Ok(wallet)
+}
+
+fn message(account: AccountId) -> wire::update::Kind {
+    wire::update::Kind::Recall(wire::Recall { account: convert::id_bytes(account) })
+}
+
+/// A lease request from the wire.
+///
+/// # Errors
+/// [`tacit_link::Refused`] for an id that is none.
+pub(crate) fn request(message: &wire::LeaseRequest) -> Result<LeaseRequest, tacit_link::Refused> {
+    Ok(LeaseRequest {
+        session: convert::id::<SessionId>("session", &message.session)?,
+        account: convert::id("account", &message.account)?,
+        request: message.request,
+        need: Nano(message.need),
+        want: Nano(message.want),
+        give_back: Nano(message.give_back),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_shrink_with_the_wallet_and_with_the_number_of_gateways() {
+        assert_eq!(share(Nano(1000), 1), Nano(500));
+        assert_eq!(share(Nano(1000), 5), Nano(100));
+        assert_eq!(share(Nano(10), 5), Nano(1));
+        assert_eq!(share(Nano(9), 5), Nano(0));
+        assert_eq!(share(Nano(-5), 0), Nano(0));
+    }
+
+    #[test]
+    fn an_account_is_not_called_back_all_the_time() {
+        let recalls = Recalls::default();
+        let account = AccountId::fresh();
+        assert!(recalls.due(account, Timestamp(0)));
+        assert!(!recalls.due(account, Timestamp(RECALL_PAUSE - 1)));
+        assert!(recalls.due(AccountId::fresh(), Timestamp(1)));
+        assert!(recalls.due(account, Timestamp(RECALL_PAUSE)));
+    }
+}

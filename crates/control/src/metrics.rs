@@ -1,0 +1,188 @@
+//! What the control plane counts about itself. Labels are words of this file, never ids, names or text.
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// A request of the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(crate) enum Method {
+    Open,
+    Watch,
+    Key,
+    Lease,
+    Record,
+    Close,
+}
+
+impl Method {
+    /// As in the log.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Watch => "watch",
+            Self::Key => "key",
+            Self::Lease => "lease",
+            Self::Record => "record",
+            Self::Close => "close",
+        }
+    }
+}
+
+/// How something went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(crate) enum Outcome {
+    /// As asked.
+    Ok,
+    /// Not as asked, for a reason that lies with the other side or with the wallet.
+    Refused,
+    /// A failure of ours.
+    Failed,
+}
+
+/// What an event says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(crate) enum Event {
+    Begun,
+    Ended,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct RequestLabels {
+    pub(crate) method: Method,
+    pub(crate) outcome: Outcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct OutcomeLabel {
+    pub(crate) outcome: Outcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct EventLabel {
+    pub(crate) event: Event,
+}
+
+pub(crate) struct Metrics {
+    registry: Registry,
+    pub(crate) links: Gauge,
+    pub(crate) requests: Family<RequestLabels, Counter>,
+    pub(crate) events: Family<EventLabel, Counter>,
+    pub(crate) commits: Family<OutcomeLabel, Counter>,
+    pub(crate) commit_seconds: Histogram,
+    pub(crate) queued_events: Gauge,
+    pub(crate) differences: Counter,
+    pub(crate) leases: Family<OutcomeLabel, Counter>,
+    pub(crate) recalls: Counter,
+    pub(crate) changes: Counter,
+    pub(crate) sessions_lost: Counter,
+    pub(crate) panics: Counter,
+    pub(crate) ledger_checks: Family<OutcomeLabel, Counter>,
+    pub(crate) ledger_problems: Gauge,
+    pub(crate) ledger_checked_at: Gauge,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("tacit_control"),
+            links: Gauge::default(),
+            requests: Family::default(),
+            events: Family::default(),
+            commits: Family::default(),
+            commit_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0]),
+            queued_events: Gauge::default(),
+            differences: Counter::default(),
+            leases: Family::default(),
+            recalls: Counter::default(),
+            changes: Counter::default(),
+            sessions_lost: Counter::default(),
+            panics: Counter::default(),
+            ledger_checks: Family::default(),
+            ledger_problems: Gauge::default(),
+            ledger_checked_at: Gauge::default(),
+        };
+        let r = &mut metrics.registry;
+        r.register("links", "Gateways connected now", metrics.links.clone());
+        r.register("requests", "Requests of gateways", metrics.requests.clone());
+        r.register("events", "Call events made durable", metrics.events.clone());
+        r.register("commits", "Group commits of call events", metrics.commits.clone());
+        let seconds = metrics.commit_seconds.clone();
+        r.register_with_unit("commit", "Duration of a group commit", Unit::Seconds, seconds);
+        r.register("queued_events", "Call events received and not yet durable", metrics.queued_events.clone());
+        r.register("differences", "Charges that are not what the gateway said", metrics.differences.clone());
+        r.register("leases", "Lease requests", metrics.leases.clone());
+        r.register("recalls", "Times that gateways were asked to give back a lease", metrics.recalls.clone());
+        r.register("changes", "Changes passed on to gateways", metrics.changes.clone());
+        r.register("sessions_lost", "Gateway sessions settled as lost", metrics.sessions_lost.clone());
+        r.register("panics", "Panics caught", metrics.panics.clone());
+        r.register(
+            "ledger_checks",
+            "Checks of the whole ledger; refused: problems found",
+            metrics.ledger_checks.clone(),
+        );
+        r.register("ledger_problems", "Problems that the last check found", metrics.ledger_problems.clone());
+        let at = metrics.ledger_checked_at.clone();
+        r.register("ledger_checked_at", "When the last check ended, in seconds since 1970", at);
+        metrics
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail; an empty page would show in monitoring.
+        if text::encode(&mut out, &self.registry).is_err() {
+            out.clear();
+        }
+        out
+    }
+
+    pub(crate) fn request(&self, method: Method, outcome: Outcome) {
+        self.requests.get_or_create(&RequestLabels { method, outcome }).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datamap::ELEMENTS;
+    use std::collections::BTreeSet;
+    use tacit_kernel::datamap::Place;
+
+    /// Every label in the text, as (metric, label).
+    fn labels(text: &str) -> BTreeSet<(String, String)> {
+        let mut found = BTreeSet::new();
+        for line in text.lines().filter(|l| !l.starts_with('#')) {
+            let Some((name, rest)) = line.split_once('{') else { continue };
+            for pair in rest.split('}').next().unwrap().split(',') {
+                let metric = name.trim_end_matches("_total").trim_end_matches("_bucket");
+                found.insert((metric.to_owned(), pair.split('=').next().unwrap().to_owned()));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_map_declares_every_label_and_no_other() {
+        let metrics = Metrics::new();
+        let outcome = Outcome::Refused;
+        metrics.request(Method::Lease, outcome);
+        metrics.events.get_or_create(&EventLabel { event: Event::Begun }).inc();
+        for family in [&metrics.commits, &metrics.leases, &metrics.ledger_checks] {
+            family.get_or_create(&OutcomeLabel { outcome }).inc();
+        }
+        metrics.commit_seconds.observe(0.3);
+        let text = metrics.text();
+        assert!(text.contains(r#"tacit_control_requests_total{method="Lease",outcome="Refused"} 1"#), "{text}");
+        let declared: BTreeSet<_> = ELEMENTS
+            .iter()
+            .filter_map(|e| match e.place {
+                Place::MetricLabel { metric, label } => Some((metric.to_owned(), label.to_owned())),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(labels(&text), declared);
+    }
+}

@@ -1,0 +1,117 @@
+//! What gateways are told, and what they may ask.
+
+use crate::world::{World, flat, until};
+use std::time::{Duration, Instant};
+use tacit_control::ControlConfig;
+use tacit_identity::KeyChange;
+use tacit_link::wire::{self, update::Kind};
+use tacit_link::{Checked, convert};
+use tacit_storage::{Db, both_engines};
+use tonic::Streaming;
+
+async fn next(updates: &mut Streaming<wire::Update>) -> Kind {
+    loop {
+        let update = tokio::time::timeout(Duration::from_secs(10), updates.message()).await.unwrap().unwrap().unwrap();
+        update.check().unwrap();
+        match update.kind.unwrap() {
+            Kind::Tick(_) => {}
+            other => return other,
+        }
+    }
+}
+
+async fn catalog(updates: &mut Streaming<wire::Update>) -> wire::Catalog {
+    loop {
+        if let Kind::Catalog(catalog) = next(updates).await {
+            return catalog;
+        }
+    }
+}
+
+both_engines! {
+    async fn the_catalogue_comes_first_and_every_change_within_a_second(db: Db) {
+        let world = World::new(db).await;
+        let control = world.start().await;
+        let other = world.start_as("other.sock", ControlConfig::LOST_AFTER).await;
+        let mut gateway = world.gateway("one").await;
+        let mut updates = gateway.watch().await;
+        let Kind::Catalog(first) = next(&mut updates).await else { panic!("the catalogue comes first") };
+        assert_eq!((first.models.len(), first.channels.len()), (1, 1));
+        assert_eq!(first.models[0].routes[0].upstream_model, "upstream-name");
+        assert_eq!(first.channels[0].credentials[0].secret, b"provider-secret");
+        assert_eq!(convert::price(&first.models[0].price_json), Ok(flat(1_000_000_000, 10_000_000_000)));
+        assert!(matches!(next(&mut updates).await, Kind::Invalidate(i) if i.everything));
+
+        // Another process writes, and only the database tells of it; nobody nudges.
+        let changed = Instant::now();
+        world.catalog.price_put(world.model, &flat(5, 6), None).await.unwrap();
+        let second = catalog(&mut updates).await;
+        assert!(changed.elapsed() < Duration::from_secs(1), "{:?}", changed.elapsed());
+        assert_eq!(convert::price(&second.models[0].price_json), Ok(flat(5, 6)));
+        assert!(second.version > first.version);
+
+        world.identity.key_update(world.key, &KeyChange { enabled: Some(false), ..KeyChange::default() }).await.unwrap();
+        control.nudge();
+        let Kind::Invalidate(what) = next(&mut updates).await else { panic!("the key comes next") };
+        assert_eq!(what.key_hashes, [world.hash.to_vec()]);
+        world.top_up(1).await;
+        let Kind::Invalidate(what) = next(&mut updates).await else { panic!("the account comes next") };
+        assert_eq!(what.accounts, [convert::id_bytes(world.account)]);
+        other.stop().await;
+        control.stop().await;
+        assert!(updates.message().await.is_ok_and(|end| end.is_none()));
+    }
+
+    async fn an_announced_price_is_followed_by_the_one_after_it(db: Db) {
+        let world = World::new(db).await;
+        let control = world.start().await;
+        let mut gateway = world.gateway("one").await;
+        let mut updates = gateway.watch().await;
+        catalog(&mut updates).await;
+        let now = tacit_kernel::Clock::now(&tacit_kernel::SystemClock);
+        let soon = now.plus_micros(1_500_000);
+        world.catalog.price_put(world.model, &flat(2, 2), Some(soon)).await.unwrap();
+        world.catalog.price_put(world.model, &flat(3, 3), Some(soon.plus_micros(3_600_000_000))).await.unwrap();
+        let mut told = catalog(&mut updates).await.models.remove(0);
+        while told.next_price.is_none() {
+            told = catalog(&mut updates).await.models.remove(0);
+        }
+        assert_eq!(convert::price(&told.next_price.unwrap().json), Ok(flat(2, 2)));
+        // At its moment, without any change in the database.
+        let mut told = catalog(&mut updates).await.models.remove(0);
+        while convert::price(&told.price_json) != Ok(flat(2, 2)) {
+            told = catalog(&mut updates).await.models.remove(0);
+        }
+        assert_eq!(convert::price(&told.next_price.unwrap().json), Ok(flat(3, 3)));
+        control.stop().await;
+    }
+
+    async fn a_key_is_known_by_its_hash_alone(db: Db) {
+        let world = World::new(db).await;
+        let control = world.start().await;
+        let mut gateway = world.gateway("one").await;
+        let ask = |hash: Vec<u8>| wire::KeyRequest { session: gateway.session.clone(), hash };
+        let (known, unknown) = (ask(world.hash.to_vec()), ask(vec![7; 32]));
+        assert_eq!(gateway.client.key(unknown).await.unwrap().into_inner(), wire::KeyReply { grant: None });
+        let reply = gateway.client.key(known).await.unwrap().into_inner();
+        reply.check().unwrap();
+        let grant = reply.grant.unwrap();
+        assert_eq!(grant.account, convert::id_bytes(world.account));
+        assert_eq!((grant.key_disabled, grant.account_disabled, grant.group_multiplier_ppm), (false, false, 1_000_000));
+        assert_eq!(grant.seal_key.len(), 32);
+        assert_eq!(grant.account_spend.unwrap().total, 0);
+        control.stop().await;
+    }
+
+    async fn a_link_that_is_lost_is_not_counted(db: Db) {
+        let world = World::new(db).await;
+        let control = world.start().await;
+        let mut gateway = world.gateway("one").await;
+        let updates = gateway.watch().await;
+        let links = |n: u32| format!("tacit_control_links {n}\n");
+        until("it is counted", async || control.metrics_text().contains(&links(1))).await;
+        drop(updates);
+        until("it is not counted", async || control.metrics_text().contains(&links(0))).await;
+        control.stop().await;
+    }
+}

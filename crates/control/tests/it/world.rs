@@ -1,0 +1,294 @@
+//! A platform with one model, one account and one key, and a gateway's side of the link.
+
+use std::sync::Arc;
+use std::time::Duration;
+use tacit_catalog::{Catalog, ChannelSpec, ModelSpec, ProviderSpec};
+use tacit_control::{Control, ControlConfig};
+use tacit_identity::Identity;
+use tacit_kernel::call::{AgentFamily, CallSource, CallStatus, Endpoint, UsageSource};
+use tacit_kernel::ids::{AccountId, CallId, ChannelId, GroupId, KeyId, ModelId, PriceId, ProviderId};
+use tacit_kernel::limits::Limits;
+use tacit_kernel::rating::{Price, Rates};
+use tacit_kernel::{Clock, Dialect, Nano, Personal, Ppm, SystemClock};
+use tacit_ledger::Ledger;
+use tacit_link::{Client, connect, convert, wire};
+use tacit_storage::Db;
+use tacit_storage::keyring::KeyStore;
+use tacit_storage::testing::test_key_store;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Streaming};
+
+/// What a call of [`World::ended`] costs: 1,000 input and 100 output tokens at 1 and 10 per million.
+pub(crate) const COST: i64 = 2_000_000;
+
+pub(crate) struct World {
+    pub(crate) db: Db,
+    pub(crate) identity: Identity,
+    pub(crate) catalog: Catalog,
+    pub(crate) ledger: Ledger,
+    pub(crate) account: AccountId,
+    pub(crate) key: KeyId,
+    pub(crate) hash: [u8; 32],
+    pub(crate) model: ModelId,
+    group: GroupId,
+    price: PriceId,
+    channel: ChannelId,
+    provider: ProviderId,
+    keys: Arc<KeyStore>,
+    dir: tempfile::TempDir,
+}
+
+pub(crate) fn flat(input: i64, output: i64) -> Price {
+    let none = None;
+    let rates = Rates {
+        input: Nano(input),
+        output: Nano(output),
+        cache_read: none,
+        cache_write_5m: none,
+        cache_write_1h: none,
+        audio_input: none,
+        image_input: none,
+        reasoning: none,
+        audio_output: none,
+    };
+    Price::flat(Nano(0), rates).unwrap()
+}
+
+impl World {
+    pub(crate) async fn new(db: Db) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let keys = test_key_store(&clock).await;
+        let identity = Identity::new(db.clone(), Arc::clone(&keys), Arc::clone(&clock));
+        let catalog = Catalog::new(db.clone(), Arc::clone(&keys), Arc::clone(&clock));
+        let ledger = Ledger::new(db.clone(), clock);
+
+        let group = identity.group_put("default", Ppm::ONE).await.unwrap().id;
+        let name = |text: &str| Personal::new(text.to_owned());
+        let limits = Limits::default();
+        let account = identity.account_create(&name("somebody"), group, &limits).await.unwrap().id;
+        let (key, text) = identity.key_create(account, &name("first"), CallSource::Api, &limits).await.unwrap();
+
+        let model = catalog.model_put("a-model", &ModelSpec::default()).await.unwrap().value.id;
+        let price = catalog.price_put(model, &flat(1_000_000_000, 10_000_000_000), None).await.unwrap().value.id;
+        let spec = ProviderSpec {
+            dialect: Dialect::OpenAi,
+            base_url: "http://127.0.0.1:9/v1".into(),
+            auth: None,
+            allow_private: true,
+            enabled: true,
+        };
+        let provider = catalog.provider_put("practice", &spec).await.unwrap().value.id;
+        let spec = ChannelSpec {
+            provider: "practice".into(),
+            priority: 0,
+            weight: 1,
+            multiplier: Ppm::ONE,
+            max_concurrency: None,
+            models: [("a-model".to_owned(), "upstream-name".to_owned())].into(),
+            enabled: true,
+        };
+        let channel = catalog.channel_put("main", &spec).await.unwrap().value.id;
+        catalog.credential_put(channel, "one", &"provider-secret".into()).await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let hash = identity.key_hash(&text);
+        let key = key.id;
+        Self { db, identity, catalog, ledger, account, key, hash, model, group, price, channel, provider, keys, dir }
+    }
+
+    fn endpoint(&self, name: &str) -> tacit_link::Endpoint {
+        tacit_link::Endpoint::Unix(self.dir.path().join(name))
+    }
+
+    pub(crate) async fn start(&self) -> Control {
+        self.start_as("link.sock", ControlConfig::LOST_AFTER).await
+    }
+
+    pub(crate) async fn start_as(&self, socket: &str, lost_after: Duration) -> Control {
+        let config = ControlConfig {
+            db: self.db.clone(),
+            keys: Arc::clone(&self.keys),
+            identity: self.identity.clone(),
+            catalog: self.catalog.clone(),
+            ledger: self.ledger.clone(),
+            clock: Arc::new(SystemClock),
+            link: self.endpoint(socket),
+            tls: None,
+            currency: "USD".into(),
+            strict: false,
+            lost_after,
+            verify_every: Some(Duration::from_millis(200)),
+        };
+        let control = Control::start(config).await.unwrap();
+        until("the control plane is ready", async || control.ready()).await;
+        control
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        self.client_of("link.sock")
+    }
+
+    pub(crate) fn client_of(&self, socket: &str) -> Client {
+        connect(&self.endpoint(socket), None).unwrap()
+    }
+
+    pub(crate) async fn gateway(&self, name: &str) -> Gateway {
+        Gateway::open(self.client(), name).await
+    }
+
+    pub(crate) fn begun(&self, call: CallId) -> wire::Begun {
+        wire::Begun {
+            call: convert::id_bytes(call),
+            key: convert::id_bytes(self.key),
+            account: convert::id_bytes(self.account),
+            group: convert::id_bytes(self.group),
+            model: convert::id_bytes(self.model),
+            price: convert::id_bytes(self.price),
+            group_multiplier_ppm: 1_000_000,
+            channel_multiplier_ppm: 1_000_000,
+            channel: convert::id_bytes(self.channel),
+            provider: convert::id_bytes(self.provider),
+            started_at: SystemClock.now().0,
+            reserved: 2 * COST,
+            input_estimate: 1_500,
+            endpoint: Endpoint::ChatCompletions.number(),
+            stream: true,
+            source: CallSource::Api.number(),
+        }
+    }
+
+    pub(crate) fn ended(&self, call: CallId) -> wire::Ended {
+        wire::Ended {
+            begun: Some(self.begun(call)),
+            status: CallStatus::Completed.number(),
+            error: 0,
+            http_status: 200,
+            usage: Some(wire::Usage { input: 1_000, output: 100, ..wire::Usage::default() }),
+            usage_source: UsageSource::Provider.number(),
+            amount: COST,
+            capped: false,
+            first_byte_micros: 5_000,
+            duration_micros: 20_000,
+            concurrency: 1,
+            agent: AgentFamily::Curl.number(),
+            sealed_ip: vec![1; 40],
+            sealed_user_agent: vec![],
+            risk_marks: 0,
+            attempts: vec![],
+        }
+    }
+
+    pub(crate) async fn top_up(&self, amount: i64) {
+        self.ledger.top_up(self.account, Nano(amount), &CallId::fresh().to_string()).await.unwrap();
+    }
+
+    /// (wallet, reserved)
+    pub(crate) async fn wallet(&self) -> (i64, i64) {
+        let view = self.ledger.wallet(self.account).await.unwrap();
+        (view.wallet.0, view.reserved.0)
+    }
+
+    pub(crate) async fn call(&self, call: CallId) -> Option<(CallStatus, i64, Option<String>)> {
+        self.ledger.call(call).await.unwrap().map(|c| (c.status, c.amount.0, c.model))
+    }
+}
+
+/// A gateway's side: a session and its streams.
+pub(crate) struct Gateway {
+    pub(crate) client: Client,
+    pub(crate) session: Vec<u8>,
+    pub(crate) acknowledged: u64,
+    requests: u64,
+}
+
+impl Gateway {
+    pub(crate) async fn open(client: Client, name: &str) -> Self {
+        Self::resume(client, name, vec![]).await
+    }
+
+    pub(crate) async fn resume(mut client: Client, name: &str, session: Vec<u8>) -> Self {
+        let hello = wire::Hello { gateway: name.into(), version: "0.1.0".into(), sandbox: 1, session };
+        let welcome = client.open(hello).await.unwrap().into_inner();
+        assert_eq!((welcome.currency.as_str(), welcome.key_pepper.len()), ("USD", 32));
+        Self { client, session: welcome.session, acknowledged: welcome.acknowledged, requests: 0 }
+    }
+
+    pub(crate) fn events(&self, batch: u64, begun: Vec<wire::Begun>, ended: Vec<wire::Ended>) -> wire::Events {
+        wire::Events { session: self.session.clone(), batch, begun, ended }
+    }
+
+    pub(crate) async fn record(&mut self) -> Recording {
+        let (send, receive) = mpsc::channel(64);
+        let acks = self.client.record(ReceiverStream::new(receive)).await.unwrap().into_inner();
+        Recording { send, acks }
+    }
+
+    pub(crate) async fn watch(&mut self) -> Streaming<wire::Update> {
+        self.client.watch(wire::WatchRequest { session: self.session.clone() }).await.unwrap().into_inner()
+    }
+
+    pub(crate) async fn lease(&mut self, account: AccountId, need: i64, want: i64, give_back: i64) -> i64 {
+        self.requests += 1;
+        let request = wire::LeaseRequest {
+            session: self.session.clone(),
+            account: convert::id_bytes(account),
+            request: self.requests,
+            need,
+            want,
+            give_back,
+        };
+        self.client.lease(request).await.unwrap().into_inner().granted
+    }
+}
+
+/// An open stream of events.
+pub(crate) struct Recording {
+    pub(crate) send: mpsc::Sender<wire::Events>,
+    pub(crate) acks: Streaming<wire::Ack>,
+}
+
+impl Recording {
+    pub(crate) async fn send(&self, events: wire::Events) {
+        self.send.send(events).await.unwrap();
+    }
+
+    /// Waits until that batch is acknowledged.
+    pub(crate) async fn acknowledged(&mut self, batch: u64) {
+        loop {
+            let ack =
+                tokio::time::timeout(Duration::from_secs(10), self.acks.message()).await.unwrap().unwrap().unwrap();
+            assert!(ack.batch <= batch, "batch {} was never sent", ack.batch);
+            if ack.batch == batch {
+                return;
+            }
+        }
+    }
+
+    /// Waits until the stream ends, with a status or without.
+    pub(crate) async fn over(&mut self) {
+        let end = async { while let Ok(Some(_)) = self.acks.message().await {} };
+        tokio::time::timeout(Duration::from_secs(10), end).await.unwrap();
+    }
+
+    /// Waits until the stream fails.
+    pub(crate) async fn refused(&mut self) -> Code {
+        loop {
+            match tokio::time::timeout(Duration::from_secs(10), self.acks.message()).await.unwrap() {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("the stream ended without a status"),
+                Err(status) => return status.code(),
+            }
+        }
+    }
+}
+
+/// Waits for something to become true.
+pub(crate) async fn until(what: &str, check: impl AsyncFn() -> bool) {
+    for _ in 0..500 {
+        if check().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("waited in vain until {what}");
+}
