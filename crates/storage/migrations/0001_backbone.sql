@@ -208,6 +208,8 @@ CREATE TABLE calls (
     user_agent_sealed BYTEA
 );
 CREATE INDEX calls_by_account ON calls (account_id, id);
+-- For the check of the books: what the calls of a settlement cost together.
+CREATE INDEX calls_by_settlement ON calls (settlement_id) WHERE settlement_id IS NOT NULL;
 
 CREATE TABLE call_attempts (
     call_id UUID NOT NULL,

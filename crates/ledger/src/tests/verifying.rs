@@ -106,7 +106,7 @@ tacit_storage::both_engines! {
         let settlement = world.ledger.call(third.call).await.unwrap().unwrap().settlement.unwrap();
         world.corrupt("DELETE FROM calls WHERE id = ", third.call).await;
         let lonely = Violation::SettlementWrong { transaction: settlement, revenue: "20".into(), calls: Nano(0) };
-        assert_eq!(world.verify().await.violations, [lonely.clone()]);
+        assert_eq!(world.verify().await.violations, std::slice::from_ref(&lonely));
 
         // Later than every transaction there is, so that it is looked for behind the last page.
         let nowhere = TransactionId::fresh();
