@@ -269,3 +269,97 @@ pub(crate) fn of_stream(raw: &[u8]) -> ErrorCode {
         ErrorCode::ProviderError
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn value(bytes: &[u8]) -> Value {
+        serde_json::from_slice(bytes).unwrap()
+    }
+
+    #[test]
+    fn shapes() {
+        let reply = |d| reply(d, ErrorCode::BalanceInsufficient, "a \"b\"", Some("n"), "call_1");
+        let openai = reply(Dialect::OpenAi);
+        assert_eq!(openai.status, 402);
+        assert_eq!(
+            value(&openai.body),
+            json!({"error": {"message": "a \"b\"", "type": "insufficient_quota", "param": "n", "code": "insufficient_quota"}})
+        );
+        let anthropic = reply(Dialect::Anthropic);
+        assert_eq!(anthropic.status, 402);
+        assert_eq!(
+            value(&anthropic.body),
+            json!({"type": "error", "error": {"type": "billing_error", "message": "a \"b\""}, "request_id": "call_1"})
+        );
+    }
+
+    #[test]
+    fn every_code_has_a_fitting_answer() {
+        for code in ErrorCode::ALL {
+            assert!(message(*code).len() > 10);
+            for dialect in Dialect::ALL {
+                let status = status(dialect, *code);
+                assert!((400..600).contains(&status), "{code:?}");
+                // SDKs try again after these by themselves; for the others waiting must not be advised.
+                let again = status >= 500 || matches!(status, 408 | 409 | 429);
+                assert!(again || retry_after(*code).is_none(), "{code:?}");
+                assert!(status != 429 || retry_after(*code).is_some(), "{code:?}");
+                value(&reply(dialect, *code, message(*code), None, "id").body);
+            }
+        }
+    }
+
+    #[test]
+    fn errors_in_a_stream_are_events() {
+        let text = stream_error(Dialect::OpenAi, ErrorCode::ProviderBroken, "broken\noff", "id");
+        let data = text.strip_prefix(b"data: ").unwrap().strip_suffix(b"\n\n").unwrap();
+        assert_eq!(value(data)["error"]["message"], "broken\noff");
+        let text = stream_error(Dialect::Anthropic, ErrorCode::ProviderLimited, "later", "id");
+        let data = text.strip_prefix(b"event: error\ndata: ").unwrap().strip_suffix(b"\n\n").unwrap();
+        assert_eq!(value(data)["error"]["type"], "overloaded_error");
+        for dialect in Dialect::ALL {
+            assert!(keep_alive(dialect).ends_with(b"\n\n"));
+        }
+    }
+
+    #[test]
+    fn failures_of_providers() {
+        use ErrorCode as E;
+        let cases = [
+            (400, r#"{"error":{"message":"bad"}}"#, E::ProviderRejected, false, false, true),
+            (422, "", E::ProviderRejected, false, false, true),
+            (413, "", E::ProviderRejected, false, false, true),
+            (404, "", E::ProviderRejected, true, false, true),
+            (
+                400,
+                r#"{"error":{"message":"Your credit balance is too low"}}"#,
+                E::ProviderCredential,
+                true,
+                true,
+                false,
+            ),
+            (401, "", E::ProviderCredential, true, true, false),
+            (402, "", E::ProviderCredential, true, true, false),
+            (403, "", E::ProviderCredential, true, true, false),
+            (429, "", E::ProviderLimited, true, false, false),
+            (429, r#"{"error":{"code":"insufficient_quota"}}"#, E::ProviderLimited, true, true, false),
+            (500, "", E::ProviderError, true, false, false),
+            (502, "", E::ProviderError, true, false, false),
+            (529, "", E::ProviderLimited, true, false, false),
+            (504, "", E::ProviderTimeout, true, false, false),
+            (301, "", E::ProviderError, true, false, false),
+        ];
+        for (status, text, code, elsewhere, credential, relay) in cases {
+            let mut body = Body::new();
+            body.push(Bytes::from_static(text.as_bytes()));
+            assert_eq!(
+                provider_failure(status, &body),
+                ProviderFailure { code, elsewhere, credential, relay },
+                "{status} {text}"
+            );
+        }
+    }
+}

@@ -119,3 +119,100 @@ pub fn agent_family(request: &HeaderMap) -> AgentFamily {
     let starts = |start: &str| agent.get(..start.len()).is_some_and(|a| a.eq_ignore_ascii_case(start.as_bytes()));
     STARTS.iter().find(|(start, _)| starts(start)).map_or(AgentFamily::Other, |(_, family)| *family)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(list: &[(&'static str, &'static str)]) -> HeaderMap {
+        list.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect()
+    }
+
+    #[test]
+    fn only_the_table_goes_to_a_provider() {
+        let request = map(&[
+            ("authorization", "Bearer canary"),
+            ("x-api-key", "canary"),
+            ("x-goog-api-key", "canary"),
+            ("cookie", "canary"),
+            ("user-agent", "canary"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("x-real-ip", "10.0.0.1"),
+            ("forwarded", "for=10.0.0.1"),
+            ("x-stainless-os", "canary"),
+            ("x-claude-code-session-id", "canary"),
+            ("openai-organization", "canary"),
+            ("referer", "canary"),
+            ("origin", "canary"),
+            ("accept-encoding", "gzip"),
+            ("x-request-id", "canary"),
+            ("content-length", "9"),
+            ("host", "canary"),
+            ("accept", "text/event-stream"),
+            ("content-type", "application/json"),
+            ("anthropic-beta", "a,b"),
+            ("anthropic-version", "2024-01-01"),
+            ("openai-beta", "c"),
+        ]);
+        let openai = [("accept", "text/event-stream"), ("content-type", "application/json"), ("openai-beta", "c")];
+        assert_eq!(to_provider(Dialect::OpenAi, &request), map(&openai));
+        let anthropic = [
+            ("accept", "text/event-stream"),
+            ("content-type", "application/json"),
+            ("anthropic-beta", "a,b"),
+            ("anthropic-version", "2024-01-01"),
+        ];
+        assert_eq!(to_provider(Dialect::Anthropic, &request), map(&anthropic));
+        let bare = [("anthropic-version", "2023-06-01"), ("content-type", "application/json")];
+        assert_eq!(to_provider(Dialect::Anthropic, &HeaderMap::new()), map(&bare));
+    }
+
+    #[test]
+    fn little_comes_back() {
+        let answer = map(&[
+            ("content-type", "Text/Event-Stream; canary=1"),
+            ("retry-after", "7"),
+            ("x-request-id", "canary"),
+            ("openai-organization", "canary"),
+            ("set-cookie", "canary"),
+            ("x-canary", "canary"),
+        ]);
+        assert_eq!(
+            from_provider(&answer),
+            map(&[("content-type", "text/event-stream; charset=utf-8"), ("retry-after", "7")])
+        );
+        assert!(is_event_stream(&answer));
+        for wait in ["canary", "Wed, 21 Oct 2015 07:28:00 GMT", "-1", "99999999"] {
+            assert_eq!(retry_after(&map(&[("retry-after", wait)])), None);
+        }
+        assert!(from_provider(&map(&[("content-type", "text/canary")])).is_empty());
+    }
+
+    #[test]
+    fn families_and_dialects() {
+        for (agent, family) in [
+            ("OpenAI/Python 1.50.0", AgentFamily::OpenAiPython),
+            ("AsyncOpenAI/Python 1.50.0", AgentFamily::OpenAiPython),
+            ("OpenAI/JS 4.0", AgentFamily::OpenAiNode),
+            ("Anthropic/Python 0.40", AgentFamily::AnthropicPython),
+            ("AsyncAnthropic/Python 0.40", AgentFamily::AnthropicPython),
+            ("Anthropic/JS 0.30", AgentFamily::AnthropicNode),
+            ("claude-cli/2.0.1 (external, cli)", AgentFamily::ClaudeCode),
+            ("codex_cli_rs/0.40", AgentFamily::Codex),
+            ("GeminiCLI/0.1", AgentFamily::GeminiCli),
+            ("curl/8.5.0", AgentFamily::Curl),
+            ("Mozilla/5.0 (X11)", AgentFamily::Browser),
+            ("python-requests/2.31", AgentFamily::Python),
+            ("python-httpx/0.27", AgentFamily::Python),
+            ("Go-http-client/2.0", AgentFamily::Go),
+            ("node", AgentFamily::Node),
+            ("something", AgentFamily::Other),
+            ("", AgentFamily::Other),
+        ] {
+            assert_eq!(agent_family(&map(&[("user-agent", agent)])), family, "{agent}");
+        }
+        assert_eq!(agent_family(&HeaderMap::new()), AgentFamily::Other);
+        assert_eq!(dialect_of(&map(&[("anthropic-version", "x")])), Dialect::Anthropic);
+        assert_eq!(dialect_of(&map(&[("authorization", "x")])), Dialect::OpenAi);
+    }
+}

@@ -100,8 +100,76 @@ impl StreamMeter {
     }
 }
 
-/// Longest frame that is remembered, each of its two sides.
-const FRAME_LIMIT: usize = 2048;
+/// Longest event whose frame is remembered, without its text.
+const FRAME_LIMIT: usize = 4096;
+
+/// The last event that held text and nothing else to act on, without the text. An event of the same bytes around
+/// another text is the same kind of event: the reader would be in the same state after each of these parts.
+struct Frame {
+    known: bool,
+    before: Vec<u8>,
+    between: Vec<u8>,
+    /// After the padding, where an event has one: OpenAI ends each event with random characters, `obfuscation`.
+    after: Option<Vec<u8>>,
+}
+
+impl Frame {
+    /// Length of the event at the start of `bytes`, and its text, if it has this frame.
+    fn fit<'a>(&self, bytes: &'a [u8]) -> Option<(usize, &'a [u8])> {
+        if !self.known {
+            return None;
+        }
+        let (text, rest) = inside_of_string(bytes.strip_prefix(self.before.as_slice())?)?;
+        let mut rest = rest.strip_prefix(self.between.as_slice())?;
+        if let Some(after) = &self.after {
+            rest = inside_of_string(rest)?.1.strip_prefix(after.as_slice())?;
+        }
+        Some((bytes.len() - rest.len(), text))
+    }
+
+    fn learn(&mut self, event: &[u8], text: &[u8], padding: Option<&[u8]>) {
+        self.known = false;
+        // Both lie inside the event, so the difference of addresses is their place there.
+        let place = |part: &[u8]| {
+            let start = (part.as_ptr() as usize).checked_sub(event.as_ptr() as usize)?;
+            event.split_at_checked(start).map(|(_, rest)| (start, rest.len() - part.len().min(rest.len())))
+        };
+        let whole = event.len();
+        let Some((start, left)) = place(text) else { return };
+        let (between_end, after) = match padding.map(place) {
+            None => (whole, None),
+            Some(Some((at, left))) => (at, Some(whole - left)),
+            Some(None) => return,
+        };
+        let (Some(before), Some(between)) = (event.get(..start), event.get(whole - left..between_end)) else { return };
+        let after = after.and_then(|from| event.get(from..));
+        if before.len() + between.len() + after.map_or(0, <[u8]>::len) > FRAME_LIMIT {
+            return;
+        }
+        self.before.clear();
+        self.before.extend_from_slice(before);
+        self.between.clear();
+        self.between.extend_from_slice(between);
+        self.after = after.map(<[u8]>::to_vec);
+        self.known = true;
+    }
+}
+
+/// Splits where a string ends: before its quote. `None` where it does not, or where a line end comes first.
+fn inside_of_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut from = 0_usize;
+    loop {
+        let at = from + memchr3(b'"', b'\n', b'\r', bytes.get(from..)?)?;
+        let (inside, rest) = bytes.split_at_checked(at)?;
+        if rest.first() != Some(&b'"') {
+            return None;
+        }
+        if inside.iter().rev().take_while(|b| **b == b'\\').count() % 2 == 0 {
+            return Some((inside, rest));
+        }
+        from = at + 1;
+    }
+}
 
 struct Reader {
     dialect: Dialect,
@@ -116,7 +184,7 @@ struct Reader {
     finish_reason: bool,
     done: bool,
     error: Option<ErrorCode>,
-    frame: Option<(Vec<u8>, Vec<u8>)>,
+    frame: Frame,
 }
 
 impl Reader {
@@ -132,7 +200,7 @@ impl Reader {
             finish_reason: false,
             done: false,
             error: None,
-            frame: None,
+            frame: Frame { known: false, before: Vec::new(), between: Vec::new(), after: None },
         }
     }
 
@@ -186,8 +254,8 @@ impl Reader {
         };
         self.quarters = self.quarters.saturating_add(tally.quarters);
         walked?;
-        if !several && tally.is_only_text() {
-            self.learn(event, tally.text);
+        if let Some(text) = tally.text.filter(|_| !several && tally.is_only_text() && event.ends_with(b"\n")) {
+            self.frame.learn(event, text, tally.padding);
         }
         Some(self.weigh(&tally))
     }
@@ -225,46 +293,11 @@ impl Reader {
         }
         Fate::Forward
     }
-
-    fn learn(&mut self, event: &[u8], text: Option<&[u8]>) {
-        let Some(text) = text.filter(|_| event.ends_with(b"\n")) else { return };
-        // The text lies inside the event, so the difference of addresses is its place there.
-        let start = (text.as_ptr() as usize).wrapping_sub(event.as_ptr() as usize);
-        let end = start.wrapping_add(text.len());
-        let (Some(before), Some(after)) = (event.get(..start), event.get(end..)) else { return };
-        if before.len() <= FRAME_LIMIT && after.len() <= FRAME_LIMIT && !event.starts_with(b"\xef\xbb\xbf") {
-            let (first, last) = self.frame.get_or_insert_default();
-            first.clear();
-            first.extend_from_slice(before);
-            last.clear();
-            last.extend_from_slice(after);
-        }
-    }
 }
 
 impl Judge for Reader {
     fn shortcut(&mut self, bytes: &[u8]) -> Option<usize> {
-        let (before, after) = self.frame.as_ref()?;
-        let rest = bytes.strip_prefix(before.as_slice())?;
-        // The same bytes before it: the reader would now be inside the text's string. It ends at the first quote that
-        // is not escaped; a line end before that is no JSON.
-        let mut from = 0_usize;
-        let end = loop {
-            let at = from + memchr3(b'"', b'\n', b'\r', rest.get(from..)?)?;
-            if rest.get(at) != Some(&b'"') {
-                return None;
-            }
-            if rest.get(..at)?.iter().rev().take_while(|b| **b == b'\\').count() % 2 == 0 {
-                break at;
-            }
-            from = at + 1;
-        };
-        // The same bytes after it: the same event but for its text.
-        let (text, tail) = rest.split_at_checked(end)?;
-        if !tail.starts_with(after) {
-            return None;
-        }
-        let len = before.len() + end + after.len();
+        let (len, text) = self.frame.fit(bytes)?;
         self.quarters = self.quarters.saturating_add(quarters_of_json_text(text));
         Some(len)
     }
@@ -285,6 +318,7 @@ pub(crate) struct Tally<'a> {
     pub(crate) quarters: u64,
     texts: u32,
     text: Option<&'a [u8]>,
+    padding: Option<&'a [u8]>,
     choices: usize,
     finished: bool,
     stop: bool,
@@ -357,6 +391,10 @@ impl<'a> Tally<'a> {
             }
             b"usage" => self.usage(walk),
             b"error" => self.error(walk),
+            b"obfuscation" if walk.peek()? == b'"' => {
+                self.padding = Some(walk.string()?);
+                Some(())
+            }
             _ => walk.value().map(drop),
         })
     }

@@ -76,3 +76,26 @@ fn json(value: &impl Serialize) -> Bytes {
     // Strings, numbers and lists only: this cannot fail.
     serde_json::to_vec(value).unwrap_or_default().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn shapes() {
+        let created = Timestamp(1_700_000_000_000_000);
+        let models = ["a", "b"].map(|name| Listed { name, owned_by: "x", created });
+        let value = |bytes: Bytes| serde_json::from_slice::<Value>(&bytes).unwrap();
+        assert_eq!(
+            value(list(Dialect::OpenAi, &models[..1])),
+            json!({"object": "list", "data": [{"id": "a", "object": "model", "created": 1_700_000_000, "owned_by": "x"}]})
+        );
+        let one = value(one(Dialect::Anthropic, &models[0]));
+        assert_eq!((&one["type"], &one["id"], &one["display_name"]), (&json!("model"), &json!("a"), &json!("a")));
+        assert!(one["created_at"].as_str().unwrap().starts_with("2023-11-14T22:13:20"));
+        let all = value(list(Dialect::Anthropic, &models));
+        assert_eq!((&all["has_more"], &all["first_id"], &all["last_id"]), (&json!(false), &json!("a"), &json!("b")));
+        assert_eq!(value(list(Dialect::Anthropic, &[]))["first_id"], Value::Null);
+    }
+}

@@ -146,6 +146,7 @@ impl<const N: usize> ObjectScanner<N> {
                     Nested::Goes => at += self.take(rest, at, None)?,
                     Nested::Ended(end) => at += self.take(rest, at, Some(end))?,
                     Nested::TooDeep => return Err(ScanError::TooDeep { at: self.base + at }),
+                    Nested::Syntax(near) => return Err(ScanError::Syntax { at: self.base + at + near }),
                 },
                 _ if is_space(byte) => at += 1,
                 _ => at += self.punctuation(byte, self.base + at)?,

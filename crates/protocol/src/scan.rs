@@ -28,33 +28,28 @@ fn ends_in_odd_backslashes(bytes: &[u8]) -> bool {
     bytes.iter().rev().take_while(|b| **b == b'\\').count() % 2 == 1
 }
 
-/// Which bytes of a block are what; the lowest bit is the first byte.
-#[derive(Clone, Copy, Default)]
-struct Masks {
-    quote: u64,
-    backslash: u64,
-    open: u64,
-    close: u64,
-    comma: u64,
-}
+/// A block of 64 bytes in vector registers. Masks of it have the first byte as their lowest bit.
+struct Block([u8x16; 4]);
 
-fn masks(block: &[u8; 64], commas: bool) -> Masks {
-    fn equal(lanes: &[u8x16; 4], byte: u8) -> u64 {
+impl Block {
+    fn load(bytes: &[u8; 64]) -> Self {
+        let (lanes, _) = bytes.as_chunks::<16>();
+        match lanes {
+            &[a, b, c, d] => Self([a, b, c, d].map(u8x16::new)),
+            _ => Self([u8x16::splat(0); 4]),
+        }
+    }
+
+    #[inline]
+    fn equal(&self, byte: u8) -> u64 {
         let wanted = u8x16::splat(byte);
-        let [a, b, c, d] = lanes.map(|lane| u64::from(lane.simd_eq(wanted).to_bitmask()));
+        let [a, b, c, d] = self.0.map(|lane| u64::from(lane.simd_eq(wanted).to_bitmask()));
         a | b << 16 | c << 32 | d << 48
     }
-    let (lanes, _) = block.as_chunks::<16>();
-    let &[a, b, c, d] = lanes else { return Masks::default() };
-    let lanes = [a, b, c, d].map(u8x16::new);
-    // '[' and '{', like ']' and '}', differ in the bit 0x20 only.
-    let folded = lanes.map(|lane| lane | u8x16::splat(0x20));
-    Masks {
-        quote: equal(&lanes, b'"'),
-        backslash: equal(&lanes, b'\\'),
-        open: equal(&folded, b'{'),
-        close: equal(&folded, b'}'),
-        comma: if commas { equal(&lanes, b',') } else { 0 },
+
+    /// The same block with the bit 0x20 set everywhere, in which `[` and `{`, like `]` and `}`, are the same.
+    fn folded(&self) -> Self {
+        Self(self.0.map(|lane| lane | u8x16::splat(0x20)))
     }
 }
 
@@ -106,6 +101,8 @@ pub(crate) enum Nested {
     Ended(usize),
     /// More levels than [`Skipper::MAX_DEPTH`].
     TooDeep,
+    /// Not JSON, near this byte.
+    Syntax(usize),
 }
 
 /// Skips one array or object, given in pieces, and looks at the starts of its strings.
@@ -169,18 +166,18 @@ impl Skipper {
 
     fn blocks(&mut self, bytes: &[u8]) -> Nested {
         let mut at = 0_usize;
+        let mut quiet = false;
         while let Some(rest) = bytes.get(at..).filter(|r| !r.is_empty()) {
-            if self.in_string {
+            if quiet {
                 // Most of a prompt is the inside of long strings, where looking for a quote alone is fastest.
-                match string_end(rest, &mut self.escaped) {
-                    None => return Nested::Goes,
-                    Some(quote) => {
-                        self.string_closed(bytes, self.before + (at + quote) as u64);
-                        self.in_string = false;
-                        at += quote + 1;
-                        continue;
-                    }
+                let skipped = memchr(b'"', rest).unwrap_or(rest.len());
+                if skipped > 0 {
+                    let from = usize::from(self.escaped);
+                    self.escaped = ends_in_odd_backslashes(rest.get(from..skipped).unwrap_or_default());
                 }
+                at += skipped;
+                quiet = false;
+                continue;
             }
             let mut padded = [b' '; 64];
             let (block, len) = match rest.first_chunk::<64>() {
@@ -191,45 +188,78 @@ impl Skipper {
                 }
             };
             match self.block(block, len, at, bytes) {
-                Ok(None) => at += len,
-                Ok(Some(end)) => return Nested::Ended(at + end),
-                Err(TooDeep) => return Nested::TooDeep,
+                Ok(Step::Next) => at += len,
+                Ok(Step::Quiet) => {
+                    at += len;
+                    quiet = true;
+                }
+                Ok(Step::Ended(end)) => return Nested::Ended(at + end),
+                Err(error) => return error,
             }
         }
         Nested::Goes
     }
 
-    fn block(&mut self, block: &[u8; 64], len: usize, at: usize, bytes: &[u8]) -> Result<Option<usize>, TooDeep> {
-        let found = masks(block, self.count);
-        // Never called in a string, so the first byte is not escaped.
-        let (escaped, carry) = escaped_bits(found.backslash, false);
-        let quote = found.quote & !escaped;
-        let inside = prefix_xor(quote);
-        let (open, close) = (found.open & !inside, found.close & !inside);
+    fn block(&mut self, raw: &[u8; 64], len: usize, at: usize, bytes: &[u8]) -> Result<Step, Nested> {
+        let block = Block::load(raw);
+        let backslash = block.equal(b'\\');
+        let (escaped, carry) = escaped_bits(backslash, self.escaped);
+        let quotes = block.equal(b'"');
+        let quote = quotes & !escaped;
+        // A padded block shows in its own bits whether the byte after the last real one is escaped.
+        let carry = if len == 64 { carry } else { escaped >> len & 1 == 1 };
+        if self.in_string {
+            if quote == 0 {
+                self.escaped = carry;
+                return Ok(if quotes == 0 { Step::Quiet } else { Step::Next });
+            }
+            self.string_closed(bytes, self.before + (at + quote.trailing_zeros() as usize) as u64);
+        }
+        let inside = if self.in_string { !prefix_xor(quote) } else { prefix_xor(quote) };
+        let folded = block.folded();
+        let (open, close) = (folded.equal(b'{') & !inside, folded.equal(b'}') & !inside);
         // Brackets one by one only where the value may end, or when its elements are counted.
-        let end = if self.count || close.count_ones() >= self.depth || self.depth == 0 {
-            self.one_by_one(found.comma & !inside, open, close, block, len)?
+        let end = if self.count || close.count_ones() >= self.depth {
+            let commas = if self.count { block.equal(b',') & !inside } else { 0 };
+            self.one_by_one(commas, open, close, raw, len)?
         } else {
             if self.depth + open.count_ones() > Self::MAX_DEPTH {
-                return Err(TooDeep);
+                return Err(Nested::TooDeep);
             }
             self.depth = self.depth + open.count_ones() - close.count_ones();
             None
         };
         let valid = end.map_or(u64::MAX, |end| u64::MAX >> (64 - end.clamp(1, 64)));
-        let mut starts = quote & inside & valid;
-        while starts != 0 {
-            let bit = starts.trailing_zeros() as usize;
-            starts &= starts - 1;
-            self.string_at = self.before + (at + bit) as u64;
-            self.string_begins(bytes.get(at + bit + 1..).unwrap_or_default());
+        // A backslash outside of a string is no JSON, and what follows it could be read in two ways.
+        if backslash & !inside & valid != 0 {
+            return Err(Nested::Syntax(at));
         }
-        if end.is_none() {
-            self.in_string = inside >> 63 == 1;
-            // A padded block shows in its own bits whether the byte after the last real one is escaped.
-            self.escaped = self.in_string && if len == 64 { carry } else { escaped >> len & 1 == 1 };
+        let starts = quote & inside & valid;
+        if starts != 0 {
+            // Only these begin the word `type`, or hide what they begin.
+            let telling = (block.equal(b't') | backslash) >> 1 | 1 << 63;
+            self.strings_begin(starts, telling, at, bytes);
         }
-        Ok(end)
+        if let Some(end) = end {
+            return Ok(Step::Ended(end));
+        }
+        self.in_string = inside >> 63 == 1;
+        self.escaped = self.in_string && carry;
+        Ok(Step::Next)
+    }
+
+    fn strings_begin(&mut self, mut starts: u64, telling: u64, at: usize, bytes: &[u8]) {
+        let last = 63 - starts.leading_zeros() as usize;
+        self.string_at = self.before + (at + last) as u64;
+        loop {
+            let next = if self.after_type { starts } else { starts & telling };
+            if next == 0 {
+                return;
+            }
+            let bit = next.trailing_zeros();
+            starts &= u64::MAX.checked_shl(bit + 1).unwrap_or(0);
+            self.string_begins(bytes.get(at + bit as usize + 1..).unwrap_or_default());
+        }
     }
 
     fn one_by_one(
@@ -239,7 +269,7 @@ impl Skipper {
         close: u64,
         block: &[u8; 64],
         len: usize,
-    ) -> Result<Option<usize>, TooDeep> {
+    ) -> Result<Option<usize>, Nested> {
         if self.count && self.first.is_none() && self.depth <= 1 {
             let skip = usize::from(self.depth == 0);
             self.first = block.iter().take(len).skip(skip).find(|b| !b.is_ascii_whitespace()).copied();
@@ -254,7 +284,7 @@ impl Skipper {
             if open >> bit & 1 == 1 {
                 self.depth += 1;
                 if self.depth > Self::MAX_DEPTH {
-                    return Err(TooDeep);
+                    return Err(Nested::TooDeep);
                 }
             } else if close >> bit & 1 == 1 {
                 self.depth = self.depth.saturating_sub(1);
@@ -315,27 +345,30 @@ impl Skipper {
     /// `start` is the first bytes of a string, possibly with what follows its end.
     fn look_at(&mut self, start: &[u8]) {
         let start = start.get(..PREFIX).unwrap_or(start);
-        let (word, closed) = match memchr(b'"', start) {
-            Some(end) => (start.get(..end).unwrap_or_default(), true),
-            None => (start, false),
-        };
-        // An escape for an ASCII character hides a word that a plain spelling would show. Nobody writes that by need.
-        let hidden = word.windows(4).any(|w| matches!(w, [b'\\', b'u', b'0', b'0']));
         let is_value = std::mem::take(&mut self.after_type);
-        if is_value {
-            match word {
-                b"image" | b"image_url" | b"input_image" if closed => self.media.images += 1,
-                b"file" | b"document" | b"input_file" if closed => self.media.files += 1,
-                b"type" if closed => self.after_type = true,
-                _ if hidden => self.media.images += 1,
-                _ => (),
+        match start {
+            [b't', b'y', b'p', b'e', b'"', ..] => self.after_type = true,
+            [b'i', b'm', b'a', b'g', b'e', b'"', ..]
+            | [b'i', b'm', b'a', b'g', b'e', b'_', b'u', b'r', b'l', b'"', ..]
+            | [b'i', b'n', b'p', b'u', b't', b'_', b'i', b'm', b'a', b'g', b'e', b'"', ..]
+                if is_value =>
+            {
+                self.media.images += 1;
             }
-        } else if hidden || (closed && word == b"type") {
-            self.after_type = true;
+            [b'f', b'i', b'l', b'e', b'"', ..]
+            | [b'd', b'o', b'c', b'u', b'm', b'e', b'n', b't', b'"', ..]
+            | [b'i', b'n', b'p', b'u', b't', b'_', b'f', b'i', b'l', b'e', b'"', ..]
+                if is_value =>
+            {
+                self.media.files += 1;
+            }
+            _ if !hides_ascii(start) => (),
+            _ if is_value => self.media.images += 1,
+            _ => self.after_type = true,
         }
     }
 
-    /// A string that was not wholly inside one block ended at `end`.
+    /// A string that began in an earlier block ended at `end`.
     fn string_closed(&mut self, bytes: &[u8], end: u64) {
         let len = end.saturating_sub(self.string_at);
         if len <= OPAQUE_FROM {
@@ -353,7 +386,24 @@ impl Skipper {
     }
 }
 
-struct TooDeep;
+/// Whether a string that starts so has an escape for an ASCII character, which hides a word that a plain spelling would
+/// show. Nobody writes that by need.
+fn hides_ascii(start: &[u8]) -> bool {
+    if start.iter().fold(true, |none, b| none & (*b != b'\\')) {
+        return false;
+    }
+    let word = start.split(|b| *b == b'"').next().unwrap_or_default();
+    word.windows(4).any(|w| w == br"\u00")
+}
+
+/// What a block came to.
+enum Step {
+    Next,
+    /// It lies in a string and holds no quote.
+    Quiet,
+    /// The value ended; so many bytes of the block belong to it.
+    Ended(usize),
+}
 
 #[cfg(test)]
 mod tests {

@@ -233,3 +233,109 @@ pub fn estimate_output(dialect: Dialect, body: &Body) -> u64 {
     };
     crate::estimate::tokens(tally.quarters)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(text: &str) -> Body {
+        let mut body = Body::new();
+        for chunk in text.as_bytes().chunks(7) {
+            body.push(Bytes::copy_from_slice(chunk));
+        }
+        body
+    }
+
+    fn told(dialect: Dialect, usage: &str) -> Option<Usage> {
+        let text = format!(
+            r#"{{"id":"x","choices":[{{"usage":{{"prompt_tokens":9}},"message":{{"content":"\"usage\":{{"}}}}],"usage":{usage}}}"#
+        );
+        let answer = read_usage(dialect, &body(&text));
+        assert!(answer.whole);
+        answer.usage
+    }
+
+    #[test]
+    fn openai_shapes() {
+        let none = Usage::default();
+        let cases = [
+            (r#"{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}"#, Usage { input: 10, output: 5, ..none }),
+            (r#"{"prompt_tokens":8,"total_tokens":8}"#, Usage { input: 8, ..none }),
+            (r#"{"total_tokens":8}"#, Usage { input: 8, ..none }),
+            (r#"{"prompt_tokens":10.0,"completion_tokens":null}"#, Usage { input: 10, ..none }),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":5,"prompt_cache_hit_tokens":4,"prompt_cache_miss_tokens":6}"#,
+                Usage { input: 6, cache_read: 4, output: 5, ..none },
+            ),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":5,"cached_tokens":3,"prompt_tokens_details":null}"#,
+                Usage { input: 7, cache_read: 3, output: 5, ..none },
+            ),
+            // Details larger than their total never add to it.
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":8,"audio_tokens":8},"completion_tokens_details":{"reasoning_tokens":9}}"#,
+                Usage { cache_read: 8, audio_input: 2, reasoning: 5, ..none },
+            ),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":{"image_tokens":4}}"#,
+                Usage { input: 6, image_input: 4, output: 5, ..none },
+            ),
+            // Reasoning beside the completion, as the total shows.
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":5,"total_tokens":22,"completion_tokens_details":{"reasoning_tokens":7}}"#,
+                Usage { input: 10, output: 5, reasoning: 7, ..none },
+            ),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":12,"total_tokens":22,"completion_tokens_details":{"reasoning_tokens":7}}"#,
+                Usage { input: 10, output: 5, reasoning: 7, ..none },
+            ),
+        ];
+        for (text, usage) in cases {
+            assert_eq!(told(Dialect::OpenAi, text), Some(usage), "{text}");
+        }
+        for text in ["null", "{}", "7", "[]", r#"{"prompt_tokens":"9"}"#, r#"{"prompt_tokens":-1}"#] {
+            assert_eq!(told(Dialect::OpenAi, text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn anthropic_shapes() {
+        let none = Usage::default();
+        let base = r#""input_tokens":10,"output_tokens":5,"cache_read_input_tokens":100"#;
+        let read = Usage { input: 10, output: 5, cache_read: 100, ..none };
+        let cases = [
+            (String::new(), read),
+            (r#","cache_creation_input_tokens":null,"cache_creation":null"#.into(), read),
+            (r#","cache_creation_input_tokens":30,"cache_creation":null"#.into(), Usage { cache_write_5m: 30, ..read }),
+            (
+                r#","cache_creation_input_tokens":30,"cache_creation":{"ephemeral_5m_input_tokens":10,"ephemeral_1h_input_tokens":20}"#
+                    .into(),
+                Usage { cache_write_5m: 10, cache_write_1h: 20, ..read },
+            ),
+            (
+                r#","cache_creation_input_tokens":30,"cache_creation":{"ephemeral_1h_input_tokens":20}"#.into(),
+                Usage { cache_write_5m: 10, cache_write_1h: 20, ..read },
+            ),
+        ];
+        for (more, usage) in cases {
+            assert_eq!(told(Dialect::Anthropic, &format!("{{{base}{more}}}")), Some(usage), "{more}");
+        }
+        assert_eq!(told(Dialect::Anthropic, "null"), None);
+    }
+
+    #[test]
+    fn what_is_not_whole_is_not_trusted() {
+        for text in ["", "<html>", r#"{"usage":{"prompt_tokens":1}"#, r#"{"usage":{"prompt_tokens":1}}}"#] {
+            assert_eq!(read_usage(Dialect::OpenAi, &body(text)), Answer { whole: false, usage: None }, "{text}");
+        }
+    }
+
+    #[test]
+    fn answers_without_usage_are_estimated() {
+        let openai = r#"{"choices":[{"message":{"role":"assistant","content":"12345678","tool_calls":[{"id":"long id","function":{"name":"abcd","arguments":"{\"a\":1}"}}]}},{"text":"1"}]}"#;
+        assert_eq!(estimate_output(Dialect::OpenAi, &body(openai)), (8 + 4 + 7 + 1_u64).div_ceil(4));
+        let anthropic = r#"{"content":[{"type":"text","text":"12345678"},{"type":"tool_use","id":"x","name":"ab","input":{"a":1}}]}"#;
+        assert_eq!(estimate_output(Dialect::Anthropic, &body(anthropic)), (8 + 2 + 7_u64).div_ceil(4));
+        assert_eq!(estimate_output(Dialect::OpenAi, &body(r#"{"data":[{"embedding":[1,2]}]}"#)), 0);
+    }
+}

@@ -1,5 +1,7 @@
 //! The envelope reader and the edits against arbitrary JSON, with serde_json as the oracle.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};

@@ -1,5 +1,7 @@
 //! Streams in the shapes that providers send, cut at every byte, with the usage worked out by hand.
 
+#![expect(clippy::unwrap_used, reason = "test code")]
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use tacit_kernel::Dialect;
@@ -333,4 +335,18 @@ proptest! {
         let bytes: u64 = texts.iter().map(|t| t.len() as u64).sum();
         prop_assert_eq!(run(Dialect::OpenAi, false, [stream.as_bytes()]).usage.output, bytes.div_ceil(4));
     }
+}
+
+#[test]
+fn padded_events() {
+    let padded = |text: &str, padding: &str| {
+        delta(text).replace("\"usage\":null", &format!("\"usage\":null,\"obfuscation\":\"{padding}\""))
+    };
+    let finish = finish().replace("\"usage\":null", "\"obfuscation\":\"x\"");
+    let text: String =
+        [padded("a", "xx"), padded("bc", ""), padded("def\"", "\\\"y"), delta("g"), padded("h", "z")].concat();
+    let seen = whole(Dialect::OpenAi, true, &format!("{text}{finish}{USAGE}data: [DONE]\n\n"));
+    assert_eq!(seen.forward, format!("{text}{finish}"));
+    assert_eq!((seen.usage, seen.complete), (REPORTED, true));
+    assert_eq!(whole(Dialect::OpenAi, true, &text).usage.output, 9_u64.div_ceil(4));
 }

@@ -1,0 +1,5 @@
+use tacit_protocol::Body;
+
+fn main() {
+    println!("{}", Body::new());
+}

@@ -1,0 +1,5 @@
+use tacit_protocol::Body;
+
+fn main() {
+    let _ = Body::new().chunks;
+}

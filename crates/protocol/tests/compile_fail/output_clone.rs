@@ -1,0 +1,5 @@
+use tacit_protocol::MeterOutput;
+
+fn main() {
+    let _ = MeterOutput::default().clone();
+}

@@ -1,0 +1,5 @@
+use tacit_protocol::EnvelopeScanner;
+
+fn main() {
+    println!("{:?}", EnvelopeScanner::new());
+}
