@@ -6,7 +6,7 @@ use crate::sessions::session_must_be_open;
 use crate::{Ledger, LedgerError};
 use tacit_kernel::ids::{AccountId, SessionId};
 use tacit_kernel::{Nano, Timestamp};
-use tacit_storage::{Sql, WriteTx};
+use tacit_storage::{Retryable as _, Sql, WriteTx};
 
 const LEASE_READ: Sql = Sql::new(
     "SELECT from_gift, from_wallet, last_request, last_granted FROM leases WHERE session_id = $1 AND account_id = $2",
@@ -20,6 +20,10 @@ const LEASE_PUT: Sql = Sql::new(
 
 /// Every statement, for the test that prepares them on both engines.
 pub(crate) const STATEMENTS: &[&Sql] = &[&LEASE_READ, &LEASE_PUT];
+
+/// How often a lease is taken up again after the database layer gave up. Control planes that all lease from one wallet
+/// on PostgreSQL fail each other's transactions, and a gateway that is refused refuses a call.
+const ROUNDS: u32 = 8;
 
 /// A gateway's wish. Requests of a session and account count up; the same number is the same request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +86,13 @@ impl Ledger {
         let now = self.clock.now();
         let _one = self.one.lock().await;
         let request = &request;
-        self.db.write("ledger.lease", |tx| Box::pin(lease(tx, request, number, now))).await
+        let mut rounds = 1..ROUNDS;
+        loop {
+            match self.db.write("ledger.lease", |tx| Box::pin(lease(tx, request, number, now))).await {
+                Err(error) if error.is_retryable() && rounds.next().is_some() => {}
+                done => return done,
+            }
+        }
     }
 }
 

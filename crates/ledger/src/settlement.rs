@@ -160,6 +160,8 @@ impl Settler {
                     }
                 }
                 Err(Halt::Known) => careful = true,
+                // Another control plane was in the way longer than the database layer waits.
+                Err(Halt::Failed(error)) if error.is_retryable() => {}
                 Err(Halt::Failed(error)) => return Err(error),
             }
         }
