@@ -1,6 +1,6 @@
 //! Events: acknowledged when they are durable, counted once, never lost.
 
-use crate::world::{COST, Gateway, World};
+use crate::world::{COST, Gateway, World, until};
 use tacit_control::ControlConfig;
 use tacit_kernel::call::CallStatus;
 use tacit_kernel::ids::CallId;
@@ -123,7 +123,8 @@ both_engines! {
             // Each call begins under one and ends under the other.
             let mut there = Gateway::resume(clients.next().unwrap(), "one", session.clone()).await;
             assert_eq!((&there.session, there.acknowledged), (&session, batch - 1));
-            let ended = calls.iter().take(usize::try_from(batch - 1).unwrap()).last().map(|c| world.ended(*c));
+            let before = usize::try_from(batch - 1).unwrap().checked_sub(1);
+            let ended = before.map(|before| world.ended(calls[before]));
             let mut recording = there.record().await;
             recording.send(there.events(batch, vec![world.begun(*call)], ended.into_iter().collect())).await;
             recording.acknowledged(batch).await;
@@ -131,6 +132,22 @@ both_engines! {
         assert_eq!(world.wallet().await, (90 * COST, 5 * COST));
         assert_eq!(world.call(calls[5]).await, None);
         other.stop().await;
+        control.stop().await;
+    }
+
+    async fn without_its_database_nothing_is_acknowledged(db: Db) {
+        let world = World::new(db.clone()).await;
+        let control = world.start().await;
+        let mut gateway = world.gateway("one").await;
+        let mut recording = gateway.record().await;
+        recording.send(gateway.events(1, vec![world.begun(CallId::fresh())], vec![])).await;
+        recording.acknowledged(1).await;
+        db.close().await;
+        recording.send(gateway.events(2, vec![world.begun(CallId::fresh())], vec![])).await;
+        let refused = recording.refused().await;
+        assert!(matches!(refused, Code::Unavailable | Code::Internal), "{refused:?}");
+        until("it is not ready", async || !control.ready()).await;
+        assert!(control.metrics_text().contains(r#"tacit_control_commits_total{outcome="Failed"} 1"#));
         control.stop().await;
     }
 
