@@ -2,9 +2,11 @@
 //! practice provider behind it and SQLite or PostgreSQL below it; driven by its own command line; killed and started
 //! again. Never shipped.
 
+pub mod canaries;
 pub mod client;
 pub mod platform;
 pub mod processes;
 
+pub use canaries::Canaries;
 pub use client::{Answer, Client};
 pub use platform::{Options, Platform};

@@ -194,6 +194,16 @@ impl Platform {
     /// # Errors
     /// If it fails, with what it said.
     pub async fn cli(&self, arguments: &[&str]) -> anyhow::Result<Value> {
+        let (success, value, said) = self.cli_whatever(arguments).await?;
+        ensure!(success, "tacit {} failed: {said}{value}", arguments.join(" "));
+        Ok(value)
+    }
+
+    /// Runs a command of the program: whether it succeeded, its JSON, and what it said to people.
+    ///
+    /// # Errors
+    /// If it cannot be started or prints no JSON.
+    pub async fn cli_whatever(&self, arguments: &[&str]) -> anyhow::Result<(bool, Value, String)> {
         let output = tokio::process::Command::from(command(&self.binary, self.dir.path()))
             .args(arguments)
             .arg("--json")
@@ -201,13 +211,13 @@ impl Platform {
             .stdin(Stdio::null())
             .output()
             .await?;
-        let said = String::from_utf8_lossy(&output.stderr);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let printed = String::from_utf8_lossy(&output.stdout);
-        ensure!(output.status.success(), "tacit {} failed: {said}{printed}", arguments.join(" "));
-        if printed.trim().is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_str(&printed).with_context(|| format!("tacit {}: {printed}", arguments.join(" ")))
+        let value = match printed.trim() {
+            "" => Value::Null,
+            text => serde_json::from_str(text).with_context(|| format!("tacit {}: {printed}", arguments.join(" ")))?,
+        };
+        Ok((output.status.success(), value, said))
     }
 
     /// Registers a model under `name` that the practice provider is asked for as `upstream`, on a new channel.
