@@ -11,8 +11,10 @@ use std::fmt;
 use std::fs;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tacit_kernel::Timestamp;
+use tokio::sync::RwLock;
 
 /// Statements kept prepared on each connection. Every constant statement and every group size of every [`crate::Bulk`]
 /// fits.
@@ -39,6 +41,8 @@ pub(crate) enum Pools {
 #[derive(Clone)]
 pub struct Db {
     pub(crate) pools: Pools,
+    /// Shared by write transactions; held alone by one that others were in the way of.
+    pub(crate) writers: Arc<RwLock<()>>,
 }
 
 impl fmt::Debug for Db {
@@ -60,7 +64,7 @@ impl Db {
             Some(("postgres" | "postgresql", _)) => open_postgres(url).await?,
             _ => return Err(bad_url()),
         };
-        Ok(Self { pools })
+        Ok(Self { pools, writers: Arc::default() })
     }
 
     /// Which engine it is.
@@ -104,7 +108,7 @@ impl Db {
     }
 
     /// Runs a write transaction: commits if the closure returns `Ok`, rolls back if it returns `Err`, and begins anew if
-    /// another transaction was in the way.
+    /// another transaction was in the way. A write does not begin another one inside: it would wait for itself.
     ///
     /// # Errors
     /// What the closure returns, or a [`StorageError`].

@@ -14,6 +14,9 @@ use std::time::Duration;
 
 /// How often a transaction that others were in the way of is begun, at most.
 const ATTEMPTS: u32 = 10;
+/// From this attempt on a transaction has the database for itself, as far as this process goes: under SERIALIZABLE many
+/// writers of one row would else fail each other again and again.
+const ALONE: u32 = 3;
 
 enum Conn {
     Sqlite(Transaction<'static, Sqlite>),
@@ -207,6 +210,9 @@ where
 {
     let mut attempt = 1;
     loop {
+        // Each is a guard held until this attempt is over.
+        let _together = if attempt < ALONE { Some(db.writers.read().await) } else { None };
+        let _alone = if attempt < ALONE { None } else { Some(db.writers.write().await) };
         let error = match begin(db, name, true).await {
             Err(error) => E::from(error),
             Ok(tx) => {
@@ -224,6 +230,7 @@ where
         if attempt >= ATTEMPTS || !error.is_retryable() {
             return Err(error);
         }
+        drop((_together, _alone));
         tracing::debug!(event = "storage.retry", detail = name, attempt);
         tokio::time::sleep(back_off(attempt)).await;
         attempt += 1;

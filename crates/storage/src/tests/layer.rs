@@ -18,6 +18,9 @@ const KINDS: &str = "CREATE TABLE kinds (
 );";
 const PUT: Sql = Sql::new("INSERT INTO kinds (id, n, t, b, u) VALUES ($1, $2, $3, $4, $5) RETURNING n, t, b, u");
 const ALL: Sql = Sql::new("SELECT id, n FROM kinds ORDER BY id");
+const FIND: Sql = Sql::new("SELECT n FROM kinds WHERE id = $1");
+const LOWER: Sql = Sql::new("UPDATE kinds SET n = $2 WHERE id = $1");
+const MOVE: Sql = Sql::new("INSERT INTO moves (id, of, n) VALUES ($1, $2, $3)");
 static MANY: Bulk = Bulk::new("INSERT INTO kinds (id, n, t) VALUES", 3, "");
 static MANY_BACK: Bulk = Bulk::new("INSERT INTO kinds (id, n) VALUES", 2, "RETURNING n");
 static ADD: Bulk =
@@ -157,6 +160,44 @@ both_engines! {
             task.await.unwrap();
         }
         assert_eq!(counted(&db).await, 40);
+    }
+
+    /// As leases are: each looks at a row, moves something and writes it down; all at once, half of them on one row.
+    async fn many_writers_all_get_through(db: Db) {
+        script(&db, KINDS).await;
+        script(&db, "CREATE TABLE moves (id UUID PRIMARY KEY, of UUID NOT NULL, n BIGINT NOT NULL\n);").await;
+        let rows: Vec<Uuid> = (0..64).map(|_| tacit_kernel::ids::fresh()).collect();
+        let values: Vec<Value> = rows.iter().flat_map(|id| [(*id).into(), 100_i64.into(), Value::Null]).collect();
+        let values = &values;
+        db.write("test.bulk", |tx| Box::pin(tx.bulk(&MANY, values))).await.unwrap();
+        let hot = rows[0];
+        let tasks: Vec<_> = rows
+            .into_iter()
+            .enumerate()
+            .map(|(i, row)| {
+                let (db, row) = (db.clone(), if i % 2 == 0 { hot } else { row });
+                tokio::spawn(async move {
+                    for _ in 0..5 {
+                        db.write("test.move", |tx| {
+                            Box::pin(async move {
+                                let n: i64 = tx.one(&FIND, &[row.into()]).await?.unwrap().get("n")?;
+                                tx.execute(&LOWER, &[row.into(), (n - 1).into()]).await?;
+                                let id = tacit_kernel::ids::fresh();
+                                tx.execute(&MOVE, &[id.into(), row.into(), 1_i64.into()]).await
+                            })
+                        })
+                        .await?;
+                    }
+                    Ok::<_, StorageError>(())
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap().unwrap();
+        }
+        const TOTAL: Sql = Sql::new("SELECT CAST(SUM(n) AS BIGINT) AS n FROM kinds");
+        let total = db.read("test.total", |tx| Box::pin(async move { tx.one(&TOTAL, &[]).await?.unwrap().get::<i64>("n") }));
+        assert_eq!(total.await.unwrap_or_else(|e: StorageError| panic!("{e}")), 64 * 100 - 64 * 5_i64);
     }
 
     async fn a_read_has_one_view(db: Db) {
