@@ -1,0 +1,104 @@
+//! The admin socket: HTTP over a Unix socket that only its owner may open. One file a resource; a handler asks the
+//! services and nothing else. Types are shared with the command line, which uses [`client::AdminClient`].
+
+pub mod accounts;
+pub mod calls;
+pub mod channels;
+pub mod client;
+pub mod forms;
+pub mod groups;
+pub mod keys;
+pub mod ledger;
+pub mod models;
+pub mod platform;
+pub mod prices;
+pub mod problem;
+pub mod providers;
+pub mod server;
+pub mod status;
+#[cfg(test)]
+mod tests;
+pub mod wallets;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use problem::Refusal;
+use std::sync::Arc;
+use tacit_catalog::Catalog;
+use tacit_identity::Identity;
+use tacit_kernel::{Clock, ErrorKind, Fault, Timestamp};
+use tacit_ledger::Ledger;
+use tacit_storage::Db;
+
+/// The largest request body, in bytes.
+const BODY_MAX: usize = 1 << 20;
+
+/// What the handlers work with.
+#[derive(Clone)]
+pub struct Admin {
+    /// The database, for work that spans domains.
+    pub db: Db,
+    /// Groups, accounts, keys.
+    pub identity: Identity,
+    /// Providers, channels, models, prices.
+    pub catalog: Catalog,
+    /// Money and call records.
+    pub ledger: Ledger,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Settlement currency.
+    pub currency: String,
+    /// Version of the program.
+    pub version: &'static str,
+    /// When the control plane started.
+    pub started_at: Timestamp,
+    /// Called after every change, so that gateways hear of it at once.
+    pub changed: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// The answer of a handler.
+type Answer<T> = Result<axum::Json<T>, Refusal>;
+
+/// Everything the socket serves.
+pub fn router(admin: Admin) -> Router {
+    Router::new()
+        .merge(status::routes())
+        .merge(providers::routes())
+        .merge(channels::routes())
+        .merge(models::routes())
+        .merge(prices::routes())
+        .merge(groups::routes())
+        .merge(accounts::routes())
+        .merge(keys::routes())
+        .merge(wallets::routes())
+        .merge(ledger::routes())
+        .merge(calls::routes())
+        .merge(platform::routes())
+        .fallback(|| async { Refusal(Fault::new(ErrorKind::NotFound, "request.path", "there is no such path")) })
+        .method_not_allowed_fallback(|| async {
+            Refusal(Fault::new(ErrorKind::Invalid, "request.method", "this path does not know that method"))
+        })
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(from_fn_with_state(admin.clone(), tell))
+        .with_state(admin)
+}
+
+/// Tells the control plane after every request that may have changed something.
+async fn tell(State(admin): State<Admin>, request: Request, next: Next) -> Response {
+    let reads = request.method() == axum::http::Method::GET;
+    let response = next.run(request).await;
+    if !reads && response.status().is_success() {
+        (admin.changed)();
+    }
+    response.into_response()
+}
+
+fn not_found(code: &'static str, what: &str) -> Fault {
+    Fault::new(ErrorKind::NotFound, code, format!("there is no such {what}"))
+}
+
+fn taken(code: &'static str, what: &str) -> Fault {
+    Fault::new(ErrorKind::Conflict, code, format!("there is a {what} of that name already; use update to change it"))
+}

@@ -1,0 +1,150 @@
+//! The client of the admin socket, used by the command line.
+
+use super::problem::Problem;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use serde::{Serialize, de::DeserializeOwned};
+use std::path::PathBuf;
+
+/// What can go wrong with a request to a running platform.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nothing listens on the socket.
+    #[error(
+        "no running platform answers on {path} ({why}): start it with `tacit serve`, or name its data directory with --data-dir"
+    )]
+    NotRunning {
+        /// The socket.
+        path: String,
+        /// What the system says.
+        why: String,
+    },
+    /// The platform refused.
+    #[error("{} ({})", .0.detail, .0.code)]
+    Refused(Box<Problem>),
+    /// The connection broke off, or the answer is not what this version expects.
+    #[error("the platform's answer cannot be used ({0}): is it of the same version as this command?")]
+    Broken(String),
+}
+
+impl ClientError {
+    /// The stable code of a refusal.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused(problem) => Some(&problem.code),
+            _ => None,
+        }
+    }
+}
+
+/// A client of one admin socket. Every request is a connection of its own.
+#[derive(Clone, Debug)]
+pub struct AdminClient {
+    socket: PathBuf,
+}
+
+/// The longest answer that is read.
+const MOST: usize = 64 << 20;
+
+impl AdminClient {
+    /// A client of the socket at this path.
+    #[must_use]
+    pub fn new(socket: impl Into<PathBuf>) -> Self {
+        Self { socket: socket.into() }
+    }
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.send(http::Method::GET, path, &()).await
+    }
+
+    /// Creates, or does.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        self.send(http::Method::POST, path, body).await
+    }
+
+    /// Changes what is given.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        self.send(http::Method::PATCH, path, body).await
+    }
+
+    /// Removes.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.send(http::Method::DELETE, path, &()).await
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: http::Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let broken = |e: &dyn std::fmt::Display| ClientError::Broken(e.to_string());
+        let stream = tokio::net::UnixStream::connect(&self.socket).await.map_err(|e| ClientError::NotRunning {
+            path: self.socket.display().to_string(),
+            why: e.kind().to_string(),
+        })?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
+        let connection = async move { drop(connection.await) };
+        let body = if method == http::Method::GET || method == http::Method::DELETE {
+            Vec::new()
+        } else {
+            serde_json::to_vec(body).map_err(|e| broken(&e))?
+        };
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header(http::header::HOST, "tacit")
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|e| broken(&e))?;
+        let exchange = async {
+            let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
+            let status = response.status();
+            let bytes = Limited::new(response.into_body(), MOST).collect().await.map_err(|e| broken(&e))?.to_bytes();
+            Ok((status, bytes))
+        };
+        tokio::pin!(connection);
+        tokio::pin!(exchange);
+        let (status, bytes) = tokio::select! {
+            done = &mut exchange => done?,
+            () = &mut connection => exchange.await?,
+        };
+        if status.is_success() {
+            let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
+            return serde_json::from_slice(bytes).map_err(|e| broken(&e));
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(problem) => Err(ClientError::Refused(Box::new(problem))),
+            Err(_) => Err(broken(&format!("status {}", status.as_u16()))),
+        }
+    }
+}
+
+/// Writes a reference or a filter as one part of a path or query.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}

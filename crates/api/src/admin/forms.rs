@@ -1,0 +1,129 @@
+//! Small forms that several resources share on the wire.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tacit_kernel::Timestamp;
+
+/// A moment, written as RFC 3339 in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(pub Timestamp);
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Timestamp::parse(&String::deserialize(d)?).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl std::fmt::Display for Moment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl From<Timestamp> for Moment {
+    fn from(at: Timestamp) -> Self {
+        Self(at)
+    }
+}
+
+/// A secret on its way over the socket; not printable.
+#[derive(Clone, Debug)]
+pub struct Secret(pub SecretString);
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.0.expose_secret())
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d).map(|s| Self(SecretString::from(s)))
+    }
+}
+
+/// Whether a thing is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// In use.
+    Active,
+    /// Kept, but out of use.
+    Disabled,
+}
+
+impl Status {
+    /// As a word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// Give this as `after` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Which page is wanted.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageQuery {
+    /// `next` of the page before.
+    #[serde(default)]
+    pub after: Option<String>,
+    /// At most so many, 1 to 500; 100 if not given.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+impl Status {
+    /// From the flag that services use.
+    #[must_use]
+    pub const fn of(enabled: bool) -> Self {
+        if enabled { Self::Active } else { Self::Disabled }
+    }
+
+    /// As the flag that services use.
+    #[must_use]
+    pub const fn enabled(self) -> bool {
+        matches!(self, Self::Active)
+    }
+}
+
+/// The page that a query asks for.
+///
+/// # Errors
+/// `request.page` if `after` does not come from an earlier page.
+pub(crate) fn page_of(after: Option<&str>, limit: Option<u32>) -> Result<tacit_storage::Page, tacit_kernel::Fault> {
+    let after = after.map(str::parse).transpose().map_err(|_| {
+        tacit_kernel::Fault::new(
+            tacit_kernel::ErrorKind::Invalid,
+            "request.page",
+            "after must be the `next` of an earlier page",
+        )
+    })?;
+    Ok(tacit_storage::Page { after, limit: limit.unwrap_or(100) })
+}
+
+impl<T> Page<T> {
+    /// From a page of a service.
+    pub(crate) fn of<U>(paged: tacit_storage::Paged<U>, each: impl FnMut(U) -> T) -> Self {
+        let next = paged.next.map(|id| id.to_string());
+        Self { items: paged.items.into_iter().map(each).collect(), next }
+    }
+}
