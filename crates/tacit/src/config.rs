@@ -1,0 +1,287 @@
+//! The configuration: one list of settings ([`settings`]), one precedence (flags, environment, file, defaults of the
+//! profile), and errors that name the key, where the bad value came from and what to do.
+
+pub(crate) mod resolve;
+pub(crate) mod settings;
+pub(crate) mod source;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+use source::{DatabaseUrl, Source};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What a process of Tacit is told. It holds no secret, only where secrets are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) profile: Profile,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) database: Database,
+    pub(crate) keyring: Keyring,
+    pub(crate) gateway: Gateway,
+    pub(crate) control: Control,
+    pub(crate) link: Link,
+    pub(crate) money: Money,
+    pub(crate) practice: Practice,
+    pub(crate) log: Log,
+}
+
+/// Which defaults hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Profile {
+    Production,
+    Development,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Database {
+    pub(crate) url: DatabaseUrl,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Keyring {
+    pub(crate) url: DatabaseUrl,
+    pub(crate) master_key: Source,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Gateway {
+    pub(crate) listen: SocketAddr,
+    pub(crate) admin_listen: Listen,
+    pub(crate) name: String,
+    pub(crate) sandbox: Switch,
+    pub(crate) workers: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) max_body_bytes: u64,
+    pub(crate) body_timeout_seconds: u64,
+    pub(crate) connect_timeout_seconds: u64,
+    pub(crate) first_byte_timeout_seconds: u64,
+    pub(crate) idle_timeout_seconds: u64,
+    pub(crate) keep_alive_seconds: u64,
+    pub(crate) drain_seconds: u64,
+    pub(crate) trusted_proxies: Vec<ipnet::IpNet>,
+}
+
+impl Gateway {
+    /// How long open calls may go on after a request to stop.
+    pub(crate) const fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Control {
+    pub(crate) admin_socket: PathBuf,
+    pub(crate) admin_listen: Listen,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Link {
+    pub(crate) listen: Endpoint,
+    pub(crate) connect: Endpoint,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ca: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cert: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Money {
+    pub(crate) currency: String,
+    pub(crate) settlement: Settlement,
+    pub(crate) default_output_tokens: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Settlement {
+    Grouped,
+    Strict,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Practice {
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Log {
+    pub(crate) level: Level,
+    pub(crate) format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Format {
+    Json,
+    Pretty,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+/// An address to listen on, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listen(pub(crate) Option<SocketAddr>);
+
+impl Serialize for Listen {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Some(address) => s.collect_str(&address),
+            None => s.serialize_str("off"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|a| Self(Some(a))).map_err(serde::de::Error::custom)
+    }
+}
+
+/// One end of the link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// A Unix socket.
+    Unix(PathBuf),
+    /// `tcp://host:port`, with mutual TLS.
+    Tcp(String),
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(address) => f.write_str(address),
+        }
+    }
+}
+
+impl std::str::FromStr for Endpoint {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORM: &str = "write it as unix:/path or as tcp://host:port";
+        match text.strip_prefix("unix:") {
+            Some("") => Err(FORM),
+            Some(path) => Ok(Self::Unix(PathBuf::from(path))),
+            None if text.parse::<tacit_link::Endpoint>().is_ok() => Ok(Self::Tcp(text.to_owned())),
+            None => Err(FORM),
+        }
+    }
+}
+
+impl Endpoint {
+    /// As the link takes it: with an absolute path.
+    pub(crate) fn to_link(&self) -> anyhow::Result<tacit_link::Endpoint> {
+        let text = match self {
+            Self::Unix(path) => format!("unix:{}", std::path::absolute(path)?.display()),
+            Self::Tcp(address) => address.clone(),
+        };
+        Ok(text.parse()?)
+    }
+}
+
+impl Link {
+    /// The certificates for that end, if it is over TCP.
+    pub(crate) fn tls(&self, endpoint: &Endpoint) -> anyhow::Result<Option<tacit_link::Tls>> {
+        let (Endpoint::Tcp(_), Some(ca), Some(cert), Some(key)) = (endpoint, &self.ca, &self.cert, &self.key) else {
+            return Ok(None);
+        };
+        let read = |path: &Path| std::fs::read(path).map_err(|e| anyhow::anyhow!("{}: {e}", path.display()));
+        Ok(Some(tacit_link::Tls::new(read(ca)?, read(cert)?, read(key)?)))
+    }
+}
+
+impl Serialize for Endpoint {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Endpoint {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl Config {
+    /// Rules that concern more than one setting: `(key, what is wrong and what to do)`.
+    pub(crate) fn contradictions(&self) -> Vec<(&'static str, String)> {
+        let mut found = Vec::new();
+        let mut wrong = |key, text: String| found.push((key, text));
+        if self.gateway.tls_cert.is_some() != self.gateway.tls_key.is_some() {
+            wrong(
+                "gateway.tls_cert",
+                "a certificate needs its key: set both gateway.tls_cert and gateway.tls_key".into(),
+            );
+        }
+        let tls = self.link.ca.is_some() && self.link.cert.is_some() && self.link.key.is_some();
+        for (key, endpoint) in [("link.listen", &self.link.listen), ("link.connect", &self.link.connect)] {
+            match endpoint {
+                Endpoint::Tcp(_) if !tls => {
+                    wrong(key, "a link over TCP needs mutual TLS: set link.ca, link.cert and link.key".into());
+                }
+                Endpoint::Unix(path) => socket_length(key, path, &mut wrong),
+                Endpoint::Tcp(_) => {}
+            }
+        }
+        socket_length("control.admin_socket", &self.control.admin_socket, &mut wrong);
+        if self.money.currency.len() != 3 || !self.money.currency.bytes().all(|b| b.is_ascii_uppercase()) {
+            wrong(
+                "money.currency",
+                "not a currency code: three capital letters of ISO 4217, such as USD or CNY".into(),
+            );
+        }
+        let name = &self.gateway.name;
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        {
+            wrong("gateway.name", "use 1 to 64 letters, digits, dots, dashes and underscores".into());
+        }
+        if self.profile == Profile::Development && !self.practice.listen.ip().is_loopback() {
+            wrong("practice.listen", "the practice provider asks for no key: give a loopback address".into());
+        }
+        found
+    }
+}
+
+/// The kernel takes at most 107 bytes for the path of a Unix socket.
+fn socket_length(key: &'static str, path: &Path, wrong: &mut impl FnMut(&'static str, String)) {
+    if path.as_os_str().len() > 107 {
+        wrong(key, "path too long for a Unix socket (107 bytes): choose a shorter one, or a shorter data_dir".into());
+    }
+}

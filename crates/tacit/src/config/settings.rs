@@ -1,0 +1,281 @@
+//! Every setting there is, in the order in which the example file shows them. The file reader, the environment reader,
+//! the flags, `tacit config show` and `tacit.example.toml` are all made from this list; a test holds it against the
+//! fields of [`super::Config`], so neither can have a setting that the other lacks.
+
+/// What a value must look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Any text.
+    Text,
+    /// A path on this machine.
+    Path,
+    /// A whole number within bounds.
+    Number {
+        /// At least.
+        min: i64,
+        /// At most.
+        max: i64,
+    },
+    /// An IP address and a port.
+    Address,
+    /// An IP address and a port, or `off`.
+    AddressOrOff,
+    /// `unix:/path` or `tcp://host:port`.
+    Endpoint,
+    /// Network ranges.
+    Networks,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A secret: `{ env = "NAME" }` or `{ file = "/path" }`.
+    Secret,
+    /// The URL of a database; one with a password in it counts as a secret.
+    Database,
+}
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting {
+    /// Dotted name.
+    pub(crate) key: &'static str,
+    /// What its value must look like.
+    pub(crate) kind: Kind,
+    /// Value in the profile `production`, as TOML; `None` if it has none. `{data_dir}` stands for the data directory.
+    pub(crate) production: Option<&'static str>,
+    /// Value in the profile `development`, where it differs.
+    pub(crate) development: Option<&'static str>,
+    /// What the example shows if there is no value by default.
+    pub(crate) sample: &'static str,
+    /// What it is, for the example file.
+    pub(crate) doc: &'static str,
+}
+
+impl Setting {
+    /// The value it has when nobody says otherwise, as TOML.
+    pub(crate) fn default_in(&self, development: bool) -> Option<&'static str> {
+        match self.development {
+            Some(value) if development => Some(value),
+            _ => self.production,
+        }
+    }
+
+    /// The variable that sets it.
+    pub(crate) fn variable(&self) -> String {
+        format!("TACIT_{}", self.key.replace('.', "__").to_uppercase())
+    }
+}
+
+const fn setting(key: &'static str, kind: Kind, production: &'static str, doc: &'static str) -> Setting {
+    Setting { key, kind, production: Some(production), development: None, sample: "", doc }
+}
+
+const fn optional(key: &'static str, kind: Kind, sample: &'static str, doc: &'static str) -> Setting {
+    Setting { key, kind, production: None, development: None, sample, doc }
+}
+
+const fn in_development(mut setting: Setting, value: &'static str) -> Setting {
+    setting.development = Some(value);
+    setting
+}
+
+const fn seconds(key: &'static str, production: &'static str, doc: &'static str) -> Setting {
+    setting(key, Kind::Number { min: 1, max: 86_400 }, production, doc)
+}
+
+/// The settings.
+pub(crate) const SETTINGS: &[Setting] = &[
+    setting(
+        "profile",
+        Kind::Word(&["production", "development"]),
+        "\"production\"",
+        "Which defaults hold. `development` also starts the practice provider and makes a demo account with a key.",
+    ),
+    in_development(
+        setting(
+            "data_dir",
+            Kind::Path,
+            "\"/var/lib/tacit\"",
+            "Where Tacit keeps its files: databases, master key, sockets. Mode 0700.",
+        ),
+        "\"data\"",
+    ),
+    setting(
+        "database.url",
+        Kind::Database,
+        "\"sqlite:{data_dir}/tacit.db\"",
+        "The main database: `sqlite:/path` or `postgres://user@host/name`. A URL with a password is a secret: give\n\
+         { env = \"NAME\" } or { file = \"/path\" }.",
+    ),
+    setting(
+        "keyring.url",
+        Kind::Database,
+        "\"sqlite:{data_dir}/keyring.db\"",
+        "The keyring: subject keys, apart from the data and from its backups. Written like database.url.",
+    ),
+    setting(
+        "keyring.master_key",
+        Kind::Secret,
+        "{ file = \"{data_dir}/master.key\" }",
+        "The key that unlocks the keyring. `tacit setup` makes the file. Without it the data cannot be read: keep a\n\
+         copy of it, but not beside a backup of the databases.",
+    ),
+    setting("gateway.listen", Kind::Address, "\"127.0.0.1:8080\"", "The public port."),
+    setting(
+        "gateway.admin_listen",
+        Kind::AddressOrOff,
+        "\"127.0.0.1:8081\"",
+        "/healthz, /readyz and /metrics of the gateway; \"off\" for none. Not for the public.",
+    ),
+    setting(
+        "gateway.name",
+        Kind::Text,
+        "\"gateway-1\"",
+        "Name of this gateway, unique in a cluster: a second one of the same name ends the session of the first.",
+    ),
+    setting(
+        "gateway.sandbox",
+        Kind::Word(&["on", "off"]),
+        "\"on\"",
+        "Landlock and seccomp. With \"on\" the gateway refuses to start where the kernel cannot; \"off\" is shown by\n\
+         every status page.",
+    ),
+    setting(
+        "gateway.workers",
+        Kind::Number { min: 0, max: 1_024 },
+        "0",
+        "Threads that serve; 0: as many as the machine has processors.",
+    ),
+    optional(
+        "gateway.tls_cert",
+        Kind::Path,
+        "\"/etc/tacit/cert.pem\"",
+        "Certificate chain and private key (PEM). Both: the public port speaks TLS. Neither: plain HTTP, for use behind\n\
+         a proxy.",
+    ),
+    optional("gateway.tls_key", Kind::Path, "\"/etc/tacit/key.pem\"", "See gateway.tls_cert."),
+    setting(
+        "gateway.max_body_bytes",
+        Kind::Number { min: 1_024, max: 1_073_741_824 },
+        "33554432",
+        "Largest request body. It is held in memory, never on disk.",
+    ),
+    seconds("gateway.body_timeout_seconds", "60", "How long a request body may take to arrive."),
+    seconds("gateway.connect_timeout_seconds", "10", "How long connecting to a provider may take."),
+    seconds("gateway.first_byte_timeout_seconds", "600", "How long a provider may take until its first byte."),
+    seconds("gateway.idle_timeout_seconds", "300", "How long a provider may be silent within a stream."),
+    seconds(
+        "gateway.keep_alive_seconds",
+        "10",
+        "A client that waits for a silent provider gets a comment or `ping` event this often.",
+    ),
+    seconds("gateway.drain_seconds", "60", "How long open calls may go on after a request to stop."),
+    setting(
+        "gateway.trusted_proxies",
+        Kind::Networks,
+        "[]",
+        "Proxies whose X-Forwarded-For is believed, e.g. [\"10.0.0.0/8\"].",
+    ),
+    setting(
+        "control.admin_socket",
+        Kind::Path,
+        "\"{data_dir}/admin.sock\"",
+        "The socket of the administration commands; only its owner and root may use it.",
+    ),
+    setting(
+        "control.admin_listen",
+        Kind::AddressOrOff,
+        "\"127.0.0.1:8082\"",
+        "/healthz, /readyz and /metrics of the control plane; \"off\" for none. Not for the public.",
+    ),
+    setting(
+        "link.listen",
+        Kind::Endpoint,
+        "\"unix:{data_dir}/link.sock\"",
+        "Where the control plane waits for gateways: unix:/path, or tcp://host:port, which needs link.ca, link.cert and\n\
+         link.key (mutual TLS).",
+    ),
+    setting(
+        "link.connect",
+        Kind::Endpoint,
+        "\"unix:{data_dir}/link.sock\"",
+        "Where the gateway finds its control plane; written like link.listen. Over TCP the control plane's certificate\n\
+         must carry that host.",
+    ),
+    optional("link.ca", Kind::Path, "\"/etc/tacit/link-ca.pem\"", "Who signed the other side's certificate (PEM)."),
+    optional("link.cert", Kind::Path, "\"/etc/tacit/link-cert.pem\"", "Our certificate on the link (PEM)."),
+    optional("link.key", Kind::Path, "\"/etc/tacit/link-key.pem\"", "Its private key (PEM)."),
+    setting(
+        "money.currency",
+        Kind::Text,
+        "\"USD\"",
+        "Settlement currency (ISO 4217). Fixed with the first start on a database.",
+    ),
+    setting(
+        "money.settlement",
+        Kind::Word(&["grouped", "strict"]),
+        "\"grouped\"",
+        "\"grouped\": calls are settled in batches within milliseconds. \"strict\": the last byte of an answer waits\n\
+         until its exact charge is on disk.",
+    ),
+    setting(
+        "money.default_output_tokens",
+        Kind::Number { min: 1, max: 10_000_000 },
+        "16384",
+        "What is reserved for the answer at first if neither the request nor the model says how long it may become.",
+    ),
+    setting(
+        "practice.listen",
+        Kind::Address,
+        "\"127.0.0.1:8089\"",
+        "Where the practice provider listens (profile development only).",
+    ),
+    setting(
+        "log.level",
+        Kind::Word(&["error", "warn", "info", "debug"]),
+        "\"info\"",
+        "The least important events to write.",
+    ),
+    in_development(
+        setting("log.format", Kind::Word(&["json", "pretty"]), "\"json\"", "How events are written to standard error."),
+        "\"pretty\"",
+    ),
+];
+
+/// The setting of that name.
+pub(crate) fn by_key(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|s| s.key == key)
+}
+
+/// The example file: every setting with its meaning and its default, all commented out.
+pub(crate) fn example() -> String {
+    let mut out = String::from(
+        "# Every setting of Tacit with its default. Made from the program's own list: `tacit config example`.\n\
+         #\n\
+         # Precedence, strongest first: flags (--set gateway.listen=…), environment (TACIT_GATEWAY__LISTEN), this file,\n\
+         # the defaults of the profile. An unknown key or a bad value is an error. {data_dir} stands for data_dir.\n\
+         # Secrets are given by reference only: { env = \"NAME\" } or { file = \"/path\" } (mode 0600).\n",
+    );
+    let mut section = "";
+    for setting in SETTINGS {
+        let (table, name) = setting.key.split_once('.').unwrap_or(("", setting.key));
+        if table != section {
+            section = table;
+            out.push_str(&format!("\n[{table}]\n"));
+        } else {
+            out.push('\n');
+        }
+        for line in setting.doc.lines() {
+            out.push_str(&format!("# {line}\n"));
+        }
+        if let Kind::Word(words) = setting.kind {
+            out.push_str(&format!("# One of: {}.\n", words.join(", ")));
+        }
+        if let Some(value) = setting.development {
+            out.push_str(&format!("# In the profile development: {value}\n"));
+        }
+        match setting.production {
+            Some(value) => out.push_str(&format!("#{name} = {value}\n")),
+            None => out.push_str(&format!("# No default. For example:\n#{name} = {}\n", setting.sample)),
+        }
+    }
+    out
+}

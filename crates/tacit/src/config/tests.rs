@@ -1,0 +1,171 @@
+use super::resolve::{Given, Origin, Problems, Resolved, resolve};
+use super::settings::{SETTINGS, example};
+use super::*;
+
+fn given(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Given {
+    Given {
+        file: Some((PathBuf::from("tacit.toml"), file.to_owned())),
+        environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        flags: flags.iter().map(|(k, v)| (format!("--set {k}"), (*k).to_owned(), (*v).to_owned())).collect(),
+    }
+}
+
+fn good(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Resolved {
+    resolve(&given(file, environment, flags)).unwrap()
+}
+
+fn bad(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Vec<String> {
+    let Problems(list) = resolve(&given(file, environment, flags)).unwrap_err();
+    list.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn flags_beat_environment_beats_file_beats_defaults() {
+    let file = "[gateway]\nlisten = \"1.1.1.1:1\"\nname = \"from-file\"\nmax_body_bytes = 2048";
+    let environment = [("TACIT_GATEWAY__LISTEN", "2.2.2.2:2"), ("TACIT_GATEWAY__NAME", "from-env"), ("HOME", "x")];
+    let resolved = good(file, &environment, &[("gateway.listen", "3.3.3.3:3")]);
+    assert_eq!(resolved.config.gateway.listen.to_string(), "3.3.3.3:3");
+    assert_eq!(resolved.config.gateway.name, "from-env");
+    assert_eq!(resolved.config.gateway.max_body_bytes, 2048);
+    assert_eq!(resolved.config.gateway.keep_alive_seconds, 10);
+    let origin = |key| resolved.values[key].1.to_string();
+    assert_eq!(origin("gateway.listen"), "flag --set gateway.listen");
+    assert_eq!(origin("gateway.name"), "environment TACIT_GATEWAY__NAME");
+    assert_eq!(origin("gateway.max_body_bytes"), "file tacit.toml");
+    assert_eq!(origin("gateway.keep_alive_seconds"), "default");
+}
+
+#[test]
+fn the_profile_picks_defaults_and_the_data_directory_is_put_in() {
+    let resolved = good("profile = \"development\"\ndata_dir = \"d\"", &[], &[]);
+    assert_eq!(resolved.config.log.format, Format::Pretty);
+    assert_eq!(resolved.config.database.url, DatabaseUrl::Plain("sqlite:d/tacit.db".into()));
+    assert_eq!(resolved.config.keyring.master_key, Source::File("d/master.key".into()));
+    assert_eq!(good("", &[], &[]).config.log.format, Format::Json);
+}
+
+#[test]
+fn unknown_keys_are_errors_that_name_key_source_and_remedy() {
+    assert_eq!(
+        bad("[gateway]\nlisen = \"1.1.1.1:1\"", &[("TACIT_GATEWAY__NAMES", "x")], &[("log.levels", "info")]),
+        [
+            "gateway.lisen (file tacit.toml): there is no such setting; did you mean gateway.listen?",
+            "log.levels (flag --set log.levels): there is no such setting; did you mean log.level?",
+            "gateway.names (environment TACIT_GATEWAY__NAMES): there is no such setting; did you mean gateway.name?",
+        ]
+    );
+    assert_eq!(bad("nonsense = 1", &[], &[]).len(), 1);
+    assert_eq!(bad("[nonsense]\na = 1", &[], &[]).len(), 1);
+}
+
+#[test]
+fn bad_values_are_errors() {
+    for (key, value) in [
+        ("gateway.listen", "8080"),
+        ("gateway.admin_listen", "on"),
+        ("gateway.sandbox", "yes"),
+        ("gateway.max_body_bytes", "10MB"),
+        ("gateway.max_body_bytes", "1"),
+        ("gateway.trusted_proxies", "10.0.0.0/99"),
+        ("gateway.name", ""),
+        ("gateway.name", "a b"),
+        ("gateway.tls_cert", "cert.pem"),
+        ("database.url", "mysql://x"),
+        ("link.listen", "tcp://10.0.0.1:7443"),
+        ("link.listen", "10.0.0.1:7443"),
+        ("link.connect", "nowhere"),
+        ("money.currency", "usd"),
+        ("money.settlement", "loose"),
+        ("log.level", "trace"),
+    ] {
+        let problems = bad("", &[], &[(key, value)]);
+        assert!(problems.iter().all(|p| p.starts_with(&format!("{key} (flag --set {key}): "))), "{problems:?}");
+    }
+    assert_eq!(bad("a = [", &[], &[]).len(), 1);
+    assert_eq!(bad("[gateway]\nlisten = 8080", &[], &[]).len(), 1);
+    let long = "x".repeat(120);
+    assert_eq!(bad("", &[], &[("data_dir", &long)]).len(), 3, "two ends of the link and the admin socket");
+}
+
+#[test]
+fn secrets_are_references() {
+    let by_variable = good(
+        "",
+        &[("TACIT_DATABASE__URL", "postgres://u:geheim@h/d"), ("TACIT_MK", "k")],
+        &[("keyring.master_key", "env:TACIT_MK")],
+    );
+    assert_eq!(by_variable.config.database.url, DatabaseUrl::Secret(Source::Env("TACIT_DATABASE__URL".into())));
+    assert_eq!(by_variable.config.keyring.master_key, Source::Env("TACIT_MK".into()));
+    assert!(!serde_json::to_string(&by_variable.config).unwrap().contains("geheim"));
+    assert!(!format!("{:?}", by_variable.values).contains("geheim"));
+
+    for url in ["postgres://u:geheim@h/d", "postgres://h/d?password=geheim"] {
+        for problems in [bad(&format!("[database]\nurl = {url:?}"), &[], &[]), bad("", &[], &[("database.url", url)])] {
+            assert!(problems[0].starts_with("database.url ("), "{problems:?}");
+            assert!(!problems.concat().contains("geheim"), "{problems:?}");
+        }
+    }
+    for file in ["[keyring]\nmaster_key = \"geheim\"", "[keyring]\nmaster_key = { env = \"A\", file = \"geheim\" }"] {
+        let problems = bad(file, &[], &[]);
+        assert!(problems[0].starts_with("keyring.master_key (file") && !problems[0].contains("geheim"), "{problems:?}");
+    }
+    assert_eq!(
+        good("[database]\nurl = \"postgres://u@h/d\"", &[], &[]).values["database.url"].1,
+        Origin::File("tacit.toml".into())
+    );
+}
+
+#[test]
+fn the_list_of_settings_is_the_configuration() {
+    let mut every = given("", &[], &[]);
+    for setting in SETTINGS.iter().filter(|s| s.production.is_none()) {
+        let sample: toml::Table = toml::from_str(&format!("v = {}", setting.sample)).unwrap();
+        every.flags.push(("--set".into(), setting.key.into(), sample["v"].as_str().unwrap().into()));
+    }
+    let config = resolve(&every).unwrap().config;
+    let table = toml::Table::try_from(&config).unwrap();
+    let mut fields = Vec::new();
+    for (section, value) in table {
+        match value {
+            toml::Value::Table(inner) => fields.extend(inner.keys().map(|k| format!("{section}.{k}"))),
+            _ => fields.push(section),
+        }
+    }
+    let mut listed: Vec<String> = SETTINGS.iter().map(|s| s.key.to_owned()).collect();
+    fields.sort();
+    listed.sort();
+    assert_eq!(fields, listed);
+}
+
+#[test]
+fn the_configuration_comes_back_from_json() {
+    let config =
+        good("", &[], &[("gateway.admin_listen", "off"), ("gateway.trusted_proxies", "10.0.0.0/8, ::1/128")]).config;
+    assert_eq!(serde_json::from_str::<Config>(&serde_json::to_string(&config).unwrap()).unwrap(), config);
+}
+
+#[test]
+fn the_example_file_is_fresh_and_says_what_holds_anyway() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tacit.example.toml");
+    let on_disk = std::fs::read_to_string(path).unwrap();
+    assert_eq!(on_disk, example(), "make it again: tacit config example > tacit.example.toml");
+
+    // Uncommented, every line that shows a default is accepted and changes nothing.
+    let mut needs_sample = false;
+    let mut live = String::new();
+    for line in on_disk.lines() {
+        needs_sample = if line == "# No default. For example:" { true } else { needs_sample && line.starts_with("# ") };
+        match line.strip_prefix('#') {
+            Some(setting) if !setting.starts_with(' ') && !setting.is_empty() && !needs_sample => {
+                live.push_str(setting)
+            }
+            Some(_) => {}
+            None => live.push_str(line),
+        }
+        if !line.starts_with("# ") {
+            needs_sample = false;
+        }
+        live.push('\n');
+    }
+    assert_eq!(good(&live, &[], &[]).config, good("", &[], &[]).config);
+}

@@ -1,0 +1,184 @@
+//! The control process: owns the databases, serves gateways over the link and the command line over the admin socket.
+
+use crate::config::{Config, Profile, source};
+use crate::{admin_http, log};
+use anyhow::Context as _;
+use secrecy::ExposeSecret;
+use std::path::Path;
+use std::sync::Arc;
+use tacit_api::admin::{Admin, router, server};
+use tacit_catalog::Catalog;
+use tacit_control::{Control, ControlConfig};
+use tacit_identity::Identity;
+use tacit_kernel::{Clock, SystemClock};
+use tacit_ledger::Ledger;
+use tacit_storage::Db;
+use tacit_storage::keyring::KeyStore;
+use tacit_vault::MasterKey;
+use tokio_util::sync::CancellationToken;
+
+/// Runs a control plane until it is told to stop.
+pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
+    log::start(config.log, "control");
+    private_data_dir(&config.data_dir)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(config))
+}
+
+/// The databases and the keyring, opened and up to date.
+pub(crate) struct Stores {
+    pub(crate) db: Db,
+    pub(crate) keys: Arc<KeyStore>,
+}
+
+impl Stores {
+    /// Opens both databases, brings their schemas up to date, unlocks the keyring, and refuses to go on if a column is
+    /// not declared in the data map.
+    pub(crate) async fn open(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let master = config
+            .keyring
+            .master_key
+            .read()
+            .context("keyring.master_key cannot be read; `tacit setup` makes the master key")?;
+        let master = MasterKey::from_text(&master).context("keyring.master_key is not a master key of Tacit")?;
+        let db = open("database.url", &config.database.url).await?;
+        db.migrate(clock.now()).await.map_err(detailed)?;
+        let keyring = open("keyring.url", &config.keyring.url).await?;
+        let keys = KeyStore::open(keyring.clone(), &master, Arc::clone(clock)).await.map_err(detailed)?;
+        for (name, db) in [("database", &db), ("keyring", &keyring)] {
+            let undeclared = tacit_storage::datamap::undeclared(db).await.map_err(detailed)?;
+            anyhow::ensure!(
+                undeclared.is_empty(),
+                "the {name} has columns that the data map does not declare: {}; remove them, or run the version of \
+                 Tacit that made them",
+                undeclared.join(", ")
+            );
+        }
+        Ok(Self { db, keys })
+    }
+}
+
+async fn open(key: &str, url: &source::DatabaseUrl) -> anyhow::Result<Db> {
+    let url = url.read().with_context(|| format!("{key} cannot be read"))?;
+    Db::open(url.expose_secret()).await.map_err(detailed).with_context(|| format!("{key} cannot be opened"))
+}
+
+/// A failure with the detail that is meant for the operator: it goes to the operator's own terminal.
+pub(crate) fn detailed(error: impl Into<tacit_kernel::Fault>) -> anyhow::Error {
+    let fault: tacit_kernel::Fault = error.into();
+    match &fault.detail {
+        Some(detail) => anyhow::anyhow!("{fault} ({detail})"),
+        None => fault.into(),
+    }
+}
+
+async fn serve(config: &Config) -> anyhow::Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let stop = stop_signal()?;
+    let stores = Stores::open(config, &clock).await?;
+    let (db, keys) = (stores.db.clone(), stores.keys);
+    let identity = Identity::new(db.clone(), keys.clone(), clock.clone());
+    let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
+    let ledger = Ledger::new(db.clone(), clock.clone());
+
+    let control = Control::start(ControlConfig {
+        db: db.clone(),
+        keys,
+        identity: identity.clone(),
+        catalog: catalog.clone(),
+        ledger: ledger.clone(),
+        clock: clock.clone(),
+        link: config.link.listen.to_link()?,
+        tls: config.link.tls(&config.link.listen)?,
+        currency: config.money.currency.clone(),
+        strict: config.money.settlement == crate::config::Settlement::Strict,
+        lost_after: ControlConfig::LOST_AFTER,
+        verify_every: Some(ControlConfig::VERIFY_EVERY),
+    })
+    .await
+    .context("the link to the gateways cannot be served")?;
+    let control = Arc::new(control);
+
+    let socket = server::bind(&config.control.admin_socket)
+        .with_context(|| format!("control.admin_socket {} cannot be served", config.control.admin_socket.display()))?;
+    let nudged = Arc::downgrade(&control);
+    let admin = Admin {
+        db,
+        identity,
+        catalog,
+        ledger,
+        clock: clock.clone(),
+        currency: config.money.currency.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+        started_at: clock.now(),
+        changed: Arc::new(move || {
+            if let Some(control) = nudged.upgrade() {
+                control.nudge();
+            }
+        }),
+    };
+    let admin = tokio::spawn(server::serve(socket, router(admin), stop.clone().cancelled_owned()));
+    if let Some(address) = config.control.admin_listen.0 {
+        let listener = tokio::net::TcpListener::bind(address)
+            .await
+            .with_context(|| format!("control.admin_listen {address} is taken: choose another, or \"off\""))?;
+        tokio::spawn(admin_http::serve(listener, Arc::clone(&control), stop.clone().cancelled_owned()));
+    }
+    let development = config.profile == Profile::Development;
+    let profile = if development { "development" } else { "production" };
+    tracing::info!(event = "control_ready", version = env!("CARGO_PKG_VERSION"), status = profile);
+
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = control.stopped() => tracing::error!(event = "control_link_failed"),
+    }
+    let failed = !stop.is_cancelled();
+    stop.cancel();
+    drop(admin.await);
+    if let Ok(control) = Arc::try_unwrap(control) {
+        control.stop().await;
+    }
+    stores.db.close().await;
+    tracing::info!(event = "control_stopped");
+    anyhow::ensure!(!failed, "the link to the gateways failed");
+    Ok(())
+}
+
+/// Cancelled by SIGTERM or SIGINT; a second signal ends the process at once.
+pub(crate) fn stop_signal() -> anyhow::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let token = CancellationToken::new();
+    let stop = token.clone();
+    tokio::spawn(async move {
+        for _ in 0..2 {
+            tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
+            if stop.is_cancelled() {
+                std::process::exit(1);
+            }
+            stop.cancel();
+        }
+    });
+    Ok(token)
+}
+
+/// Makes the data directory, for its owner only. One that others may enter is closed if it is still empty, else refused:
+/// whoever could look in may have looked already.
+pub(crate) fn private_data_dir(path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+    if !path.exists() {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("data_dir {} cannot be made", path.display()))?;
+    }
+    if std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("data_dir {} cannot be closed to others", path.display()))?;
+    }
+    let mode = std::fs::metadata(path).with_context(|| format!("data_dir {}", path.display()))?.mode();
+    anyhow::ensure!(mode & 0o077 == 0, "data_dir {0} may be entered by others: chmod 700 {0}", path.display());
+    Ok(())
+}

@@ -1,0 +1,86 @@
+use super::*;
+use parking_lot::Mutex;
+use tracing_subscriber::layer::SubscriberExt;
+
+fn lines(format: Format, work: impl FnOnce()) -> String {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sink = seen.clone();
+    let layer = ClosedLayer {
+        log: Log { level: Level::Info, format },
+        component: "control",
+        out: Arc::new(move |line| sink.lock().extend_from_slice(line)),
+        clock: tacit_kernel::time::ManualClock::at(tacit_kernel::Timestamp(0)),
+    };
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), work);
+    let bytes = seen.lock().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn declared_fields_are_written() {
+    let call = tacit_kernel::ids::CallId::fresh();
+    let text = lines(Format::Json, || {
+        tracing::info!(event = "call_settled", call.id = %call, count = 3, model = "gpt-5.2", "prose");
+    });
+    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(line["event"], "call_settled");
+    assert_eq!(line["call.id"], call.to_string());
+    assert_eq!(line["count"], 3);
+    assert_eq!(line["model"], "gpt-5.2");
+    assert_eq!(line["time"], "1970-01-01T00:00:00.000000Z");
+    let pretty = lines(Format::Pretty, || tracing::warn!(event = "link_lost", attempt = 2));
+    assert_eq!(pretty, "1970-01-01T00:00:00.000000Z WARN  control  link_lost attempt=2\n");
+}
+
+#[test]
+fn what_is_not_declared_is_dropped_and_counted() {
+    let before = dropped();
+    let canary = "canary words";
+    let text = lines(Format::Json, || {
+        tracing::error!(event = "x", prompt = canary, body = ?canary, time = canary, "{canary}");
+        tracing::error!(
+            event = canary,
+            model = canary,
+            call.id = canary,
+            count = canary,
+            path = canary,
+            status = canary
+        );
+    });
+    assert_eq!(text.lines().count(), 2);
+    assert!(!text.contains("canary"), "{text}");
+    assert!(dropped() >= before + 10, "four of the first line, six of the second");
+}
+
+#[test]
+fn foreign_events_keep_level_and_target_only() {
+    let text = lines(Format::Json, || {
+        tracing::warn!(target: "hyper::proto", event = "secret", detail = "secret", count = 1, "secret");
+        tracing::info!(target: "hyper::proto", "secret");
+        tracing::info!(target: "tacitly_named", "secret");
+        tracing::debug!(target: "tacit_gateway", event = "too_fine");
+    });
+    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(line["target"], "hyper::proto");
+    assert_eq!(line.as_object().unwrap().len(), 4, "time, level, component, target: {text}");
+}
+
+#[test]
+fn a_panic_leaves_its_location_only() {
+    let log = Log { level: Level::Info, format: Format::Json };
+    let line = String::from_utf8(panic_line(log, "gateway", Some(std::panic::Location::caller()))).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["event"], "panic");
+    assert!(line["path"].as_str().unwrap().contains("tests.rs:"));
+}
+
+#[test]
+fn every_form_refuses_prose() {
+    for (element, form) in datamap::FIELDS {
+        if *form != Form::Detail {
+            assert_eq!(form.admit("two words"), None, "{element:?}");
+            assert_eq!(form.admit("\"quoted\""), None, "{element:?}");
+        }
+    }
+    assert_eq!(Form::Detail.admit("a\nb").as_deref(), Some("a b"));
+}
