@@ -4,7 +4,7 @@
 //! How to write against it:
 //!
 //! - A statement is a constant [`Sql`] with `$1 … $n`. A domain lists its statements so that a test can prepare each
-//!   of them on both engines ([`testing::prepare_all`], feature `testing`). Filters are built with [`SqlText`], many
+//!   of them on both engines (`testing::prepare_all`, feature `testing`). Filters are built with [`SqlText`], many
 //!   rows at once are written with a static [`Bulk`].
 //! - Work is a closure given to [`Db::read`] or [`Db::write`]. It may run more than once, so it changes nothing
 //!   outside its transaction. Borrow what it needs before it: `let name = &name; db.write("account.create", |tx|

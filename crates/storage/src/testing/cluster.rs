@@ -163,3 +163,19 @@ fn find(program: &str) -> Result<PathBuf, String> {
 fn at(path: &Path) -> impl Fn(std::io::Error) -> String {
     move |e| format!("{}: {e}", path.display())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::with_database;
+
+    #[test]
+    fn another_database_of_the_same_server() {
+        for (url, other) in [
+            ("postgres://tacit@localhost/postgres?host=/a/b", "postgres://tacit@localhost/new?host=/a/b"),
+            ("postgres://u:p@db:5432/postgres", "postgres://u:p@db:5432/new"),
+            ("postgres://db", "postgres://db/new"),
+        ] {
+            assert_eq!(with_database(url, "new"), other);
+        }
+    }
+}

@@ -400,6 +400,23 @@ fn memmem(hay: &[u8], needle: &[u8]) -> bool {
     hay.windows(needle.len()).any(|w| w == needle)
 }
 
+/// What a commit promises depends on these.
+#[test]
+fn the_writer_is_set_up_for_durability() {
+    crate::testing::run(Engine::Sqlite, async |db: Db| {
+        for (pragma, column, value) in [
+            (Sql::new("PRAGMA synchronous"), "synchronous", 2),
+            (Sql::new("PRAGMA secure_delete"), "secure_delete", 1),
+            (Sql::new("PRAGMA foreign_keys"), "foreign_keys", 1),
+            (Sql::new("PRAGMA temp_store"), "temp_store", 2),
+        ] {
+            let row = db.write("test.pragma", |tx| Box::pin(async move { tx.one(&pragma, &[]).await }));
+            let row = row.await.unwrap_or_else(|e: StorageError| panic!("{e}")).unwrap();
+            assert_eq!(row.get::<i64>(column).unwrap(), value, "{column}");
+        }
+    });
+}
+
 #[test]
 fn a_file_that_others_could_read_is_taken_back() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
