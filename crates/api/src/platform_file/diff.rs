@@ -26,6 +26,7 @@ pub enum Kind {
 
 /// What identifies an item.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(test, derive(Debug))]
 pub struct ItemName {
     /// What it is.
     pub kind: Kind,
@@ -37,6 +38,7 @@ pub struct ItemName {
 
 /// A value of an item.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
 pub enum Field {
     /// May be shown.
     Plain(Value),
@@ -46,6 +48,7 @@ pub enum Field {
 
 /// An item of a state.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
 pub struct Item {
     /// How a plan speaks of it.
     pub shown: String,
@@ -58,6 +61,7 @@ pub type State = BTreeMap<ItemName, Item>;
 
 /// What is wanted. Fields and items that are not in it are left alone.
 #[derive(Clone, Default)]
+#[cfg_attr(test, derive(Debug))]
 pub struct Wanted {
     /// The items.
     pub items: State,

@@ -41,14 +41,14 @@ impl Present {
         tx: &mut ReadTx<'_>,
         accounts: Accounts<'_>,
     ) -> Result<Self, Fault> {
-        let mut present = Self::default();
-        present.groups = identity.group_list_in_tx(tx).await?.into_iter().map(|g| (g.name.clone(), g)).collect();
-        present.providers = catalog.provider_list_in_tx(tx).await?.into_iter().map(|p| (p.name.clone(), p)).collect();
+        let groups = identity.group_list_in_tx(tx).await?.into_iter().map(|g| (g.name.clone(), g)).collect();
+        let providers = catalog.provider_list_in_tx(tx).await?.into_iter().map(|p| (p.name.clone(), p)).collect();
+        let channels = catalog.channel_list_in_tx(tx).await?.into_iter().map(|c| (c.name.clone(), c)).collect();
+        let mut present = Self { groups, providers, channels, ..Self::default() };
         for model in catalog.model_list_in_tx(tx).await? {
             let prices = catalog.price_list_in_tx(tx, model.id).await?;
             present.models.insert(model.name.clone(), (model, prices));
         }
-        present.channels = catalog.channel_list_in_tx(tx).await?.into_iter().map(|c| (c.name.clone(), c)).collect();
         match accounts {
             Accounts::Named(file) => {
                 for (name, wanted) in file.accounts.iter().flatten() {
