@@ -214,12 +214,6 @@ impl Budget {
         moment::now().saturating_sub(self.used_at.load(Relaxed)) > IDLE && self.available.load(Relaxed) > 0
     }
 
-    /// What is free at the moment.
-    #[cfg(test)]
-    pub(crate) fn available(&self) -> i64 {
-        self.available.load(Relaxed)
-    }
-
     /// One numbered request, sent again under the same number until it is answered, so that nothing is granted or
     /// given back twice.
     async fn request(&self, link: &Arc<Link>, number: &mut u64, need: i64, want: i64, give_back: i64) -> i64 {

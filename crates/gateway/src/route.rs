@@ -95,7 +95,7 @@ mod tests {
     }
 
     fn model(channels: Vec<wire::Channel>) -> Arc<Model> {
-        let price = r#"{"tiers":[{"above_input_tokens":0,"rates":{"input":"1","output":"1"}}]}"#;
+        let price = r#"{"per_call":"0","tiers":[{"above_input_tokens":0,"input":"1","output":"1"}]}"#;
         let routes = channels.iter().map(|c| wire::Route { channel: c.id.clone(), upstream_model: "m".into() });
         let model = wire::Model {
             id: id(1000),

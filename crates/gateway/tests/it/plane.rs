@@ -1,0 +1,201 @@
+//! A control plane in memory, enough of one to hold a gateway to its word.
+
+use std::collections::{HashMap, HashSet};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tacit_kernel::ids::fresh;
+use tacit_link::wire::control_plane_server::ControlPlane;
+use tacit_link::wire::{self, update::Kind};
+use tacit_link::{Checked, Endpoint, Listener};
+use tokio::sync::{broadcast, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt};
+use tonic::{Request, Response, Status, Streaming};
+
+pub(crate) const PEPPER: [u8; 32] = [7; 32];
+
+#[derive(Default)]
+pub(crate) struct Books {
+    pub(crate) keys: HashMap<Vec<u8>, wire::KeyGrant>,
+    pub(crate) wallet: i64,
+    /// Leased to the gateway and not yet charged or given back.
+    pub(crate) leased: i64,
+    answered: HashMap<u64, i64>,
+    pub(crate) begun: HashSet<Vec<u8>>,
+    pub(crate) ended: HashMap<Vec<u8>, wire::Ended>,
+    /// How often each call was reported as ended, batches sent twice left out.
+    pub(crate) times: HashMap<Vec<u8>, u32>,
+    batch: u64,
+    session: Vec<u8>,
+}
+
+pub(crate) struct Plane {
+    pub(crate) books: Mutex<Books>,
+    pub(crate) strict: bool,
+    pub(crate) catalog: Mutex<wire::Catalog>,
+    pub(crate) updates: broadcast::Sender<Kind>,
+    /// Events are taken but not acknowledged.
+    pub(crate) silent: AtomicBool,
+    pub(crate) lookups: AtomicUsize,
+    pub(crate) leases: AtomicUsize,
+}
+
+type Out<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+impl Plane {
+    pub(crate) fn new(wallet: i64, catalog: wire::Catalog, strict: bool) -> Arc<Self> {
+        let books = Books { wallet, session: fresh().as_bytes().to_vec(), ..Books::default() };
+        Arc::new(Self {
+            books: Mutex::new(books),
+            strict,
+            catalog: Mutex::new(catalog),
+            updates: broadcast::channel(64).0,
+            silent: AtomicBool::new(false),
+            lookups: AtomicUsize::new(0),
+            leases: AtomicUsize::new(0),
+        })
+    }
+
+    /// Serves in a runtime of its own, so that killing it takes its connections with it.
+    pub(crate) fn listen(self: &Arc<Self>, endpoint: &Endpoint) -> Served {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (plane, endpoint) = (Service(Arc::clone(self)), endpoint.clone());
+        runtime.spawn(async move {
+            let listener = Listener::bind(&endpoint).await.unwrap();
+            tacit_link::serve(listener, None, plane, std::future::pending()).await.unwrap();
+        });
+        Served(Some(runtime))
+    }
+
+    /// The record of the only call, when it has come.
+    pub(crate) async fn only_call(&self) -> wire::Ended {
+        self.calls(1).await.remove(0)
+    }
+
+    pub(crate) async fn calls(&self, count: usize) -> Vec<wire::Ended> {
+        for _ in 0..500 {
+            {
+                let books = self.books.lock().unwrap();
+                if books.ended.len() >= count {
+                    assert_eq!(books.ended.len(), count);
+                    assert!(books.times.values().all(|n| *n == 1), "a call ended twice");
+                    return books.ended.values().cloned().collect();
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("no record of the call came");
+    }
+}
+
+/// Serves until it is dropped; then it is gone at once and without a word to its clients.
+pub(crate) struct Served(Option<tokio::runtime::Runtime>);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Service(Arc<Plane>);
+
+#[tonic::async_trait]
+impl ControlPlane for Service {
+    type WatchStream = Out<wire::Update>;
+    type RecordStream = Out<wire::Ack>;
+
+    async fn open(&self, request: Request<wire::Hello>) -> Result<Response<wire::Welcome>, Status> {
+        request.get_ref().check()?;
+        let books = self.0.books.lock().unwrap();
+        Ok(Response::new(wire::Welcome {
+            session: books.session.clone(),
+            currency: "USD".into(),
+            strict_settlement: self.0.strict,
+            acknowledged: books.batch,
+            key_pepper: PEPPER.to_vec(),
+        }))
+    }
+
+    async fn watch(&self, _: Request<wire::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let (send, receive) = mpsc::channel(16);
+        let mut updates = self.0.updates.subscribe();
+        let first = Kind::Catalog(self.0.catalog.lock().unwrap().clone());
+        tokio::spawn(async move {
+            let _ = send.send(Ok(wire::Update { kind: Some(first) })).await;
+            while let Ok(kind) = updates.recv().await {
+                if send.send(Ok(wire::Update { kind: Some(kind) })).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+    }
+
+    async fn key(&self, request: Request<wire::KeyRequest>) -> Result<Response<wire::KeyReply>, Status> {
+        self.0.lookups.fetch_add(1, SeqCst);
+        let grant = self.0.books.lock().unwrap().keys.get(&request.into_inner().hash).cloned();
+        Ok(Response::new(wire::KeyReply { grant }))
+    }
+
+    async fn lease(&self, request: Request<wire::LeaseRequest>) -> Result<Response<wire::LeaseReply>, Status> {
+        self.0.leases.fetch_add(1, SeqCst);
+        let request = request.into_inner();
+        request.check()?;
+        let mut books = self.0.books.lock().unwrap();
+        if let Some(granted) = books.answered.get(&request.request) {
+            return Ok(Response::new(wire::LeaseReply { granted: *granted, left: books.wallet }));
+        }
+        books.wallet += request.give_back;
+        books.leased -= request.give_back;
+        assert!(books.leased >= 0, "more was given back than was leased");
+        let granted = if books.wallet >= request.need { request.want.min(books.wallet) } else { 0 };
+        books.wallet -= granted;
+        books.leased += granted;
+        books.answered.insert(request.request, granted);
+        Ok(Response::new(wire::LeaseReply { granted, left: books.wallet }))
+    }
+
+    async fn record(&self, request: Request<Streaming<wire::Events>>) -> Result<Response<Self::RecordStream>, Status> {
+        let mut events = request.into_inner();
+        let (send, receive) = mpsc::channel(64);
+        let plane = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            while let Some(Ok(batch)) = events.next().await {
+                batch.check().unwrap();
+                while plane.silent.load(SeqCst) {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                let number = batch.batch;
+                {
+                    let mut books = plane.books.lock().unwrap();
+                    if number == books.batch + 1 {
+                        books.batch = number;
+                        books.begun.extend(batch.begun.into_iter().map(|b| b.call));
+                        for ended in batch.ended {
+                            let call = ended.begun.as_ref().unwrap().call.clone();
+                            books.leased -= ended.amount;
+                            assert!(books.leased >= 0, "more was charged than was leased");
+                            *books.times.entry(call.clone()).or_default() += 1;
+                            books.ended.insert(call, ended);
+                        }
+                    } else {
+                        assert!(number <= books.batch, "a gap between batches");
+                    }
+                }
+                if send.send(Ok(wire::Ack { batch: number })).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+    }
+
+    async fn close(&self, _: Request<wire::CloseRequest>) -> Result<Response<wire::CloseReply>, Status> {
+        Ok(Response::new(wire::CloseReply {}))
+    }
+}
