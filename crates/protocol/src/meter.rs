@@ -82,13 +82,16 @@ impl StreamMeter {
 
     /// The usage to charge. `input_estimate` is used where the provider reported nothing.
     ///
-    /// The provider's count holds if it is its last word: the stream is complete, or the event with the final count
-    /// came. Otherwise it is completed by an estimate of the text that was delivered after it, and marked so.
+    /// The provider's count holds if it is its last word: the event with the final count came, or the stream is complete
+    /// and no text followed the count. Otherwise it is completed by an estimate of the text that was delivered after it,
+    /// and marked so.
     #[must_use]
     pub fn metered(&self, input_estimate: u64) -> Metered {
         let reader = &self.reader;
         match (reader.reported(), reader.so_far()) {
-            (Some(usage), _) if reader.final_usage || self.complete() => {
+            (Some(usage), _)
+                if reader.final_usage || (self.complete() && reader.quarters == reader.quarters_reported) =>
+            {
                 Metered { usage, source: UsageSource::Provider }
             }
             (_, Some(usage)) => Metered { usage, source: UsageSource::Estimate },

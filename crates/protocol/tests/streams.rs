@@ -271,6 +271,13 @@ fn anthropic_counts_are_cumulative() {
 }
 
 #[test]
+fn a_count_from_before_the_text_is_not_the_last_word() {
+    let seen = whole(Dialect::Anthropic, false, &format!("{START}{}{STOP}", block("12345678")));
+    assert_eq!((seen.complete, seen.source), (true, UsageSource::Estimate));
+    assert_eq!((seen.usage.input, seen.usage.output), (25, 2));
+}
+
+#[test]
 fn anthropic_cut_and_error() {
     let seen = whole(Dialect::Anthropic, false, &format!("{START}{}{}", block("12345678"), block("1234")));
     assert_eq!((seen.usage.input, seen.usage.cache_read, seen.usage.output), (25, 2000, 3));
