@@ -53,7 +53,7 @@ fn answer(control: &Control, path: &str) -> (StatusCode, String) {
         "/metrics" => {
             let mut text = control.metrics_text();
             let own = format!(
-                "# HELP tacit_log_dropped Fields and messages that were not logged because the data map does not \
+                "# HELP tacit_log_dropped Fields that were not logged because the data map does not \
                  declare them.\n# TYPE tacit_log_dropped counter\ntacit_log_dropped_total {}\n",
                 crate::log::dropped()
             );

@@ -126,11 +126,11 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     }
     let development = config.profile == Profile::Development;
     let profile = if development { "development" } else { "production" };
-    tracing::info!(event = "control_ready", version = env!("CARGO_PKG_VERSION"), status = profile);
+    tracing::info!(event = "control.ready", version = env!("CARGO_PKG_VERSION"), status = profile);
 
     tokio::select! {
         () = stop.cancelled() => {}
-        () = control.stopped() => tracing::error!(event = "control_link_failed"),
+        () = control.stopped() => tracing::error!(event = "control.link_failed"),
     }
     let failed = !stop.is_cancelled();
     stop.cancel();
@@ -139,7 +139,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         control.stop().await;
     }
     stores.db.close().await;
-    tracing::info!(event = "control_stopped");
+    tracing::info!(event = "control.stopped");
     anyhow::ensure!(!failed, "the link to the gateways failed");
     Ok(())
 }

@@ -12,7 +12,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
     let stop = async {
         match crate::control::stop_signal() {
             Ok(stop) => stop.cancelled().await,
-            Err(_) => tracing::error!(event = "gateway_signals_refused"),
+            Err(_) => tracing::error!(event = "gateway.signals_refused"),
         }
     };
     Ok(tacit_gateway::run(settings(config)?, stop)?)

@@ -19,7 +19,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-/// How many fields and messages were not written because they are not declared.
+/// How many fields were not written because they, or the form of their values, are not declared.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
 /// See [`DROPPED`].
@@ -157,6 +157,10 @@ fn quoted(text: &str) -> String {
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        // Its text is for whoever reads the code.
+        if field.name() == "message" {
+            return;
+        }
         // A name that is not declared is refused before its value is even rendered.
         if declared(field.name()).is_some() {
             self.push(field.name(), &format!("{value:?}"));

@@ -13,7 +13,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
         let (address, _provider) = tacit_practice::serve(listen, tacit_practice::Options::default())
             .await
             .with_context(|| format!("practice.listen {listen} is taken: choose another"))?;
-        tracing::info!(event = "practice_ready", address.listen = %address);
+        tracing::info!(event = "practice.ready", address.listen = %address);
         stop.cancelled().await;
         Ok(())
     })

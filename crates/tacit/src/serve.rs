@@ -91,7 +91,7 @@ async fn supervise(config: Config) -> anyhow::Result<()> {
             ended = &mut gateway => Some(ended),
             ended = &mut practice => Some(ended),
         };
-        tracing::info!(event = "serve_stopping");
+        tracing::info!(event = "serve.stopping");
         let orderly = async {
             front.send_replace(Wish::Stop);
             wait(&mut gateway).await;
@@ -104,7 +104,7 @@ async fn supervise(config: Config) -> anyhow::Result<()> {
         tokio::select! {
             () = orderly => {}
             _ = async { tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} } } => {
-                tracing::warn!(event = "serve_forced");
+                tracing::warn!(event = "serve.forced");
                 front.send_replace(Wish::Kill);
                 back.send_replace(Wish::Kill);
                 wait(&mut gateway).await;
@@ -152,7 +152,7 @@ async fn keep(
     while *wish.borrow() == Wish::Run {
         let started = Instant::now();
         let mut child = start(name, &config).await.with_context(|| format!("tacit {name} cannot be started"))?;
-        tracing::info!(event = "child_started", component = name, count = child.id().unwrap_or(0), attempt = failures);
+        tracing::info!(event = "child.started", component = name, count = child.id().unwrap_or(0), attempt = failures);
         let status = tokio::select! {
             status = child.wait() => Some(status?),
             _ = wish.wait_for(|w| *w != Wish::Run) => None,
@@ -161,7 +161,7 @@ async fn keep(
         let lived = started.elapsed();
         once_well |= lived >= SETTLED || status.signal().is_some();
         failures = if lived >= FORGOTTEN { 1 } else { failures + 1 };
-        tracing::warn!(event = "child_ended", component = name, status = ended_as(status), attempt = failures);
+        tracing::warn!(event = "child.ended", component = name, status = ended_as(status), attempt = failures);
         if !once_well && failures >= TRIES {
             anyhow::bail!("tacit {name} ended {TRIES} times at its start: see its message above");
         }
@@ -209,10 +209,10 @@ async fn stop(
         }
         tokio::select! {
             status = child.wait() => {
-                tracing::info!(event = "child_stopped", component = name, status = ended_as(status?));
+                tracing::info!(event = "child.stopped", component = name, status = ended_as(status?));
                 return Ok(());
             }
-            () = tokio::time::sleep(patience) => tracing::warn!(event = "child_too_slow", component = name),
+            () = tokio::time::sleep(patience) => tracing::warn!(event = "child.too_slow", component = name),
             _ = wish.wait_for(|w| *w == Wish::Kill) => {}
         }
     }

@@ -338,7 +338,7 @@ async fn attempts(admin: &Admin, id: CallId) -> Result<Vec<Attempt>, Refusal> {
 
 /// Unseals what is about the person. That it was looked at is logged before anything is shown.
 async fn reveal(admin: &Admin, record: &CallRecord) -> Result<Revealed, Refusal> {
-    tracing::warn!(event = "call_revealed", call.id = %record.id, account.id = %record.account);
+    tracing::warn!(event = "call.revealed", call.id = %record.id, account.id = %record.account);
     let Some(key) = admin.identity.account_call_seal_key(record.account).await? else {
         return Ok(Revealed { ip: None, user_agent: None });
     };

@@ -56,7 +56,7 @@ impl IntoResponse for Refusal {
         let fault = self.0;
         if matches!(fault.kind, ErrorKind::Internal | ErrorKind::Unavailable) {
             let detail = fault.detail.as_deref().unwrap_or("");
-            tracing::error!(event = "admin_request_failed", error.code = fault.code, detail);
+            tracing::error!(event = "admin.request_failed", error.code = fault.code, detail);
         }
         let status = status(fault.kind);
         let body = Problem {

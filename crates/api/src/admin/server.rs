@@ -58,7 +58,7 @@ pub async fn serve(listener: UnixListener, router: Router, shutdown: impl Future
         let peer = stream.peer_cred().map(|c| c.uid());
         let allowed = peer.is_ok_and(|uid| uid == 0 || Some(uid) == own);
         if !allowed {
-            tracing::warn!(event = "admin_peer_refused");
+            tracing::warn!(event = "admin.peer_refused");
             continue;
         }
         let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new()).http1_only();

@@ -1,1 +1,211 @@
+//! The whole socket: a real server on a real socket, the real client, a real database.
 
+use super::accounts::{Account, AccountPatch, NewAccount};
+use super::channels::{Channel, ChannelModel, ChannelPatch, NewChannel, NewCredential};
+use super::client::{AdminClient, ClientError, escaped};
+use super::forms::{Page, Secret, Status};
+use super::groups::{Group, NewGroup};
+use super::keys::{CreatedKey, Key, KeyPatch, NewKey};
+use super::ledger::Verification;
+use super::models::{Model, NewModel};
+use super::prices::{NewPrice, Price};
+use super::providers::{NewProvider, Provider, ProviderPatch};
+use super::status::PlatformStatus;
+use super::wallets::{Entry, Moved, Movement, NewMovement, Wallet};
+use super::{Admin, router, server};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tacit_catalog::Catalog;
+use tacit_identity::Identity;
+use tacit_kernel::call::CallSource;
+use tacit_kernel::limits::Limits;
+use tacit_kernel::{Clock, Dialect, Nano, Ppm, SystemClock, rating};
+use tacit_ledger::Ledger;
+use tacit_storage::{Db, testing};
+
+struct Served {
+    client: AdminClient,
+    told: Arc<AtomicUsize>,
+    _dir: tempfile::TempDir,
+}
+
+async fn served(db: Db) -> Served {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let keys = testing::test_key_store(&clock).await;
+    let told = Arc::new(AtomicUsize::new(0));
+    let tell = told.clone();
+    let admin = Admin {
+        db: db.clone(),
+        identity: Identity::new(db.clone(), keys.clone(), clock.clone()),
+        catalog: Catalog::new(db.clone(), keys, clock.clone()),
+        ledger: Ledger::new(db, clock.clone()),
+        clock: clock.clone(),
+        currency: "USD".into(),
+        version: "1.2.3",
+        started_at: clock.now(),
+        changed: Arc::new(move || {
+            tell.fetch_add(1, Ordering::Relaxed);
+        }),
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("admin.sock");
+    let listener = server::bind(&path).unwrap();
+    tokio::spawn(server::serve(listener, router(admin), std::future::pending()));
+    Served { client: AdminClient::new(path), told, _dir: dir }
+}
+
+fn code(error: &ClientError) -> &str {
+    error.code().unwrap_or_else(|| panic!("{error:?}"))
+}
+
+async fn catalogue(client: &AdminClient) {
+    let new = NewProvider {
+        name: "openai".into(),
+        dialect: Dialect::OpenAi,
+        base_url: "https://api.openai.com/v1/".into(),
+        auth: None,
+        allow_private: false,
+    };
+    let made: Provider = client.post("/v1/providers", &new).await.unwrap();
+    assert_eq!(made.base_url, "https://api.openai.com/v1");
+    let again = client.post::<Provider>("/v1/providers", &new).await.unwrap_err();
+    assert_eq!(code(&again), "provider.name_taken");
+
+    let patch = ProviderPatch { status: Some(Status::Disabled), ..ProviderPatch::default() };
+    let patched: Provider = client.patch(&format!("/v1/providers/{}", made.id), &patch).await.unwrap();
+    assert_eq!((patched.status, patched.base_url), (Status::Disabled, made.base_url));
+
+    let model = NewModel {
+        name: "vendor/model-1".into(),
+        owned_by: "vendor".into(),
+        context_tokens: Some(1000),
+        max_output_tokens: None,
+    };
+    client.post::<Model>("/v1/models", &model).await.unwrap();
+    let shown: Model = client.get(&format!("/v1/models/{}", escaped("vendor/model-1"))).await.unwrap();
+    assert_eq!(shown.context_tokens, Some(1000));
+
+    let price: rating::Price =
+        serde_json::from_str(r#"{"tiers":[{"above_input_tokens":0,"input":"1","output":"2"}]}"#).unwrap();
+    let set = NewPrice { model: model.name.clone(), price: price.clone(), effective_at: None };
+    assert_eq!(client.post::<Price>("/v1/prices", &set).await.unwrap().version, 1);
+    let listed: Vec<Price> = client.get("/v1/prices?model=vendor%2Fmodel-1").await.unwrap();
+    assert_eq!(listed[0].price, price);
+
+    let credential = |secret: &str| NewCredential { name: "main".into(), secret: Secret(secret.to_owned().into()) };
+    let new = NewChannel {
+        name: "first".into(),
+        provider: "openai".into(),
+        priority: -1,
+        weight: 2,
+        multiplier: Ppm::ONE,
+        max_concurrency: Some(4),
+        models: vec![ChannelModel { model: model.name.clone(), upstream_model: "up".into() }],
+        credentials: vec![credential("very-secret")],
+    };
+    let made: Channel = client.post("/v1/channels", &new).await.unwrap();
+    assert_eq!((made.priority, made.credentials.len()), (-1, 1));
+    assert!(!serde_json::to_string(&made).unwrap().contains("very-secret"));
+    let patch = ChannelPatch {
+        max_concurrency: Some(0),
+        remove_models: vec![model.name],
+        remove_credentials: vec!["main".into()],
+        ..ChannelPatch::default()
+    };
+    let patched: Channel = client.patch("/v1/channels/first", &patch).await.unwrap();
+    assert_eq!((patched.max_concurrency, patched.models.len(), patched.credentials.len()), (None, 0, 0));
+    assert_eq!(patched.weight, 2);
+}
+
+async fn people_and_money(client: &AdminClient) {
+    client.post::<Group>("/v1/groups", &NewGroup { name: "std".into(), multiplier: Ppm(800_000) }).await.unwrap();
+    let new = NewAccount { name: "Ada & Söhne/1".into(), group: "std".into(), limits: Limits::default() };
+    let account: Account = client.post("/v1/accounts", &new).await.unwrap();
+    let path = format!("/v1/accounts/{}", escaped(&new.name));
+    assert_eq!(client.get::<Account>(&path).await.unwrap().id, account.id);
+    let taken = client.post::<Account>("/v1/accounts", &new).await.unwrap_err();
+    assert_eq!(code(&taken), "account.name_taken");
+    let limits = Limits { concurrency: Some(3), ..Limits::default() };
+    let patch = AccountPatch { limits: Some(limits.clone()), ..AccountPatch::default() };
+    let patched: Account = client.patch(&path, &patch).await.unwrap();
+    assert_eq!((patched.limits, patched.group.as_str(), patched.status), (limits, "std", Status::Active));
+
+    let new = NewKey { account: new.name, name: "laptop".into(), source: CallSource::Api, limits: Limits::default() };
+    let made: CreatedKey = client.post("/v1/keys", &new).await.unwrap();
+    let key_path = format!("/v1/keys/{}", made.key.id);
+    let patch = KeyPatch { status: Some(Status::Disabled), ..KeyPatch::default() };
+    assert_eq!(client.patch::<Key>(&key_path, &patch).await.unwrap().status, Status::Disabled);
+    let listed: Page<Key> = client.get(&format!("/v1/keys?account={}", account.id)).await.unwrap();
+    assert_eq!(listed.items.len(), 1);
+
+    let wallet = format!("{path}/wallet");
+    let pay = NewMovement { kind: Movement::TopUp, amount: Nano(5_000_000_000), idempotency_key: "k1".into() };
+    let first: Moved = client.post(&wallet, &pay).await.unwrap();
+    let second: Moved = client.post(&wallet, &pay).await.unwrap();
+    assert_eq!(first.transaction, second.transaction);
+    let held: Wallet = client.get(&wallet).await.unwrap();
+    assert_eq!((held.wallet, held.gift), (Nano(5_000_000_000), Nano::ZERO));
+    let entries: Page<Entry> = client.get("/v1/ledger/entries").await.unwrap();
+    assert_eq!(entries.items.iter().map(|e| e.amount.0).sum::<i64>(), 0);
+    assert_eq!(entries.items.len(), 2);
+    let verified: Verification = client.get("/v1/ledger/verify").await.unwrap();
+    assert!(verified.balanced && verified.transactions == 1, "{verified:?}");
+}
+
+async fn refusals(client: &AdminClient) {
+    for (path, wanted) in [
+        ("/v1/nowhere", "request.path"),
+        ("/v1/providers/none", "provider.not_found"),
+        ("/v1/keys/none", "key.not_found"),
+        ("/v1/calls/none", "call.not_found"),
+        ("/v1/calls?limit=x", "request.query"),
+        ("/v1/calls?unknown=1", "request.query"),
+        ("/v1/accounts?after=x", "request.page"),
+    ] {
+        assert_eq!(code(&client.get::<serde_json::Value>(path).await.unwrap_err()), wanted, "{path}");
+    }
+    let body = serde_json::json!({"name": "x", "multiplier": "1", "surprise": 1});
+    let refused = client.post::<Group>("/v1/groups", &body).await.unwrap_err();
+    assert_eq!(code(&refused), "request.invalid");
+    assert!(refused.to_string().contains("surprise"), "{refused}");
+    let large = serde_json::json!({"name": "x".repeat(2 << 20), "multiplier": "1"});
+    assert_eq!(code(&client.post::<Group>("/v1/groups", &large).await.unwrap_err()), "request.body");
+    let method = client.delete::<serde_json::Value>("/v1/groups").await.unwrap_err();
+    assert_eq!(code(&method), "request.method");
+}
+
+tacit_storage::both_engines! {
+    async fn round_trips(db: Db) {
+        let served = served(db).await;
+        catalogue(&served.client).await;
+        people_and_money(&served.client).await;
+        refusals(&served.client).await;
+        let status: PlatformStatus = served.client.get("/v1/status").await.unwrap();
+        assert_eq!((status.version.as_str(), status.currency.as_str()), ("1.2.3", "USD"));
+        assert!(status.gateways.is_empty() && !status.warnings.is_empty());
+        assert!(served.told.load(Ordering::Relaxed) >= 9, "every change is told");
+    }
+}
+
+#[tokio::test]
+async fn the_socket_is_private_and_replaced_only_if_stale() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let first = server::bind(&path).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(server::bind(&path).unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+    drop(first);
+    drop(server::bind(&path).unwrap());
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "not a socket").unwrap();
+    assert!(server::bind(&path).is_err());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "not a socket");
+}
+
+#[tokio::test]
+async fn a_platform_that_does_not_run_is_told_plainly() {
+    let error = AdminClient::new("/nonexistent/admin.sock").get::<PlatformStatus>("/v1/status").await.unwrap_err();
+    assert!(matches!(error, ClientError::NotRunning { .. }));
+    assert!(error.to_string().contains("tacit serve"));
+}
