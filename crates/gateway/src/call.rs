@@ -290,7 +290,7 @@ impl Drop for Call {
             (false, _, _) if self.answered || self.attempt.is_some() => (CallStatus::ClientGone, ErrorCode::ClientGone),
             (false, _, _) => (CallStatus::Refused, ErrorCode::ClientGone),
         };
-        if status == CallStatus::ClientGone && !self.answered {
+        if status == CallStatus::ClientGone && self.usage_source == UsageSource::None {
             self.usage = Usage { input: self.input_estimate, ..Usage::default() };
             self.usage_source = UsageSource::Estimate;
         }

@@ -37,8 +37,8 @@ pub(crate) struct Budget {
     topping: AtomicBool,
     refused_need: AtomicI64,
     refused_at: AtomicI64,
-    /// Number of the last request; held while one is under way, so that they go one after the other.
-    asking: tokio::sync::Mutex<u64>,
+    /// Session and number of the last request; held while one is under way, so that they go one after the other.
+    asking: tokio::sync::Mutex<(u64, u64)>,
 }
 
 /// Why nothing was reserved.
@@ -70,7 +70,7 @@ impl Budget {
             topping: AtomicBool::new(false),
             refused_need: AtomicI64::new(0),
             refused_at: AtomicI64::new(i64::MIN / 2),
-            asking: tokio::sync::Mutex::new(0),
+            asking: tokio::sync::Mutex::new((0, 0)),
         }
     }
 
@@ -88,6 +88,14 @@ impl Budget {
         }
     }
 
+    /// A new session begins with nothing: the control plane took the money back when the one before ended.
+    fn follow(&self, epoch: u64) {
+        let before = self.epoch.load(Relaxed);
+        if before != epoch && self.epoch.compare_exchange(before, epoch, Relaxed, Relaxed).is_ok() {
+            self.available.store(0, Relaxed);
+        }
+    }
+
     /// Reserves `want`, or at least `least` where there is not more.
     ///
     /// # Errors
@@ -101,6 +109,9 @@ impl Budget {
         let now = moment::now();
         self.used_at.store(now, Relaxed);
         self.typical.store(want, Relaxed);
+        if let Some(session) = link.session_ref().as_ref() {
+            self.follow(session.epoch);
+        }
         let epoch = self.epoch.load(Relaxed);
         if let Some(amount) = self.take(want, want) {
             self.top_up_early(link);
@@ -176,7 +187,7 @@ impl Budget {
 
     /// Asks until it is answered, one request after the other. `least` and `want` are what shall be available then.
     async fn ask(&self, link: &Arc<Link>, least: i64, want: i64) {
-        let mut number = self.asking.lock().await;
+        let mut last = self.asking.lock().await;
         let available = self.available.load(Relaxed).max(0);
         let now = moment::now();
         if available >= want || self.refused_lately(want, now) {
@@ -190,7 +201,7 @@ impl Budget {
         let missing = want.saturating_sub(available);
         let need = least.saturating_sub(available).max(1);
         let ask = missing.saturating_add(self.typical.load(Relaxed).saturating_mul(steps)).max(need);
-        let granted = self.request(link, &mut number, need, ask, 0).await;
+        let granted = self.request(link, &mut last, need, ask, 0).await;
         if granted < missing {
             self.refused_need.store(missing.saturating_sub(granted).max(1), Relaxed);
             self.refused_at.store(moment::now(), Relaxed);
@@ -199,11 +210,11 @@ impl Budget {
 
     /// Gives back what no call has reserved.
     pub(crate) async fn give_back(&self, link: &Arc<Link>) {
-        let mut number = self.asking.lock().await;
+        let mut last = self.asking.lock().await;
         let amount = self.available.swap(0, Relaxed);
         if amount > 0 {
             self.steps.store(*STEPS.start(), Relaxed);
-            self.request(link, &mut number, 0, 0, amount).await;
+            self.request(link, &mut last, 0, 0, amount).await;
         } else {
             self.available.fetch_add(amount, Relaxed);
         }
@@ -216,28 +227,27 @@ impl Budget {
 
     /// One numbered request, sent again under the same number until it is answered, so that nothing is granted or
     /// given back twice.
-    async fn request(&self, link: &Arc<Link>, number: &mut u64, need: i64, want: i64, give_back: i64) -> i64 {
+    async fn request(&self, link: &Arc<Link>, last: &mut (u64, u64), need: i64, want: i64, give_back: i64) -> i64 {
+        let money_of = self.epoch.load(Relaxed);
         let mut pause = Duration::from_millis(20);
         let mut asked_in = None;
         loop {
             if let Some(session) = link.session() {
-                if self.epoch.load(Relaxed) != session.epoch {
-                    // Another session's money is gone: the control plane took it back when that session ended.
-                    self.available.store(0, Relaxed);
-                    self.epoch.store(session.epoch, Relaxed);
-                    *number = 0;
-                    if give_back > 0 {
-                        return 0;
-                    }
+                self.follow(session.epoch);
+                if give_back > 0 && money_of != session.epoch {
+                    return 0;
+                }
+                if last.0 != session.epoch {
+                    *last = (session.epoch, 0);
                 }
                 if asked_in != Some(session.epoch) {
-                    *number += 1;
+                    last.1 += 1;
                     asked_in = Some(session.epoch);
                 }
                 let request = wire::LeaseRequest {
                     session: session.id.clone(),
                     account: convert::id_bytes(self.account),
-                    request: *number,
+                    request: last.1,
                     need,
                     want: want.max(need),
                     give_back,

@@ -97,7 +97,8 @@ pub(crate) async fn relay(
 
 fn build(request: &Prepared, pick: &Pick<'_>) -> Option<Request<Outgoing>> {
     let target = pick.route.channel.target(request.endpoint)?;
-    let want_usage = request.dialect == Dialect::OpenAi && request.envelope.stream();
+    let generates = request.endpoint != Endpoint::Embeddings;
+    let want_usage = request.dialect == Dialect::OpenAi && generates && request.envelope.stream();
     let edits = request.envelope.edits(&pick.route.upstream_model, want_usage);
     let mut out = Request::new(Outgoing(request.body.for_provider(&edits)));
     *out.method_mut() = Method::POST;
@@ -188,7 +189,8 @@ pub(crate) async fn whole(
     request: &Prepared,
     answer: Answer,
 ) -> Result<(HeaderMap, Chunks), (Box<Call>, Refusal)> {
-    let Answer { headers, body: mut incoming, place, .. } = answer;
+    let Answer { mut headers, body: mut incoming, place, .. } = answer;
+    headers.entry(CONTENT_TYPE).or_insert(http::HeaderValue::from_static("application/json"));
     let idle = call.gateway.config.timeouts.idle;
     let mut body = Body::new();
     let mut scanner = UsageScanner::new(request.dialect);

@@ -1,6 +1,8 @@
 //! What a locked-in process can still do, and what it cannot. The process has to have one thread when it locks itself
 //! in, so this test has no harness: it starts itself again as the child that is looked at.
 
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test, though without a harness")]
+
 use nix::errno::Errno;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};

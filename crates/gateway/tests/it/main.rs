@@ -1,6 +1,10 @@
 //! A gateway in this process, driven over real sockets.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what clippy.toml allows in tests, for what tests share")]
+
 mod calls;
+#[cfg(feature = "faults")]
+mod faults;
 mod limits;
 mod link;
 mod plane;
