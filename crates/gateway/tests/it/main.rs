@@ -10,3 +10,4 @@ mod link;
 mod plane;
 mod platform;
 mod streams;
+mod transport;

@@ -36,6 +36,7 @@ pub(crate) struct Wishes {
     pub(crate) idle: Duration,
     pub(crate) max_body: u64,
     pub(crate) max_unacknowledged: usize,
+    pub(crate) tls: Option<tacit_gateway::config::TlsFiles>,
     /// Models and the channels that serve each: provider's model name and priority.
     pub(crate) models: Vec<(&'static str, Vec<(&'static str, i32)>)>,
 }
@@ -51,6 +52,7 @@ impl Default for Wishes {
             idle: Duration::from_secs(10),
             max_body: 1 << 20,
             max_unacknowledged: 10_000,
+            tls: None,
             models: vec![("chat", vec![("practice-chat", 0)])],
         }
     }
@@ -117,6 +119,7 @@ impl Platform {
         config.sandbox = Sandbox::Off;
         config.max_body_bytes = wishes.max_body;
         config.max_unacknowledged = wishes.max_unacknowledged;
+        config.tls = wishes.tls;
         config.timeouts.keep_alive = wishes.keep_alive;
         config.timeouts.idle = wishes.idle;
         config.timeouts.first_byte = Duration::from_secs(5);
