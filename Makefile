@@ -36,7 +36,8 @@ test-sdk: $(VENV)/ready ## The real OpenAI and Anthropic SDKs against the real b
 fuzz: ## Each fuzz target for a moment (FUZZ_SECONDS)
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz@$(FUZZ)
 	@set -e; for target in $(FUZZ_TARGETS); do \
-	  $(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -print_final_stats=1; done
+	  mkdir -p fuzz/corpus/$$target; \
+	  $(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -print_final_stats=1; done
 
 check: fmt tidy deny lint ## Format, layers, licences, lints
 
