@@ -51,10 +51,13 @@ fn panic_line(log: Log, component: &'static str, location: Option<&std::panic::L
     line.finish()
 }
 
+/// Where lines go; each call is one line.
+type Sink = Arc<dyn Fn(&[u8]) + Send + Sync>;
+
 struct ClosedLayer<C> {
     log: Log,
     component: &'static str,
-    out: Arc<dyn Fn(&[u8]) + Send + Sync>,
+    out: Sink,
     clock: C,
 }
 

@@ -23,6 +23,9 @@ pub enum ClientError {
     /// The platform refused.
     #[error("{} ({})", .0.detail, .0.code)]
     Refused(Box<Problem>),
+    /// The platform takes no request of that size.
+    #[error("the request is larger than the 1 MiB that the platform takes: split the file")]
+    TooLarge,
     /// The connection broke off, or the answer is not what this version expects.
     #[error("the platform's answer cannot be used ({0}): is it of the same version as this command?")]
     Broken(String),
@@ -106,6 +109,10 @@ impl AdminClient {
         } else {
             serde_json::to_vec(body).map_err(|e| broken(&e))?
         };
+        if body.len() > super::BODY_MAX {
+            // The platform would break off in the middle of it, which says less.
+            return Err(ClientError::TooLarge);
+        }
         let request = http::Request::builder()
             .method(method)
             .uri(path)
