@@ -180,6 +180,6 @@ def test_an_empty_wallet_is_refused_and_nothing_is_called(platform):
     client = openai.OpenAI(base_url=platform.url + "/v1", api_key=key, max_retries=0)
     with pytest.raises(openai.APIStatusError) as caught:
         client.chat.completions.create(model="chat", messages=QUESTION)
-    assert caught.value.code == "balance_insufficient"
+    assert caught.value.code == "insufficient_quota"
     call = platform.call(caught.value.request_id)["call"]
     assert (call["status"], call["attempts"], float(call["amount"])) == ("refused", 0, 0.0)

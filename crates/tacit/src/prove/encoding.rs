@@ -26,6 +26,9 @@ pub(crate) enum Encoding {
     Base64,
 }
 
+/// No form has more bytes than this for each byte of the text: a `\u` escape of a character.
+pub(super) const WIDEST: usize = 6;
+
 /// Every form of a text, the plainest first; some may be the same bytes. The forms of a text start with the forms of
 /// its beginning.
 pub(super) fn forms(text: &str) -> Vec<(Encoding, Vec<u8>)> {

@@ -25,7 +25,7 @@ pub(crate) struct Finding {
 }
 
 /// How much of a canary was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Part {
     Whole,

@@ -5,6 +5,7 @@ use super::encoding::{self, Encoding};
 use super::report::Part;
 use memchr::memmem::Finder;
 use std::io::{self, Read};
+use std::sync::{Arc, OnceLock};
 
 /// Bytes read at a time.
 const CHUNK: usize = 2 * 1024 * 1024;
@@ -54,8 +55,10 @@ impl Packing {
 struct Needle {
     finder: Finder<'static>,
     encoding: Encoding,
-    /// What can stand there, longest first.
-    candidates: Vec<(Vec<u8>, usize, Part)>,
+    /// Whose beginning it is.
+    members: Arc<[(usize, Part)]>,
+    /// What can stand there, longest first; made when something is found.
+    candidates: OnceLock<Vec<(Vec<u8>, usize, Part)>>,
 }
 
 /// A text, the position of the canary it is of, and how much of it that is.
@@ -66,7 +69,7 @@ pub(crate) struct Scanner {
     canaries: Vec<Canary>,
     needles: Vec<Needle>,
     packings: Vec<(Packing, Finder<'static>)>,
-    /// The longest form of any canary.
+    /// No form of any canary is longer.
     longest: usize,
 }
 
@@ -95,23 +98,17 @@ impl Scanner {
                 .collect()
         };
         let mut needles: Vec<Needle> = Vec::new();
-        let mut longest = 0;
         for (anchor, members) in groups {
-            let forms: Vec<_> = members
-                .iter()
-                .flat_map(|(text, at, part)| encoding::forms(text).into_iter().map(|(_, form)| (form, *at, *part)))
-                .collect();
-            longest = forms.iter().map(|(form, _, _)| form.len()).max().unwrap_or(0).max(longest);
+            let members: Arc<[(usize, Part)]> = members.into_iter().map(|(_, at, part)| (at, part)).collect();
             for (encoding, form) in encoding::forms(anchor) {
                 if form.len() < SHARED || needles.iter().any(|n| n.finder.needle() == form) {
                     continue;
                 }
-                let mut candidates: Vec<_> = forms.iter().filter(|(f, _, _)| f.starts_with(&form)).cloned().collect();
-                candidates.sort_by_key(|(form, _, _)| std::cmp::Reverse(form.len()));
-                candidates.dedup();
-                needles.push(Needle { finder: Finder::new(&form).into_owned(), encoding, candidates });
+                let (finder, members) = (Finder::new(&form).into_owned(), Arc::clone(&members));
+                needles.push(Needle { finder, encoding, members, candidates: OnceLock::new() });
             }
         }
+        let longest = canaries.iter().map(|c| c.text().len() * encoding::WIDEST).max().unwrap_or(0);
         let packings = Packing::ALL.iter().map(|(p, magic)| (*p, Finder::new(magic).into_owned())).collect();
         Ok(Self { canaries: canaries.to_vec(), needles, packings, longest })
     }
@@ -179,13 +176,30 @@ impl Scanner {
     }
 
     fn judge(&self, needle: &Needle, here: &[u8]) -> (usize, Hit) {
-        let fitting = needle.candidates.iter().find(|(form, _, _)| here.starts_with(form));
+        let candidates = needle.candidates.get_or_init(|| self.candidates(needle));
+        let fitting = candidates.iter().find(|(form, _, _)| here.starts_with(form));
         let (length, canary, part) = match fitting {
             Some((form, at, part)) => (form.len(), self.canaries.get(*at).map(|c| c.name.clone()), *part),
             None => (needle.finder.needle().len(), None, Part::Beginning),
         };
         let canary = canary.unwrap_or_else(|| "one of them".to_owned());
         (length, Hit { offset: 0, encoding: needle.encoding, canary, part })
+    }
+
+    fn candidates(&self, needle: &Needle) -> Vec<(Vec<u8>, usize, Part)> {
+        let texts = needle.members.iter().filter_map(|(at, part)| {
+            let canary = self.canaries.get(*at)?;
+            let texts = match part {
+                Part::Half => vec![canary.halves().0, canary.halves().1],
+                Part::Whole | Part::Beginning => vec![canary.text()],
+            };
+            Some(texts.into_iter().flat_map(encoding::forms).map(|(_, form)| (form, *at, *part)))
+        });
+        let mut found: Vec<_> =
+            texts.flatten().filter(|(form, _, _)| form.starts_with(needle.finder.needle())).collect();
+        found.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
+        found.dedup();
+        found
     }
 }
 

@@ -127,7 +127,7 @@ both_engines! {
                 200 => served += 1,
                 _ => {
                     refused += 1;
-                    assert!(answer.text().contains("balance_insufficient"), "{}", answer.text());
+                    assert!(answer.text().contains("insufficient_quota"), "{}", answer.text());
                 }
             }
         }
