@@ -129,19 +129,16 @@ pub(crate) async fn money(call: &mut Call, envelope: &Envelope, model: &Model) -
         let output = output.saturating_mul(envelope.choices());
         price.price.upper_bound(input, output, call.grant.group_multiplier, channel).0
     };
-    let mut want = bound(output);
+    let want = bound(output);
     let stepwise = call.stream && envelope.max_output_tokens().is_none();
     let least = if stepwise { bound(output.min(FIRST_STEP)) } else { want };
-    if let Some((room, again)) = call.grant.room(now) {
-        if room < least {
-            let refusal = Refusal::from(ErrorCode::SpendLimit);
-            return Err(match again {
-                Some(at) => refusal.after(at.micros_since(now).saturating_mul(1000)),
-                None => refusal,
-            });
+    let want = call.promise(least, want).map_err(|again| {
+        let refusal = Refusal::from(ErrorCode::SpendLimit);
+        match again {
+            Some(at) => refusal.after(at.micros_since(now).saturating_mul(1000)),
+            None => refusal,
         }
-        want = want.min(room);
-    }
+    })?;
     let reserved = call.grant.account.budget.reserve(&call.gateway.link, least, want).await;
     call.reserved(reserved.map_err(|why| match why {
         NotReserved::Insufficient => ErrorCode::BalanceInsufficient,

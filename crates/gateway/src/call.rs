@@ -121,11 +121,28 @@ impl Call {
         self.tokens_taken = tokens;
     }
 
-    /// That much is reserved for it.
+    /// Promises up to `want` against the spend limits, `least` at least. Returns what was promised.
+    ///
+    /// # Errors
+    /// There is less room than `least`; when there is more.
+    pub(crate) fn promise(&mut self, least: i64, want: i64) -> Result<i64, Option<Timestamp>> {
+        let mut amount = want;
+        if let Err((room, again)) = self.grant.promise(want, self.started_at) {
+            if room < least || self.grant.promise(room, self.started_at).is_err() {
+                return Err(again);
+            }
+            amount = room;
+        }
+        self.spend_reserved = amount;
+        Ok(amount)
+    }
+
+    /// That much is reserved for it, which may be less than was promised.
     pub(crate) fn reserved(&mut self, reservation: Reservation) {
+        let less = self.spend_reserved.saturating_sub(reservation.amount);
+        self.grant.counters.reserve(-less);
+        self.grant.account.counters.reserve(-less);
         self.spend_reserved = reservation.amount;
-        self.grant.counters.reserve(reservation.amount);
-        self.grant.account.counters.reserve(reservation.amount);
         self.reservation = reservation;
     }
 
@@ -136,15 +153,11 @@ impl Call {
 
     /// Reserves more while it is under way, within the balance and the spend limits.
     pub(crate) fn reserve_more(&mut self, by: i64) -> bool {
-        if self.grant.room(self.gateway.clock.now()).is_some_and(|(room, _)| room < by)
-            || !self.grant.account.budget.extend(&self.gateway.link, &mut self.reservation, by)
-        {
+        if self.grant.promise(by, self.gateway.clock.now()).is_err() {
             return false;
         }
-        self.grant.counters.reserve(by);
-        self.grant.account.counters.reserve(by);
         self.spend_reserved = self.spend_reserved.saturating_add(by);
-        true
+        self.grant.account.budget.extend(&self.gateway.link, &mut self.reservation, by)
     }
 
     /// What that usage costs.

@@ -292,6 +292,24 @@ impl Grant {
         [key, account].into_iter().flatten().min_by_key(|(room, _)| *room)
     }
 
+    /// Counts `amount` as promised against the spend limits, if there is room for it. It is counted before the room is
+    /// looked at, so that calls at the same time cannot all take the same room.
+    ///
+    /// # Errors
+    /// The room there is, and when there is more; nothing is counted.
+    pub(crate) fn promise(&self, amount: i64, now: Timestamp) -> Result<(), (i64, Option<Timestamp>)> {
+        self.counters.reserve(amount);
+        self.account.counters.reserve(amount);
+        match self.room(now) {
+            Some((room, again)) if room < 0 => {
+                self.counters.reserve(-amount);
+                self.account.counters.reserve(-amount);
+                Err((room.saturating_add(amount), again))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Tokens are taken by estimate when a call begins; what it used is known when it ends.
     pub(crate) fn correct_tokens(&self, taken: u64, used: u64) {
         if let Some(limit) = self.key_limits.tokens_per_minute {

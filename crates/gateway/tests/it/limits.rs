@@ -70,6 +70,26 @@ async fn spend_limits_hold() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn calls_at_the_same_time_do_not_pass_a_spend_limit_together() {
+    // Each reserves some 0.0006 for 40 output tokens, so about three can be under way.
+    let key_limits = Limits { spend_per_day: Some(Nano(2_000_000)), ..Limits::default() };
+    let p = Arc::new(Platform::start(Wishes { key_limits, ..Wishes::default() }).await);
+    let calls: Vec<_> = (0..100)
+        .map(|_| {
+            let p = Arc::clone(&p);
+            tokio::spawn(async move { p.chat("chat", r#","max_tokens":40"#).await.status.as_u16() })
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    for call in calls {
+        statuses.push(call.await.unwrap());
+    }
+    assert!(statuses.contains(&200) && statuses.contains(&402), "{statuses:?}");
+    let spent: i64 = p.plane.calls(100).await.iter().map(|c| c.amount).sum();
+    assert!(spent > 0 && spent <= 2_000_000, "{spent}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_calls_on_a_nearly_empty_wallet() {
     // Each reserves at most some 0.0012 for 100 output tokens, so about eight can be under way.
     let wallet = 10_000_000;
