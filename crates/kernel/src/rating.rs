@@ -18,8 +18,10 @@ pub enum TokenClass {
     /// Input read from the provider's prompt cache.
     CacheRead,
     /// Input written to the cache for five minutes.
+    #[serde(rename = "cache_write_5m")]
     CacheWrite5m,
     /// Input written to the cache for an hour.
+    #[serde(rename = "cache_write_1h")]
     CacheWrite1h,
     /// Audio input.
     AudioInput,
@@ -434,6 +436,13 @@ mod tests {
         assert_eq!(charge.amount.to_string(), "0.0126984");
         let subtotals: Vec<_> = charge.lines.iter().map(|l| l.subtotal.as_str()).collect();
         assert_eq!(subtotals, ["0.003", "0.006", "0.000375", "0.00006", "0.004995"]);
+    }
+
+    #[test]
+    fn every_class_has_one_name() {
+        for class in TokenClass::ALL {
+            assert_eq!(serde_json::to_value(class).unwrap(), class.as_str());
+        }
     }
 
     #[test]
