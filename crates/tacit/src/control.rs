@@ -43,6 +43,7 @@ impl Stores {
         let master = MasterKey::from_text(&master).context("keyring.master_key is not a master key of Tacit")?;
         let db = open("database.url", &config.database.url).await?;
         db.migrate(clock.now()).await.map_err(detailed)?;
+        crate::currency::fix(&db, &config.money.currency, clock.now()).await?;
         let keyring = open("keyring.url", &config.keyring.url).await?;
         let keys = KeyStore::open(keyring.clone(), &master, Arc::clone(clock)).await.map_err(detailed)?;
         for (name, db) in [("database", &db), ("keyring", &keyring)] {

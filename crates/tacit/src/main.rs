@@ -4,6 +4,7 @@ mod admin_http;
 mod cli;
 mod config;
 mod control;
+mod currency;
 mod demo;
 mod development;
 mod gateway;

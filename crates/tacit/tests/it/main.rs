@@ -182,6 +182,8 @@ fn setup_makes_what_serve_needs_and_check_tells_what_is_missing() {
         let mode = std::fs::metadata(data.join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
+    let other = run(&["setup", "--set", "money.currency=CNY"]);
+    assert!(!other.status.success() && said(&other).contains("USD"), "{}", said(&other));
     assert!(run(&["config", "check"]).status.success());
     let shown = run(&["config", "show", "--json"]);
     let key = std::fs::read_to_string(data.join("master.key")).unwrap();
