@@ -20,17 +20,18 @@ run: ## Build and start the platform with the practice provider
 demo: ## One streamed call end to end, with its bill
 	$(CARGO) run --release -p tacit -- demo
 
-build: ## Build everything the tests need
-	$(CARGO) build --workspace --all-targets
+build: built ## Build everything the tests need
 
 test: test-rust test-sdk fuzz ## Everything: unit, property, storage on both engines, end to end, canary gate, crash loop, fuzz
 
-test-rust: $(VENV)/ready nextest
-	$(CARGO) build -p tacit
+# Everything is built with one set of features, so that nothing is built twice.
+built:
+	$(CARGO) build --workspace --all-targets
+
+test-rust: built nextest ## Unit, property and storage tests on both engines; canary gate, crash loop, process separation
 	$(CARGO) nextest run --workspace
 
-test-sdk: $(VENV)/ready ## The real OpenAI and Anthropic SDKs against the real binary
-	$(CARGO) build -p tacit
+test-sdk: built $(VENV)/ready ## The real OpenAI and Anthropic SDKs against the real binary
 	$(VENV)/bin/python -m pytest -q tests/e2e
 
 fuzz: ## Each fuzz target for a moment (FUZZ_SECONDS)
@@ -61,7 +62,7 @@ bench: ## CPU and latency of a call against nginx on this machine
 	$(CARGO) build --release -p tacit -p tacit-bench
 	target/release/tacit-bench
 
-.PHONY: nextest
+.PHONY: nextest built test-rust test-sdk
 nextest:
 	@$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest@$(NEXTEST)
 

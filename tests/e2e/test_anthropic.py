@@ -80,7 +80,7 @@ def test_beta_headers_and_unknown_fields_pass(claude):
     [
         ("practice-claude:status-400", anthropic.BadRequestError),
         # The provider limits the platform, not this caller: that is no 429 of ours.
-        ("practice-claude:status-429", anthropic.InternalServerError),
+        ("practice-claude:status-429", anthropic.APIStatusError),
         ("practice-claude:status-529", anthropic.APIStatusError),
         ("practice-claude:close", anthropic.APIStatusError),
     ],
