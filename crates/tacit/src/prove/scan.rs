@@ -4,6 +4,7 @@ use super::canary::Canary;
 use super::encoding::{self, Encoding};
 use super::report::Part;
 use memchr::memmem::Finder;
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::sync::{Arc, OnceLock};
 
@@ -86,19 +87,15 @@ impl Scanner {
                 [(canary.text(), at, Part::Whole), (first, at, Part::Half), (second, at, Part::Half)]
             })
             .collect();
-        let shared = shared_beginning(&parts);
-        let groups: Vec<(&str, Vec<Piece<'_>>)> = if shared.len() >= SHARED {
-            vec![(shared, parts)]
-        } else {
-            // A whole canary starts with its first half, so that the halves are enough to find it.
-            let halves: Vec<_> = parts.iter().filter(|(_, _, part)| *part == Part::Half).collect();
-            halves
-                .into_iter()
-                .map(|half| (half.0, parts.iter().filter(|p| p.0.starts_with(half.0)).copied().collect()))
-                .collect()
-        };
+        // Texts that begin alike are found by one search; those of one run of a test all do.
+        let mut groups: BTreeMap<&str, Vec<Piece<'_>>> = BTreeMap::new();
+        for part in parts {
+            let end = (SHARED..part.0.len()).find(|at| part.0.is_char_boundary(*at)).unwrap_or(part.0.len());
+            groups.entry(part.0.get(..end).unwrap_or_default()).or_default().push(part);
+        }
         let mut needles: Vec<Needle> = Vec::new();
-        for (anchor, members) in groups {
+        for members in groups.into_values() {
+            let anchor = shared_beginning(&members);
             let members: Arc<[(usize, Part)]> = members.into_iter().map(|(_, at, part)| (at, part)).collect();
             for (encoding, form) in encoding::forms(anchor) {
                 if form.len() < SHARED || needles.iter().any(|n| n.finder.needle() == form) {

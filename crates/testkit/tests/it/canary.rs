@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tacit_storage::Engine;
 use tacit_storage::testing::cluster;
 use tacit_testkit::{Canaries, Client, Options, Platform, processes};
@@ -208,12 +208,16 @@ impl Gate {
 
 both_engines! {
     async fn no_body_is_kept_whatever_happens(engine) {
+        let started = Instant::now();
         let mut gate = Gate::new(engine, options()).await?;
         gate.drive().await?;
         gate.abort().await?;
+        println!("{} calls driven in {:.1?}", gate.sent, started.elapsed());
         // Whatever is meant to be written is written when the last call has its record.
         tokio::time::sleep(Duration::from_secs(2)).await;
+        let scanning = Instant::now();
         let found = gate.scan().await?;
+        println!("scanned in {:.1?}", scanning.elapsed());
         assert!(found.is_empty(), "bodies were kept:\n{}", found.join("\n"));
         // The calls really took place, and each has a record.
         let calls = gate.platform.calls().await?;

@@ -172,3 +172,14 @@ fn each_canary_is_named() {
     let names: Vec<_> = found.iter().map(|h| h.canary.clone()).collect();
     assert_eq!(names, (0..40).map(|at| format!("c{at}")).collect::<Vec<_>>());
 }
+
+#[test]
+fn one_search_for_each_run_whatever_else_is_looked_for() {
+    let (alone, _) = scanner();
+    let mut canaries = alone.canaries().to_vec();
+    canaries.push(Canary::new("own".to_owned(), "sk-0123456789abcdef-own".to_owned()).unwrap());
+    let both = Scanner::new(&canaries).unwrap();
+    assert!(alone.needles.len() <= 8, "{} needles", alone.needles.len());
+    assert!(both.needles.len() <= alone.needles.len() + 2 * 15, "{} needles", both.needles.len());
+    assert!(hits(&both, b"..sk-0123456789abcdef-own..").iter().any(|h| h.part == Part::Whole && h.canary == "own"));
+}
