@@ -15,5 +15,4 @@ VOLUME /var/lib/tacit
 EXPOSE 8080
 ENV TACIT_DATA_DIR=/var/lib/tacit TACIT_GATEWAY__LISTEN=0.0.0.0:8080
 # The sandbox of the gateway needs Landlock and seccomp from the host's kernel; both pass Docker's default profile.
-ENTRYPOINT ["tacit"]
-CMD ["serve"]
+CMD ["sh", "-c", "tacit setup && exec tacit serve"]

@@ -5,9 +5,11 @@
 //! - [`sessions`] and [`leases`]: what gateways hold of customers' money.
 //! - [`settlement`]: calls become records, charges and entries, all or nothing and once only.
 //! - [`calls`] and [`spend`]: what was called and what it cost.
+//! - `currency`: fixed with the first start.
 //! - [`verify`]: recomputes every balance from its entries and every charge from its call.
 
 pub mod calls;
+mod currency;
 mod error;
 pub mod leases;
 pub mod postings;
@@ -49,6 +51,7 @@ impl Ledger {
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
     [
+        currency::STATEMENTS,
         postings::store::STATEMENTS,
         sessions::STATEMENTS,
         leases::STATEMENTS,

@@ -43,7 +43,12 @@ impl Stores {
         let master = MasterKey::from_text(&master).context("keyring.master_key is not a master key of Tacit")?;
         let db = open("database.url", &config.database.url).await?;
         db.migrate(clock.now()).await.map_err(detailed)?;
-        crate::currency::fix(&db, &config.money.currency, clock.now()).await?;
+        let wanted = &config.money.currency;
+        let fixed = Ledger::new(db.clone(), Arc::clone(clock)).currency(wanted).await.map_err(detailed)?;
+        anyhow::ensure!(
+            fixed == *wanted,
+            "money.currency is {wanted}, but the amounts in this database are in {fixed}: set it to {fixed}"
+        );
         let keyring = open("keyring.url", &config.keyring.url).await?;
         let keys = KeyStore::open(keyring.clone(), &master, Arc::clone(clock)).await.map_err(detailed)?;
         for (name, db) in [("database", &db), ("keyring", &keyring)] {

@@ -4,7 +4,6 @@ mod admin_http;
 mod cli;
 mod config;
 mod control;
-mod currency;
 mod demo;
 mod development;
 mod gateway;

@@ -32,6 +32,12 @@ tacit_storage::both_engines! {
         world.assert_clean().await;
     }
 
+    async fn the_first_currency_stays(db: Db) {
+        let world = World::new(db).await;
+        assert_eq!(world.ledger.currency("EUR").await.unwrap(), "EUR");
+        assert_eq!(world.ledger.currency("USD").await.unwrap(), "EUR");
+    }
+
     async fn an_adjustment_never_goes_below_zero(db: Db) {
         let world = World::new(db).await;
         let a = world.customer(100).await;
