@@ -24,8 +24,11 @@ build: built ## Build everything the tests need
 
 test: test-rust test-sdk fuzz ## Everything: unit, property, storage on both engines, end to end, canary gate, crash loop, fuzz
 
-# Everything is built with one set of features, so that nothing is built twice.
+# With one set of features for all, so that nothing is built twice; before it, the program whose gateway can be told to
+# panic, to abort and to leak, for the canary gate.
 built:
+	$(CARGO) build --workspace --bin tacit --test it --features tacit/faults
+	cp "$${CARGO_TARGET_DIR:-target}/debug/tacit" "$${CARGO_TARGET_DIR:-target}/debug/tacit-faults"
 	$(CARGO) build --workspace --all-targets
 
 test-rust: built nextest ## Unit, property and storage tests on both engines; canary gate, crash loop, process separation

@@ -32,7 +32,7 @@ const TRIES: u32 = 3;
 /// What stopping may take beyond draining.
 const STOPPING: Duration = Duration::from_secs(15);
 /// Variables that a gateway may see: none of ours.
-const HARMLESS: &[&str] = &["PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+const HARMLESS: &[&str] = &["PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR"];
 
 /// What the supervisor wants of its children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

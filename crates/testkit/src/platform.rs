@@ -24,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What a platform shall be like.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The binary, if not the usual one.
-    pub binary: Option<PathBuf>,
+    /// Take the build of the program whose gateway can be told to panic, to abort and to leak.
+    pub faulty: bool,
     /// Settings beyond the usual ones of a test, as `--set` takes them.
     pub settings: Vec<(String, String)>,
 }
@@ -72,7 +72,7 @@ impl Platform {
             tacit_practice::Options { credentials: vec![CREDENTIAL.to_owned()], admin: true, ..Default::default() };
         let (practice, practice_handle) = tacit_practice::serve(([127, 0, 0, 1], 0).into(), practice_options).await?;
         let [gateway, gateway_admin, control_admin] = free_addresses()?;
-        let binary = options.binary.clone().map_or_else(usual_binary, Ok)?;
+        let binary = built(if options.faulty { "tacit-faults" } else { "tacit" })?;
         let mut config = format!(
             "profile = \"production\"\ndata_dir = {:?}\ngateway.listen = \"{gateway}\"\n\
              gateway.admin_listen = \"{gateway_admin}\"\ncontrol.admin_listen = \"{control_admin}\"\n\
@@ -416,14 +416,11 @@ impl Drop for Platform {
     }
 }
 
-/// The program that this test run built: beside the test's own binary, or `TACIT_TEST_BINARY`.
-fn usual_binary() -> anyhow::Result<PathBuf> {
-    if let Some(path) = std::env::var_os("TACIT_TEST_BINARY") {
-        return Ok(path.into());
-    }
+/// The program that this test run built, beside the test's own binary.
+fn built(name: &str) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let found = own.ancestors().skip(1).take(2).map(|dir| dir.join("tacit")).find(|path| path.is_file());
-    found.context("the program is not built: run `cargo build -p tacit` first")
+    let found = own.ancestors().skip(1).take(2).map(|dir| dir.join(name)).find(|path| path.is_file());
+    found.with_context(|| format!("{name} is not built: run `make build` first"))
 }
 
 fn command(binary: &Path, dir: &Path) -> Command {

@@ -265,3 +265,53 @@ async fn a_leak_into_log_temporary_file_or_core_is_found() {
     let found = gate.scan().await.unwrap();
     assert!(found.iter().any(|f| f.ends_with("log line")), "{found:?}");
 }
+
+/// Sends a call that asks the gateway itself for a fault; gives the status, if there was an answer.
+async fn fault(gate: &mut Gate, fault: &str, path: &str, model: &str, stream: bool) -> Option<u16> {
+    let client = gate.platform.client();
+    let body = gate.canaries.body(&format!("{fault} {model} {stream}"), model, stream).to_string();
+    let request = client.request(Method::POST, path).header("x-tacit-fault", fault).body(Full::from(body)).unwrap();
+    client.send(request).await.ok().map(|answer| answer.status.as_u16())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_and_an_abort_show_nothing_of_a_body() {
+    let options = Options { faulty: true, ..Options::default() };
+    let mut gate = Gate::new(Engine::Sqlite, options).await.unwrap();
+    for (path, model) in [("/v1/chat/completions", "chat"), ("/v1/messages", "claude")] {
+        for stream in [false, true] {
+            let gateway = gate.platform.pid("gateway").unwrap();
+            assert_eq!(fault(&mut gate, "panic", path, model, stream).await, Some(500));
+            assert_eq!(gate.platform.pid("gateway").unwrap(), gateway, "a panic ends its call and no other");
+            assert_eq!(fault(&mut gate, "abort", path, model, stream).await, None);
+            processes::restarted(gate.platform.supervisor(), "gateway", Some(gateway)).await.unwrap();
+            gate.platform.ready().await.unwrap();
+        }
+    }
+    assert!(gate.platform.log().contains("panic"), "a panic is told of: {}", gate.platform.log());
+    assert_eq!(gate.scan().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leak_of_the_gateway_into_its_log_is_found() {
+    for kind in ["leak-log", "leak-stderr"] {
+        let options = Options { faulty: true, ..Options::default() };
+        let mut gate = Gate::new(Engine::Sqlite, options).await.unwrap();
+        assert_eq!(fault(&mut gate, kind, "/v1/chat/completions", "chat", false).await, Some(200));
+        let found = gate.scan().await.unwrap();
+        assert!(found.iter().any(|f| f.contains("/log ") && f.contains(kind)), "{kind}: {found:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leak_of_the_gateway_into_a_file_fails_in_the_sandbox_and_is_found_without() {
+    for (sandbox, leaks) in [("on", false), ("off", true)] {
+        let options = Options { faulty: true, ..Options::default() }.set("gateway.sandbox", sandbox);
+        let mut gate = Gate::new(Engine::Sqlite, options).await.unwrap();
+        assert_eq!(fault(&mut gate, "leak-file", "/v1/chat/completions", "chat", false).await, Some(200));
+        let file = gate.platform.root().join("tmp/tacit-fault-leak");
+        assert_eq!(file.exists(), leaks, "sandbox {sandbox}");
+        let found = gate.scan().await.unwrap();
+        assert_eq!(found.iter().any(|f| f.contains("tacit-fault-leak")), leaks, "sandbox {sandbox}: {found:?}");
+    }
+}
