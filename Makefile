@@ -14,11 +14,11 @@ VENV         := target/venv
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
-run: ## Build and start the platform with the practice provider
-	$(CARGO) run --release -p tacit -- serve --profile development
+run: ## Build and start the platform with the practice provider (debug build: quick to make)
+	$(CARGO) run -p tacit -- serve --profile development
 
 demo: ## One streamed call end to end, with its bill
-	$(CARGO) run --release -p tacit -- demo
+	$(CARGO) run -p tacit -- demo
 
 build: built ## Build everything the tests need
 
