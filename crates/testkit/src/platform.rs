@@ -398,7 +398,9 @@ impl Platform {
         Ok(())
     }
 
-    fn log_end(&self) -> String {
+    /// The last lines of the log, for a message.
+    #[must_use]
+    pub fn log_end(&self) -> String {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         format!("the log ends:\n{}", lines.get(lines.len().saturating_sub(40)..).unwrap_or_default().join("\n"))

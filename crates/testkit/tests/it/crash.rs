@@ -59,7 +59,8 @@ both_engines! {
                 killed.push((role, platform.kill(role)?));
             }
             for (role, old) in killed {
-                processes::restarted(platform.supervisor(), role, Some(old)).await?;
+                let restarted = processes::restarted(platform.supervisor(), role, Some(old)).await;
+                restarted.map_err(|error| error.context(platform.log_end()))?;
             }
             platform.ready().await?;
         }
