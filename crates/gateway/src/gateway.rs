@@ -6,7 +6,7 @@ use crate::grants::Grants;
 use crate::link::Link;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
-use crate::providers::Providers;
+use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -21,7 +21,7 @@ pub(crate) struct Gateway {
     pub(crate) grants: Arc<Grants>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) metrics: Metrics,
-    pub(crate) providers: Providers,
+    pub(crate) upstream: Upstream,
     /// The first catalogue is there.
     pub(crate) serving: AtomicBool,
     /// Asked to stop: what is open is finished, nothing new is begun.

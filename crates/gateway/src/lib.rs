@@ -3,7 +3,7 @@
 //!
 //! [`run`] is the whole process: it binds, reads its certificates, closes the sandbox, starts its threads, opens the
 //! session with the control plane and serves. A call goes through `serve` (HTTP), `grants` (who), `admit` (whether),
-//! `lease` (money), `route` and `relay` (to a provider), `stream` (the answer), `call` (its record) and `outbox` (to the
+//! `lease` (money), `route`, `relay` and `upstream` (to a provider), `stream` (the answer), `call` (its record) and `outbox` (to the
 //! control plane).
 
 mod admin;
@@ -24,7 +24,6 @@ mod listener;
 mod metrics;
 mod moment;
 mod outbox;
-mod providers;
 mod refusal;
 mod relay;
 mod reply;
@@ -34,6 +33,7 @@ mod route;
 pub mod sandbox;
 mod serve;
 mod stream;
+mod upstream;
 
 use crate::catalog::Catalog;
 use crate::config::{GatewayConfig, Sandbox};
@@ -42,7 +42,7 @@ use crate::grants::Grants;
 use crate::link::{Link, Watched};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
-use crate::providers::Providers;
+use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use std::future::Future;
 use std::io;
@@ -57,7 +57,7 @@ use tokio::sync::Notify;
 pub use crate::listener::TlsError;
 pub use crate::sandbox::SandboxError;
 
-/// How often idle leases and forgotten keys are looked for.
+/// How often idle leases, forgotten keys and idle connections are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
 /// How long the end of the process waits for the control plane.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -181,7 +181,7 @@ impl Bound {
             grants,
             outbox,
             metrics: Metrics::new(config.sandbox == Sandbox::On),
-            providers: Providers::new(&config.timeouts)?,
+            upstream: Upstream::new(config.timeouts.connect)?,
             serving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             config,
@@ -230,6 +230,7 @@ async fn sweep(gateway: Arc<Gateway>) {
     loop {
         every.tick().await;
         gateway.grants.sweep();
+        gateway.upstream.sweep();
     }
 }
 

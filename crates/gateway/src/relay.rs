@@ -4,13 +4,10 @@ use crate::call::Call;
 use crate::catalog::Model;
 use crate::health::{Backoff, ChannelPlace};
 use crate::moment;
-use crate::providers::Outgoing;
 use crate::refusal::Refusal;
 use crate::route::{self, Pick, Tried};
+use crate::upstream::{self, AnswerBody, Failure};
 use http::header::{CONTENT_TYPE, HeaderMap};
-use http::{Method, Request, Response};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use std::sync::Arc;
 use std::time::Duration;
 use tacit_kernel::Dialect;
@@ -28,7 +25,17 @@ const ERROR_TIME: Duration = Duration::from_secs(5);
 /// Largest answer that is not streamed.
 const ANSWER_BYTES: usize = 256 << 20;
 
-/// What is sent; kept for the next attempt.
+/// What of a request its answer depends on.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) dialect: Dialect,
+    /// The usage event is for us alone.
+    pub(crate) hide_usage: bool,
+    /// Answers asked for at once.
+    pub(crate) choices: u64,
+}
+
+/// What is sent; kept for the next attempt, and gone when there can be none.
 pub(crate) struct Prepared {
     pub(crate) dialect: Dialect,
     pub(crate) endpoint: Endpoint,
@@ -37,10 +44,20 @@ pub(crate) struct Prepared {
     pub(crate) body: Body,
 }
 
+impl Prepared {
+    pub(crate) fn asked(&self) -> Asked {
+        Asked {
+            dialect: self.dialect,
+            hide_usage: self.dialect == Dialect::OpenAi && !self.envelope.caller_wants_usage(),
+            choices: self.envelope.choices(),
+        }
+    }
+}
+
 /// A provider's answer with success.
 pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Incoming,
+    pub(crate) body: AnswerBody,
     /// Held while the answer is read.
     pub(crate) place: ChannelPlace,
     /// Whether it is an event stream.
@@ -68,7 +85,7 @@ pub(crate) const fn dialect(endpoint: Endpoint) -> Dialect {
 pub(crate) async fn relay(
     mut call: Box<Call>,
     model: Arc<Model>,
-    request: Arc<Prepared>,
+    request: Prepared,
 ) -> (Box<Call>, Result<Answer, Refusal>) {
     let mut tried = Tried::new();
     let mut last: Option<Refusal> = None;
@@ -95,41 +112,35 @@ pub(crate) async fn relay(
     (call, Err(last.unwrap_or_else(|| ErrorCode::ChannelsUnavailable.into())))
 }
 
-fn build(request: &Prepared, pick: &Pick<'_>) -> Option<Request<Outgoing>> {
-    let target = pick.route.channel.target(request.endpoint)?;
-    let generates = request.endpoint != Endpoint::Embeddings;
-    let want_usage = request.dialect == Dialect::OpenAi && generates && request.envelope.stream();
-    let edits = request.envelope.edits(&pick.route.upstream_model, want_usage);
-    let mut out = Request::new(Outgoing(request.body.for_provider(&edits)));
-    *out.method_mut() = Method::POST;
-    *out.uri_mut() = target.clone();
-    *out.headers_mut() = request.headers.clone();
-    if let Some((name, value)) = &pick.credential.header {
-        out.headers_mut().insert(name, value.clone());
-    }
-    Some(out)
-}
-
 async fn attempt(call: &mut Call, request: &Prepared, pick: Pick<'_>) -> Attempted {
-    let Some(out) = build(request, &pick) else {
+    let channel = &pick.route.channel;
+    let Some(target) = channel.target(request.endpoint) else {
         return Attempted::Elsewhere(ErrorCode::ModelNotServed.into());
     };
     let gateway = Arc::clone(&call.gateway);
-    let channel = &pick.route.channel;
     call.attempt_begins(channel, pick.credential.id);
-    let sent = gateway.providers.client(channel.allow_private).request(out);
+    let generates = request.endpoint != Endpoint::Embeddings;
+    let want_usage = request.dialect == Dialect::OpenAi && generates && request.envelope.stream();
+    let edits = request.envelope.edits(&pick.route.upstream_model, want_usage);
+    let out = upstream::Request {
+        target,
+        headers: &request.headers,
+        credential: pick.credential.header.as_ref(),
+        allow_private: channel.allow_private,
+    };
+    let sent = gateway.upstream.send(out, || request.body.for_provider(&edits));
     match timeout(gateway.config.timeouts.first_byte, sent).await {
-        Ok(Ok(response)) if response.status().is_success() => {
-            call.attempt_ends(None, response.status().as_u16());
+        Ok(Ok(answer)) if answer.status.is_success() => {
+            call.attempt_ends(None, answer.status.as_u16());
             channel.health.backoff.success();
             pick.credential_backoff.success();
-            let (parts, body) = response.into_parts();
-            let streamed = headers::is_event_stream(&parts.headers);
-            let headers = headers::from_provider(&parts.headers);
-            Attempted::Answer(Box::new(Answer { headers, body, place: pick.place, streamed }))
+            let streamed = headers::is_event_stream(&answer.headers);
+            let headers = headers::from_provider(&answer.headers);
+            Attempted::Answer(Box::new(Answer { headers, body: answer.body, place: pick.place, streamed }))
         }
-        Ok(Ok(response)) => refused(call, response, &channel.health.backoff, &pick.credential_backoff).await,
-        Ok(Err(_)) => failed(call, &channel.health.backoff, ErrorCode::ProviderUnreachable),
+        Ok(Ok(answer)) => refused(call, answer, &channel.health.backoff, &pick.credential_backoff).await,
+        Ok(Err(Failure::Unreachable)) => failed(call, &channel.health.backoff, ErrorCode::ProviderUnreachable),
+        Ok(Err(Failure::Broken)) => failed(call, &channel.health.backoff, ErrorCode::ProviderBroken),
         Err(_) => failed(call, &channel.health.backoff, ErrorCode::ProviderTimeout),
     }
 }
@@ -145,14 +156,12 @@ fn failed(call: &mut Call, backoff: &Backoff, code: ErrorCode) -> Attempted {
 }
 
 /// A provider that answered with an error.
-async fn refused(call: &mut Call, response: Response<Incoming>, channel: &Backoff, credential: &Backoff) -> Attempted {
-    let (parts, mut incoming) = response.into_parts();
+async fn refused(call: &mut Call, answer: upstream::Answer, channel: &Backoff, credential: &Backoff) -> Attempted {
+    let upstream::Answer { status: said, headers: said_headers, body: mut incoming } = answer;
     let mut body = Body::new();
     let read = async {
-        while let Some(Ok(frame)) = incoming.frame().await {
-            if let Ok(data) = frame.into_data() {
-                body.push(data);
-            }
+        while let Some(Ok(data)) = incoming.data().await {
+            body.push(data);
             if body.len() > ERROR_BYTES {
                 break;
             }
@@ -160,10 +169,10 @@ async fn refused(call: &mut Call, response: Response<Incoming>, channel: &Backof
     };
     // What did not come is not needed.
     let _ = timeout(ERROR_TIME, read).await;
-    let status = parts.status.as_u16();
+    let status = said.as_u16();
     let failure = errors::provider_failure(status, &body);
     call.attempt_ends(Some(failure.code), status);
-    let wait = headers::retry_after(&parts.headers);
+    let wait = headers::retry_after(&said_headers);
     let asked = wait.map(|s| Duration::from_secs(u64::from(s)));
     let now = moment::now();
     if failure.credential {
@@ -174,9 +183,9 @@ async fn refused(call: &mut Call, response: Response<Incoming>, channel: &Backof
         channel_fails(channel, asked);
     }
     let refusal = if failure.relay {
-        let mut headers = headers::from_provider(&parts.headers);
+        let mut headers = headers::from_provider(&said_headers);
         headers.entry(CONTENT_TYPE).or_insert(http::HeaderValue::from_static("application/json"));
-        Refusal::relaying(parts.status, headers, body)
+        Refusal::relaying(said, headers, body)
     } else {
         Refusal::from(failure.code).after_seconds(wait)
     };
@@ -186,18 +195,17 @@ async fn refused(call: &mut Call, response: Response<Incoming>, channel: &Backof
 /// Reads a whole answer, settles the call and waits until it is durable.
 pub(crate) async fn whole(
     mut call: Box<Call>,
-    request: &Prepared,
+    dialect: Dialect,
     answer: Answer,
 ) -> Result<(HeaderMap, Chunks), (Box<Call>, Refusal)> {
     let Answer { mut headers, body: mut incoming, place, .. } = answer;
     headers.entry(CONTENT_TYPE).or_insert(http::HeaderValue::from_static("application/json"));
     let idle = call.gateway.config.timeouts.idle;
     let mut body = Body::new();
-    let mut scanner = UsageScanner::new(request.dialect);
+    let mut scanner = UsageScanner::new(dialect);
     let broke = loop {
-        match timeout(idle, incoming.frame()).await {
-            Ok(Some(Ok(frame))) => {
-                let Ok(data) = frame.into_data() else { continue };
+        match timeout(idle, incoming.data()).await {
+            Ok(Some(Ok(data))) => {
                 call.first_byte();
                 scanner.push(&data);
                 body.push(data);
@@ -221,8 +229,7 @@ pub(crate) async fn whole(
     (call.usage, call.usage_source) = match said.usage {
         Some(usage) => (usage, UsageSource::Provider),
         None => {
-            let output =
-                if call.endpoint == Endpoint::Embeddings { 0 } else { estimate_output(request.dialect, &body) };
+            let output = if call.endpoint == Endpoint::Embeddings { 0 } else { estimate_output(dialect, &body) };
             (Usage { input: call.input_estimate, output, ..Usage::default() }, UsageSource::Estimate)
         }
     };

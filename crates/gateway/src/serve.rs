@@ -190,7 +190,7 @@ async fn call(
     let now = call.started_at();
     let answer = match admit::caller(&grant, address, [n, m], now) {
         Ok(()) => match prepared(&mut call, parts, incoming).await {
-            Ok(prepared) => answered(call, Arc::new(prepared), request_id).await,
+            Ok(prepared) => answered(call, prepared, request_id).await,
             Err(refusal) => Err((call, refusal, CallStatus::Refused)),
         },
         Err(refusal) => {
@@ -231,27 +231,28 @@ async fn prepared(call: &mut Call, parts: &Parts, incoming: Incoming) -> Result<
 /// Finds a provider and answers with what it says.
 async fn answered(
     call: Box<Call>,
-    prepared: Arc<Prepared>,
+    prepared: Prepared,
     request_id: &str,
 ) -> Result<Response<Reply>, (Box<Call>, Refusal, CallStatus)> {
     let Some(model) = call.model.clone() else {
         return Err((call, ErrorCode::ModelNotFound.into(), CallStatus::Refused));
     };
     let (gateway, stream) = (Arc::clone(&call.gateway), call.stream);
-    let mut relaying: Relaying = Box::pin(relay::relay(call, model, Arc::clone(&prepared)));
+    let asked = prepared.asked();
+    let mut relaying: Relaying = Box::pin(relay::relay(call, model, prepared));
     let (call, found) = if stream {
         let silence = tokio::time::sleep(gateway.config.timeouts.keep_alive);
         tokio::select! {
             biased;
             found = &mut relaying => found,
-            () = silence => return Ok(streamed(Streamed::waiting(gateway, relaying, prepared, request_id))),
+            () = silence => return Ok(streamed(Streamed::waiting(gateway, relaying, asked, request_id))),
         }
     } else {
         relaying.await
     };
     match found {
-        Ok(answer) if stream && answer.streamed => Ok(streamed(Streamed::flowing(call, answer, prepared, request_id))),
-        Ok(answer) => match relay::whole(call, &prepared, answer).await {
+        Ok(answer) if stream && answer.streamed => Ok(streamed(Streamed::flowing(call, answer, asked, request_id))),
+        Ok(answer) => match relay::whole(call, asked.dialect, answer).await {
             Ok((headers, chunks)) => {
                 let mut response = Response::new(Reply::chunks(chunks));
                 *response.headers_mut() = headers;

@@ -5,10 +5,9 @@ use crate::call::Call;
 use crate::health::ChannelPlace;
 use crate::outbox::Ticket;
 use crate::refusal::Refusal;
-use crate::relay::{Answer, Prepared};
+use crate::relay::{Answer, Asked};
+use crate::upstream::AnswerBody;
 use bytes::Bytes;
-use http_body::Body as _;
-use hyper::body::Incoming;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +15,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tacit_kernel::Dialect;
 use tacit_kernel::call::{CallStatus, ErrorCode};
 use tacit_protocol::{MeterOutput, StreamMeter, errors};
 use tokio::time::{Instant, Sleep};
@@ -34,13 +32,13 @@ enum State {
     Waiting(Relaying),
     Flowing(Box<Flow>),
     /// Everything is there; the last bytes wait until the record is durable.
-    Holding(Box<Call>, Option<Ticket>, VecDeque<Bytes>),
+    Holding(Box<Call>, Option<Ticket>, AnswerBody, VecDeque<Bytes>),
     Over,
 }
 
 struct Flow {
     call: Box<Call>,
-    incoming: Incoming,
+    incoming: AnswerBody,
     meter: StreamMeter,
     /// Output tokens at the last look at the balance.
     looked_at: u64,
@@ -50,7 +48,7 @@ struct Flow {
 /// See the module.
 pub(crate) struct Streamed {
     state: State,
-    request: Arc<Prepared>,
+    asked: Asked,
     request_id: Box<str>,
     ready: VecDeque<Bytes>,
     output: MeterOutput,
@@ -63,12 +61,12 @@ pub(crate) struct Streamed {
 }
 
 impl Streamed {
-    fn new(gateway: Arc<crate::gateway::Gateway>, state: State, request: Arc<Prepared>, request_id: &str) -> Self {
+    fn new(gateway: Arc<crate::gateway::Gateway>, state: State, asked: Asked, request_id: &str) -> Self {
         let now = Instant::now();
         let timeouts = &gateway.config.timeouts;
         Self {
             state,
-            request,
+            asked,
             request_id: request_id.into(),
             ready: VecDeque::new(),
             output: MeterOutput::default(),
@@ -82,21 +80,21 @@ impl Streamed {
     }
 
     /// A provider has begun its answer.
-    pub(crate) fn flowing(call: Box<Call>, answer: Answer, request: Arc<Prepared>, request_id: &str) -> Self {
+    pub(crate) fn flowing(call: Box<Call>, answer: Answer, asked: Asked, request_id: &str) -> Self {
         let gateway = Arc::clone(&call.gateway);
-        let state = flow(call, answer, &request);
-        Self::new(gateway, state, request, request_id)
+        let state = flow(call, answer, asked);
+        Self::new(gateway, state, asked, request_id)
     }
 
     /// No provider has answered yet, but the client shall hear something.
     pub(crate) fn waiting(
         gateway: Arc<crate::gateway::Gateway>,
         relaying: Relaying,
-        request: Arc<Prepared>,
+        asked: Asked,
         request_id: &str,
     ) -> Self {
-        let alive = errors::keep_alive(request.dialect);
-        let mut stream = Self::new(gateway, State::Waiting(relaying), request, request_id);
+        let alive = errors::keep_alive(asked.dialect);
+        let mut stream = Self::new(gateway, State::Waiting(relaying), asked, request_id);
         stream.ready.push_back(alive);
         stream
     }
@@ -112,14 +110,13 @@ impl Streamed {
             flow.charge_delivered();
             flow.call.end(CallStatus::Interrupted, Some(ErrorCode::Internal));
         }
-        let event = Refusal::from(ErrorCode::Internal).into_event(self.request.dialect, &self.request_id);
+        let event = Refusal::from(ErrorCode::Internal).into_event(self.asked.dialect, &self.request_id);
         Poll::Ready(Some(event))
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
             if let Some(bytes) = self.ready.pop_front() {
-                self.said_at = Instant::now();
                 return Poll::Ready(Some(bytes));
             }
             let moved = match &mut self.state {
@@ -127,7 +124,7 @@ impl Streamed {
                 State::Waiting(relaying) => match relaying.as_mut().poll(cx) {
                     Poll::Ready((call, Ok(answer))) => {
                         self.heard_at = Instant::now();
-                        self.state = flow(call, answer, &self.request);
+                        self.state = flow(call, answer, self.asked);
                         true
                     }
                     Poll::Ready((mut call, Err(refusal))) => {
@@ -139,10 +136,13 @@ impl Streamed {
                     Poll::Pending => false,
                 },
                 State::Flowing(_) => self.poll_flow(cx).is_ready(),
-                State::Holding(call, ticket, _) => {
+                State::Holding(call, ticket, ..) => {
                     match ticket.map_or(Poll::Ready(()), |t| call.gateway.outbox.poll_durable(t, cx)) {
                         Poll::Ready(()) => {
-                            if let State::Holding(_, _, last) = std::mem::replace(&mut self.state, State::Over) {
+                            if let State::Holding(_, _, incoming, last) =
+                                std::mem::replace(&mut self.state, State::Over)
+                            {
+                                incoming.leave();
                                 self.ready.extend(last);
                             }
                             true
@@ -160,21 +160,23 @@ impl Streamed {
     /// Takes what the provider has sent. Pending: nothing has come.
     fn poll_flow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let State::Flowing(flow) = &mut self.state else { return Poll::Ready(()) };
-        let frame = ready!(Pin::new(&mut flow.incoming).poll_frame(cx));
+        let data = ready!(flow.incoming.poll_data(cx));
         self.output.forward.clear();
         self.output.terminal.clear();
-        match frame {
-            Some(Ok(frame)) => {
-                let Ok(data) = frame.into_data() else { return Poll::Ready(()) };
+        match data {
+            Some(Ok(data)) => {
                 self.heard_at = Instant::now();
                 flow.call.first_byte();
                 flow.meter.feed(data, &mut self.output);
+                if !self.output.forward.is_empty() {
+                    self.said_at = self.heard_at;
+                }
                 self.ready.extend(self.output.forward.drain(..));
                 if let Some(code) = flow.meter.provider_error() {
                     self.break_off(code);
                 } else if !self.output.terminal.is_empty() {
                     self.complete();
-                } else if flow.used_up(&self.request) {
+                } else if flow.used_up(self.asked.choices) {
                     self.end_unpaid();
                 }
             }
@@ -201,8 +203,9 @@ impl Streamed {
         let ended = flow.call.end(CallStatus::Completed, None);
         let strict = self.gateway.link.session_ref().as_ref().is_some_and(|s| s.strict);
         // What follows the end marker has no meaning any more, so the provider is not read further.
-        let Flow { call, .. } = *flow;
-        self.state = State::Holding(call, if strict { ended } else { begun }, self.output.terminal.drain(..).collect());
+        let Flow { call, incoming, .. } = *flow;
+        let last = self.output.terminal.drain(..).collect();
+        self.state = State::Holding(call, if strict { ended } else { begun }, incoming, last);
     }
 
     /// The provider broke off.
@@ -241,7 +244,7 @@ impl Streamed {
             _ => true,
         };
         if possible {
-            self.ready.push_back(refusal.into_event(self.request.dialect, &self.request_id));
+            self.ready.push_back(refusal.into_event(self.asked.dialect, &self.request_id));
         }
     }
 
@@ -269,7 +272,7 @@ impl Streamed {
                 };
                 self.said_at = now;
                 if possible {
-                    self.ready.push_back(errors::keep_alive(self.request.dialect));
+                    self.ready.push_back(errors::keep_alive(self.asked.dialect));
                     return Poll::Ready(());
                 }
             }
@@ -288,10 +291,9 @@ impl Drop for Streamed {
     }
 }
 
-fn flow(mut call: Box<Call>, answer: Answer, request: &Prepared) -> State {
+fn flow(mut call: Box<Call>, answer: Answer, asked: Asked) -> State {
     call.http_status = 200;
-    let hide_usage = request.dialect == Dialect::OpenAi && !request.envelope.caller_wants_usage();
-    let meter = StreamMeter::new(request.dialect, hide_usage);
+    let meter = StreamMeter::new(asked.dialect, asked.hide_usage);
     State::Flowing(Box::new(Flow { call, incoming: answer.body, meter, looked_at: 0, _place: answer.place }))
 }
 
@@ -303,7 +305,7 @@ impl Flow {
     }
 
     /// Whether what was delivered costs all that is reserved and no more can be.
-    fn used_up(&mut self, request: &Prepared) -> bool {
+    fn used_up(&mut self, choices: u64) -> bool {
         let output = self.meter.output_so_far();
         if output < self.looked_at.saturating_add(LOOK_EVERY) {
             return false;
@@ -316,7 +318,7 @@ impl Flow {
         if soon <= self.call.reservation() {
             return false;
         }
-        usage.output = usage.output.saturating_add(STEP.saturating_mul(request.envelope.choices().min(8)));
+        usage.output = usage.output.saturating_add(STEP.saturating_mul(choices.min(8)));
         let step = self.call.cost(&usage).saturating_sub(cost).max(1);
         let least = soon.saturating_sub(self.call.reservation());
         !self.call.reserve_more(step) && !self.call.reserve_more(least)
