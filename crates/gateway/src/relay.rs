@@ -14,7 +14,7 @@ use tacit_kernel::Dialect;
 use tacit_kernel::call::{CallStatus, Endpoint, ErrorCode, UsageSource};
 use tacit_kernel::rating::Usage;
 use tacit_protocol::usage::{UsageScanner, estimate_output};
-use tacit_protocol::{Body, Chunks, Envelope, errors, headers};
+use tacit_protocol::{Body, Chunks, Envelope, MeterOutput, StreamMeter, errors, headers};
 use tokio::time::timeout;
 
 /// Attempts a call makes at most.
@@ -130,11 +130,19 @@ async fn attempt(call: &mut Call, request: &Prepared, pick: Pick<'_>) -> Attempt
     };
     let sent = gateway.upstream.send(out, || request.body.for_provider(&edits));
     match timeout(gateway.config.timeouts.first_byte, sent).await {
-        Ok(Ok(answer)) if answer.status.is_success() => {
+        Ok(Ok(mut answer)) if answer.status.is_success() => {
+            let streamed = headers::is_event_stream(&answer.headers);
+            if streamed
+                && let Some(code) =
+                    false_start(&mut answer.body, request.dialect, gateway.config.timeouts.first_byte).await
+            {
+                call.attempt_ends(Some(code), answer.status.as_u16());
+                channel_fails(&channel.health.backoff, None);
+                return Attempted::Elsewhere(code.into());
+            }
             call.attempt_ends(None, answer.status.as_u16());
             channel.health.backoff.success();
             pick.credential_backoff.success();
-            let streamed = headers::is_event_stream(&answer.headers);
             let headers = headers::from_provider(&answer.headers);
             Attempted::Answer(Box::new(Answer { headers, body: answer.body, place: pick.place, streamed }))
         }
@@ -142,6 +150,20 @@ async fn attempt(call: &mut Call, request: &Prepared, pick: Pick<'_>) -> Attempt
         Ok(Err(Failure::Unreachable)) => failed(call, &channel.health.backoff, ErrorCode::ProviderUnreachable),
         Ok(Err(Failure::Broken)) => failed(call, &channel.health.backoff, ErrorCode::ProviderBroken),
         Err(_) => failed(call, &channel.health.backoff, ErrorCode::ProviderTimeout),
+    }
+}
+
+/// Why a stream that was announced with success is none: it ends at once, or its first event is an error. Nothing of it
+/// was passed on, so another provider may still be asked.
+async fn false_start(body: &mut AnswerBody, dialect: Dialect, limit: Duration) -> Option<ErrorCode> {
+    match timeout(limit, body.begins()).await {
+        Ok(Some(Ok(data))) => {
+            let mut meter = StreamMeter::new(dialect, false);
+            meter.feed(data, &mut MeterOutput::default());
+            meter.provider_error()
+        }
+        Ok(Some(Err(_)) | None) => Some(ErrorCode::ProviderBroken),
+        Err(_) => Some(ErrorCode::ProviderTimeout),
     }
 }
 

@@ -122,6 +122,15 @@ impl Streamed {
             let moved = match &mut self.state {
                 State::Over => return Poll::Ready(None),
                 State::Waiting(relaying) => match relaying.as_mut().poll(cx) {
+                    Poll::Ready((mut call, Ok(answer))) if !answer.streamed => {
+                        // The client was already promised a stream, and this is none. Nothing of it is passed on.
+                        call.answered = false;
+                        call.http_status = 200;
+                        call.answer_broke(ErrorCode::ProviderBroken);
+                        call.end(CallStatus::Failed, Some(ErrorCode::ProviderBroken));
+                        self.say_last(ErrorCode::ProviderBroken.into());
+                        true
+                    }
                     Poll::Ready((call, Ok(answer))) => {
                         self.heard_at = Instant::now();
                         self.state = flow(call, answer, self.asked);

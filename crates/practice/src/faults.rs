@@ -33,6 +33,8 @@ pub struct Faults {
     pub usage_with_choices: bool,
     /// `error-event`: half of the answer, then an error event that quotes the prompt.
     pub error_event: bool,
+    /// `at-once`: a stream that would break off midway does so before its first event.
+    pub at_once: bool,
     /// `drip`: the body comes byte by byte.
     pub drip: bool,
     /// `echo-headers`: response headers that carry the prompt.
@@ -84,6 +86,7 @@ impl Faults {
             "no-usage" => self.no_usage = true,
             "usage-with-choices" => self.usage_with_choices = true,
             "error-event" => self.error_event = true,
+            "at-once" => self.at_once = true,
             "drip" => self.drip = true,
             "echo-headers" => self.echo_headers = true,
             "split-cache-absent" => self.split_cache_absent = true,

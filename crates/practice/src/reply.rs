@@ -49,7 +49,7 @@ pub(crate) fn play_events(mut events: Vec<String>, faults: &Faults, pace: Option
         events.pop();
     }
     if faults.breaks_midway() {
-        events.truncate((events.len() / 2).max(1));
+        events.truncate(if faults.at_once { 0 } else { (events.len() / 2).max(1) });
     }
     let mut steps = Vec::with_capacity(events.len() * if pace.is_some() { 2 } else { 1 } + 1);
     for event in events {

@@ -164,6 +164,15 @@ impl AnswerBody {
         poll_fn(|cx| self.poll_data(cx)).await
     }
 
+    /// Waits for the first data, and keeps it to be read again.
+    pub(crate) async fn begins(&mut self) -> Option<Result<Bytes, Failure>> {
+        let begun = self.data().await;
+        if let Some(Ok(data)) = &begun {
+            self.first = data.clone();
+        }
+        begun
+    }
+
     /// Nobody needs what still comes, which is no more than the end of the coding: with it the connection goes back to
     /// the pool. Only for an answer that is whole; one that is not wanted any more is dropped.
     pub(crate) fn leave(mut self) {

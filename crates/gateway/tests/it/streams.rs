@@ -158,3 +158,24 @@ async fn a_stream_without_limit_reserves_step_by_step() {
     assert!(call.usage.unwrap().output >= 20_000);
     p.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_breaks_off_before_its_first_event_is_asked_for_elsewhere() {
+    for fault in ["error-event+at-once", "cut+at-once", "no-end+tokens-0+cut+at-once"] {
+        let first: &'static str = format!("practice-chat:{fault}").leak();
+        let models = vec![("chat", vec![(first, 9), ("practice-chat", 0)]), ("alone", vec![(first, 0)])];
+        let p = Platform::start(Wishes { models, ..Wishes::default() }).await;
+        let answer = p.chat("chat", r#","stream":true"#).await;
+        assert!(answer.status == 200 && answer.body.ends_with("data: [DONE]\n\n"), "{fault}");
+        let call = p.plane.only_call().await;
+        assert_eq!((call.attempts.len(), call.status), (2, CallStatus::Completed.number()), "{fault}");
+        assert!(call.attempts[0].error != 0 && call.amount > 0);
+
+        // With nobody else to ask it is a failure, and costs nothing.
+        let answer = p.chat("alone", r#","stream":true"#).await;
+        assert!(answer.status.is_server_error(), "{fault}");
+        let call = p.plane.calls(2).await.pop().unwrap();
+        assert_eq!((call.amount, call.status), (0, CallStatus::Failed.number()), "{fault}");
+        p.stop().await;
+    }
+}
