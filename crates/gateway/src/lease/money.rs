@@ -26,13 +26,14 @@ impl Money {
         }
     }
 
-    /// Reserves `want`; where there is less, half of what there is, but at least `least`: others want to go on too.
+    /// Reserves `want`; where there is less, half of what there is, but at least `least`: others want to go on too. What
+    /// costs nothing needs nothing.
     pub(super) fn take(&mut self, least: i64, want: i64) -> Option<i64> {
         let free = self.free();
-        if free < least {
+        if free < least && want > 0 {
             return None;
         }
-        let amount = if free >= want { want } else { least.max(free / 2) };
+        let amount = if free >= want || want <= 0 { want.max(0) } else { least.max(free / 2) };
         self.reserved = self.reserved.saturating_add(amount);
         Some(amount)
     }
@@ -90,6 +91,7 @@ mod tests {
         let (a, b) = (take(&mut money, 50, 50).unwrap(), take(&mut money, 50, 50).unwrap());
         money.settle(&a, 80);
         assert_eq!((money.free(), take(&mut money, 1, 1).is_some(), money.give_back()), (-30, false, None));
+        assert_eq!(take(&mut money, 0, 0).unwrap().amount, 0);
         money.granted(0, 40);
         assert_eq!(money.free(), 10);
         money.settle(&b, 20);

@@ -4,7 +4,9 @@ use crate::platform::{Platform, UNIT, Wishes};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
+use tacit_kernel::Nano;
 use tacit_kernel::call::CallStatus;
+use tacit_kernel::limits::Limits;
 
 fn one(model: &'static str, max_output_tokens: u64) -> Wishes {
     Wishes { models: vec![("chat", vec![(model, 0)])], max_output_tokens, ..Wishes::default() }
@@ -74,6 +76,25 @@ async fn streams_share_a_small_wallet() {
     for call in calls {
         assert_eq!(call.await.unwrap(), 200);
     }
+    Arc::into_inner(p).unwrap().stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stream_waits_for_is_not_promised_yet() {
+    // Room for the first step and one more; the stream waits for the one, another call needs a little of it.
+    let key_limits = Limits { spend_per_day: Some(Nano(14_000_000)), ..Limits::default() };
+    let p = Platform::start(Wishes { key_limits, ..one("practice-chat:tokens-600", 64) }).await;
+    let p = Arc::new(p);
+    assert_eq!(p.chat("chat", r#","max_tokens":8"#).await.status, 200);
+    p.plane.slow.store(1_500, SeqCst);
+    let stream = {
+        let p = Arc::clone(&p);
+        tokio::spawn(async move { p.chat("chat", r#","stream":true"#).await })
+    };
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert!(!stream.is_finished());
+    assert_eq!(p.chat("chat", r#","max_tokens":64"#).await.status, 200);
+    assert!(stream.await.unwrap().body.ends_with("data: [DONE]\n\n"));
     Arc::into_inner(p).unwrap().stop().await;
 }
 
