@@ -4,7 +4,7 @@
 use crate::catalog::{Channel, Model, PriceVersion};
 use crate::gateway::Gateway;
 use crate::grants::Grant;
-use crate::lease::Reservation;
+use crate::lease::{Reservation, Short};
 use crate::limits::Place;
 use crate::moment;
 use crate::outbox::{Charged, Ticket};
@@ -32,6 +32,17 @@ struct Attempt {
     channel: Arc<Channel>,
     credential: Option<CredentialId>,
     started: i64,
+}
+
+/// Whether more could be reserved for a call under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum More {
+    /// It is.
+    Reserved,
+    /// The lease does not hold it now; nothing was promised.
+    Short(Short),
+    /// A spend limit forbids it.
+    SpendLimit,
 }
 
 /// See the module.
@@ -151,13 +162,26 @@ impl Call {
         self.reservation.amount
     }
 
-    /// Reserves more while it is under way, within the balance and the spend limits.
-    pub(crate) fn reserve_more(&mut self, by: i64) -> bool {
-        if self.grant.promise(by, self.gateway.clock.now()).is_err() {
-            return false;
+    /// Reserves `want` more while it is under way, or at least `least`, within the balance and the spend limits.
+    pub(crate) fn reserve_more(&mut self, least: i64, want: i64) -> More {
+        let now = self.gateway.clock.now();
+        let mut promised = want;
+        if let Err((room, _)) = self.grant.promise(want, now) {
+            if room < least || self.grant.promise(room, now).is_err() {
+                return More::SpendLimit;
+            }
+            promised = room;
         }
-        self.spend_reserved = self.spend_reserved.saturating_add(by);
-        self.grant.account.budget.extend(&self.gateway.link, &mut self.reservation, by)
+        let got = self.grant.account.budget.extend(&self.gateway.link, &mut self.reservation, least, promised);
+        let amount = got.unwrap_or(0);
+        let less = promised.saturating_sub(amount);
+        self.grant.counters.reserve(-less);
+        self.grant.account.counters.reserve(-less);
+        self.spend_reserved = self.spend_reserved.saturating_add(amount);
+        match got {
+            Ok(_) => More::Reserved,
+            Err(short) => More::Short(short),
+        }
     }
 
     /// What that usage costs.
@@ -242,16 +266,12 @@ impl Call {
             self.usage = Usage::default();
             self.usage_source = UsageSource::None;
         }
-        let due = if charged { self.cost(&self.usage) } else { 0 };
-        let short = due.saturating_sub(self.reservation.amount);
-        if short > 0 {
-            // More than was reserved: from the lease if it is there, else the platform bears it.
-            self.grant.account.budget.extend(&self.gateway.link, &mut self.reservation, short);
-        }
-        let amount = due.min(self.reservation.amount);
+        // More than was reserved: the ledger takes it from the lease or the wallet, and caps what neither has.
+        let amount = if charged { self.cost(&self.usage) } else { 0 };
+        let now = self.gateway.clock.now();
         self.grant.account.budget.settle(&self.reservation, amount);
-        self.grant.counters.settle(self.spend_reserved, amount);
-        self.grant.account.counters.settle(self.spend_reserved, amount);
+        self.grant.counters.settle(self.spend_reserved, amount, now);
+        self.grant.account.counters.settle(self.spend_reserved, amount, now);
         self.grant.correct_tokens(self.tokens_taken, self.usage.total());
         let duration = self.micros();
         self.gateway.metrics.open.dec();
@@ -276,7 +296,7 @@ impl Call {
             usage: Some(wire::Usage::from(&self.usage)),
             usage_source: self.usage_source.number(),
             amount,
-            capped: due > amount,
+            capped: false,
             first_byte_micros: self.first_byte.unwrap_or(-1),
             duration_micros: duration,
             concurrency: self.concurrency,

@@ -268,8 +268,10 @@ impl Grants {
                 entries.remove(hash);
             }
         }
-        for account in self.accounts() {
-            if account.budget.idle() {
+        // A lease that cannot be given back now would only be lost to its calls until it can.
+        let accounts = if self.link.up() { self.accounts() } else { Vec::new() };
+        for account in accounts {
+            if account.budget.idle(now) {
                 let link = Arc::clone(&self.link);
                 tokio::spawn(async move { account.budget.give_back(&link).await });
             }

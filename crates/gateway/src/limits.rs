@@ -1,6 +1,7 @@
-//! What a key or an account has used of its limits, in atomics: the hot path takes no lock.
+//! What a key or an account has used of its limits, in atomics; sums of money that belong together under a small lock.
 
 use crate::moment;
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::Relaxed};
 use tacit_kernel::Timestamp;
@@ -63,16 +64,31 @@ impl Rate {
 /// What was spent: as the control plane knew it when the grant was loaded, and here since.
 #[derive(Default)]
 struct Spent {
-    as_of: AtomicI64,
-    day: AtomicI64,
-    month: AtomicI64,
-    total: AtomicI64,
-    /// Charged here since the grant was loaded.
-    since: AtomicI64,
-    /// Charged here and not yet acknowledged by the control plane.
-    unacknowledged: AtomicI64,
-    /// The most that calls under way may still cost.
-    reserved: AtomicI64,
+    /// Begin of the day and the month that are counted.
+    day_start: Timestamp,
+    month_start: Timestamp,
+    day: i64,
+    month: i64,
+    total: i64,
+}
+
+impl Spent {
+    /// A new day begins with nothing, and so does a month. Time does not go back.
+    fn roll(&mut self, now: Timestamp) {
+        let (day, month) = (now.day_start(), now.month_start());
+        if day > self.day_start {
+            (self.day_start, self.day) = (day, 0);
+        }
+        if month > self.month_start {
+            (self.month_start, self.month) = (month, 0);
+        }
+    }
+
+    fn add(&mut self, amount: i64) {
+        for sum in [&mut self.day, &mut self.month, &mut self.total] {
+            *sum = sum.saturating_add(amount);
+        }
+    }
 }
 
 /// Everything counted for one key or one account; lives as long as either is known, across reloads of the grant.
@@ -81,7 +97,12 @@ pub(crate) struct Counters {
     pub(crate) requests: Rate,
     pub(crate) tokens: Rate,
     in_flight: AtomicU32,
-    spent: Spent,
+    /// Locked once a call, and at its begin where there is a limit.
+    spent: Mutex<Spent>,
+    /// Charged here and not yet acknowledged by the control plane.
+    unacknowledged: AtomicI64,
+    /// The most that calls under way may still cost.
+    reserved: AtomicI64,
 }
 
 /// One call's place among the calls at the same time; given back when dropped.
@@ -107,11 +128,10 @@ impl Counters {
 
     /// What the control plane says was spent. What it cannot know yet is kept on top of it.
     pub(crate) fn load_spend(&self, spend: &wire::Spend) {
-        self.spent.as_of.store(spend.as_of, Relaxed);
-        self.spent.day.store(spend.day, Relaxed);
-        self.spent.month.store(spend.month, Relaxed);
-        self.spent.total.store(spend.total, Relaxed);
-        self.spent.since.store(self.spent.unacknowledged.load(Relaxed), Relaxed);
+        let mut spent = self.spent.lock();
+        spent.roll(Timestamp(spend.as_of));
+        (spent.day, spent.month, spent.total) = (spend.day, spend.month, spend.total);
+        spent.add(self.unacknowledged.load(Relaxed));
     }
 
     /// How much may still be spent, with the moment at which there is more again where waiting helps.
@@ -119,16 +139,17 @@ impl Counters {
         if limits.spend_per_day.is_none() && limits.spend_per_month.is_none() && limits.spend_total.is_none() {
             return None;
         }
-        let s = &self.spent;
-        let here = s.since.load(Relaxed).saturating_add(s.reserved.load(Relaxed));
-        let as_of = Timestamp(s.as_of.load(Relaxed));
-        let day = if now.day_start() == as_of.day_start() { s.day.load(Relaxed) } else { 0 };
-        let month = if now.month_start() == as_of.month_start() { s.month.load(Relaxed) } else { 0 };
+        let (day, month, total) = {
+            let mut spent = self.spent.lock();
+            spent.roll(now);
+            (spent.day, spent.month, spent.total)
+        };
+        let here = self.reserved.load(Relaxed);
         let tomorrow = now.day_start().plus_micros(86_400_000_000);
         [
             limits.spend_per_day.map(|most| (most.0.saturating_sub(day), Some(tomorrow))),
             limits.spend_per_month.map(|most| (most.0.saturating_sub(month), None)),
-            limits.spend_total.map(|most| (most.0.saturating_sub(s.total.load(Relaxed)), None)),
+            limits.spend_total.map(|most| (most.0.saturating_sub(total), None)),
         ]
         .into_iter()
         .flatten()
@@ -138,19 +159,23 @@ impl Counters {
 
     /// A call may cost that much more.
     pub(crate) fn reserve(&self, amount: i64) {
-        self.spent.reserved.fetch_add(amount, Relaxed);
+        self.reserved.fetch_add(amount, Relaxed);
     }
 
     /// A call that had reserved so much is over and cost `amount`.
-    pub(crate) fn settle(&self, reserved: i64, amount: i64) {
-        self.spent.since.fetch_add(amount, Relaxed);
-        self.spent.unacknowledged.fetch_add(amount, Relaxed);
-        self.spent.reserved.fetch_sub(reserved, Relaxed);
+    pub(crate) fn settle(&self, reserved: i64, amount: i64, now: Timestamp) {
+        {
+            let mut spent = self.spent.lock();
+            spent.roll(now);
+            spent.add(amount);
+            self.unacknowledged.fetch_add(amount, Relaxed);
+        }
+        self.reserved.fetch_sub(reserved, Relaxed);
     }
 
     /// The control plane has that charge.
     pub(crate) fn acknowledged(&self, amount: i64) {
-        self.spent.unacknowledged.fetch_sub(amount, Relaxed);
+        self.unacknowledged.fetch_sub(amount, Relaxed);
     }
 }
 
@@ -198,7 +223,7 @@ mod tests {
         c.load_spend(&wire::Spend { day: 10, month: 10, total: 10, as_of: day.0 });
         c.reserve(50);
         assert_eq!(c.room(&limits, day).unwrap().0, 40);
-        c.settle(50, 30);
+        c.settle(50, 30, day);
         assert_eq!(c.room(&limits, day).unwrap().0, 60);
         // A grant that was read before the charge was settled there does not lose it.
         c.load_spend(&wire::Spend { day: 10, month: 10, total: 10, as_of: day.0 });
@@ -206,8 +231,16 @@ mod tests {
         c.acknowledged(30);
         c.load_spend(&wire::Spend { day: 40, month: 40, total: 40, as_of: day.0 });
         assert_eq!(c.room(&limits, day).unwrap().0, 60);
-        // A new day begins without a word from the control plane.
-        assert_eq!(c.room(&limits, day.plus_micros(86_400_000_000)).unwrap().0, 100);
+        // A new day begins without a word from the control plane, and what was charged here stays with its own day.
+        c.settle(0, 25, day);
+        assert_eq!(c.room(&limits, day).unwrap().0, 35);
+        let tomorrow = day.plus_micros(86_400_000_000);
+        assert_eq!(c.room(&limits, tomorrow).unwrap().0, 100);
+        c.settle(0, 5, tomorrow);
+        assert_eq!(c.room(&limits, tomorrow).unwrap().0, 95);
+        let month = Limits { spend_per_month: Some(Nano(100)), ..Limits::default() };
+        assert_eq!(c.room(&month, tomorrow).unwrap().0, 30);
+        assert_eq!(c.room(&month, Timestamp::parse("2026-12-01").unwrap()).unwrap().0, 100);
     }
 
     #[test]

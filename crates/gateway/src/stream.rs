@@ -1,8 +1,9 @@
 //! A streamed answer on its way through: metered, kept alive while the provider is silent, ended cleanly whatever
 //! happens. One state machine that is driven by the client's connection; dropping it cancels the provider's call.
 
-use crate::call::Call;
+use crate::call::{Call, More};
 use crate::health::ChannelPlace;
+use crate::lease::{NotReserved, Short};
 use crate::outbox::Ticket;
 use crate::refusal::Refusal;
 use crate::relay::{Answer, Asked};
@@ -15,7 +16,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tacit_kernel::call::{CallStatus, ErrorCode};
+use tacit_kernel::call::{CallStatus, ErrorCode, UsageSource};
 use tacit_protocol::{MeterOutput, StreamMeter, errors};
 use tokio::time::{Instant, Sleep};
 
@@ -26,6 +27,9 @@ const STEP: u64 = 1024;
 
 /// The search for a provider that answers.
 pub(crate) type Relaying = Pin<Box<dyn Future<Output = (Box<Call>, Result<Answer, Refusal>)> + Send>>;
+
+/// Ready when the lease may hold more.
+type Waiting = Pin<Box<dyn Future<Output = Result<(), NotReserved>> + Send>>;
 
 enum State {
     /// No provider has answered yet; the client already got a status.
@@ -42,6 +46,8 @@ struct Flow {
     meter: StreamMeter,
     /// Output tokens at the last look at the balance.
     looked_at: u64,
+    /// Money that the stream cannot go on without is on its way.
+    waiting: Option<Waiting>,
     _place: ChannelPlace,
 }
 
@@ -169,6 +175,22 @@ impl Streamed {
     /// Takes what the provider has sent. Pending: nothing has come.
     fn poll_flow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let State::Flowing(flow) = &mut self.state else { return Poll::Ready(()) };
+        if let Some(waiting) = &mut flow.waiting {
+            // What the provider sends meanwhile stays where it is.
+            let came = ready!(waiting.as_mut().poll(cx));
+            flow.waiting = None;
+            self.heard_at = Instant::now();
+            let gone_on = came.map_err(|why| match why {
+                NotReserved::Insufficient => ErrorCode::BalanceInsufficient,
+                NotReserved::Unavailable => ErrorCode::ControlUnavailable,
+            });
+            match gone_on.and_then(|()| flow.pay_on(self.asked.choices, self.idle)) {
+                Ok(()) => {}
+                Err(ErrorCode::ControlUnavailable) => self.break_off(ErrorCode::ControlUnavailable),
+                Err(code) => self.end_unpaid(code),
+            }
+            return Poll::Ready(());
+        }
         let data = ready!(flow.incoming.poll_data(cx));
         self.output.forward.clear();
         self.output.terminal.clear();
@@ -185,8 +207,8 @@ impl Streamed {
                     self.break_off(code);
                 } else if !self.output.terminal.is_empty() {
                     self.complete();
-                } else if flow.used_up(self.asked.choices) {
-                    self.end_unpaid();
+                } else if let Err(code) = flow.look(self.asked.choices, self.idle) {
+                    self.end_unpaid(code);
                 }
             }
             Some(Err(_)) => self.break_off(ErrorCode::ProviderBroken),
@@ -217,24 +239,21 @@ impl Streamed {
         self.state = State::Holding(call, if strict { ended } else { begun }, incoming, last);
     }
 
-    /// The provider broke off.
+    /// The provider broke off, or nobody could be asked for more money.
     fn break_off(&mut self, code: ErrorCode) {
         if let State::Flowing(flow) = &mut self.state {
             flow.charge_delivered();
-            flow.call.answer_broke(code);
+            if code != ErrorCode::ControlUnavailable {
+                flow.call.answer_broke(code);
+            }
             flow.call.end(CallStatus::Interrupted, Some(code));
         }
         self.say_last(code.into());
     }
 
     /// Nothing more can be reserved.
-    fn end_unpaid(&mut self) {
-        let mut code = ErrorCode::BalanceInsufficient;
+    fn end_unpaid(&mut self, code: ErrorCode) {
         if let State::Flowing(flow) = &mut self.state {
-            let call = &mut flow.call;
-            if call.grant.room(call.gateway.clock.now()).is_some_and(|(room, _)| room <= 0) {
-                code = ErrorCode::SpendLimit;
-            }
             flow.charge_delivered();
             flow.call.end(CallStatus::BalanceExhausted, Some(code));
         }
@@ -260,7 +279,8 @@ impl Streamed {
     /// Nothing happens: a sign of life when it is due, and the end when the provider is silent for too long.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let flowing = matches!(self.state, State::Flowing(_));
+            // A provider that is not listened to is not silent.
+            let flowing = matches!(&self.state, State::Flowing(flow) if flow.waiting.is_none());
             let alive_at = self.said_at + self.keep_alive;
             let due = if flowing { alive_at.min(self.heard_at + self.idle) } else { alive_at };
             // What was said or heard since only moves the moment back: the timer is let run out and set anew then, which
@@ -303,7 +323,14 @@ impl Drop for Streamed {
 fn flow(mut call: Box<Call>, answer: Answer, asked: Asked) -> State {
     call.http_status = 200;
     let meter = StreamMeter::new(asked.dialect, asked.hide_usage);
-    State::Flowing(Box::new(Flow { call, incoming: answer.body, meter, looked_at: 0, _place: answer.place }))
+    State::Flowing(Box::new(Flow {
+        call,
+        incoming: answer.body,
+        meter,
+        looked_at: 0,
+        waiting: None,
+        _place: answer.place,
+    }))
 }
 
 impl Flow {
@@ -313,23 +340,58 @@ impl Flow {
         (self.call.usage, self.call.usage_source) = (metered.usage, metered.source);
     }
 
-    /// Whether what was delivered costs all that is reserved and no more can be.
-    fn used_up(&mut self, choices: u64) -> bool {
+    /// Looks at the balance now and then.
+    ///
+    /// # Errors
+    /// Why the stream must end.
+    fn look(&mut self, choices: u64, patience: Duration) -> Result<(), ErrorCode> {
         let output = self.meter.output_so_far();
         if output < self.looked_at.saturating_add(LOOK_EVERY) {
-            return false;
+            return Ok(());
         }
         self.looked_at = output;
-        let mut usage = self.meter.metered(self.call.input_estimate).usage;
-        let cost = self.call.cost(&usage);
-        usage.output = usage.output.saturating_add(LOOK_EVERY);
-        let soon = self.call.cost(&usage);
-        if soon <= self.call.reservation() {
-            return false;
+        self.pay_on(choices, patience)
+    }
+
+    /// Reserves more where what was delivered costs nearly all that is reserved, or waits for it.
+    ///
+    /// # Errors
+    /// Why the stream must end.
+    fn pay_on(&mut self, choices: u64, patience: Duration) -> Result<(), ErrorCode> {
+        let metered = self.meter.metered(self.call.input_estimate);
+        // The answer is whole, whatever it costs.
+        if self.meter.complete() || metered.source == UsageSource::Provider {
+            return Ok(());
         }
-        usage.output = usage.output.saturating_add(STEP.saturating_mul(choices.min(8)));
-        let step = self.call.cost(&usage).saturating_sub(cost).max(1);
-        let least = soon.saturating_sub(self.call.reservation());
-        !self.call.reserve_more(step) && !self.call.reserve_more(least)
+        let cost_after = |tokens: u64| {
+            let mut usage = metered.usage;
+            usage.output = usage.output.saturating_add(tokens);
+            self.call.cost(&usage)
+        };
+        let (soon, step) = (LOOK_EVERY, STEP.saturating_mul(choices.clamp(1, 8)));
+        let reserved = self.call.reservation();
+        let least = cost_after(soon).saturating_sub(reserved);
+        let want = cost_after(soon.saturating_add(step)).saturating_sub(reserved);
+        let (account, link) = (&self.call.grant.account, &self.call.gateway.link);
+        if least <= 0 {
+            if want > 0 {
+                account.budget.look_ahead(link, want);
+            }
+            return Ok(());
+        }
+        match self.call.reserve_more(least, want) {
+            More::Reserved => Ok(()),
+            More::SpendLimit => Err(ErrorCode::SpendLimit),
+            More::Short(short) => {
+                self.waiting = Some(self.replenished(short, patience));
+                Ok(())
+            }
+        }
+    }
+
+    fn replenished(&self, short: Short, patience: Duration) -> Waiting {
+        let (budget, link) = (Arc::clone(&self.call.grant.account.budget), Arc::clone(&self.call.gateway.link));
+        let until = Instant::now() + patience;
+        Box::pin(async move { budget.replenished(&link, short, until).await })
     }
 }

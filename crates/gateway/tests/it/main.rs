@@ -7,6 +7,7 @@ mod calls;
 mod faults;
 mod limits;
 mod link;
+mod money;
 mod plane;
 mod platform;
 mod streams;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tacit_kernel::ids::fresh;
@@ -22,6 +22,8 @@ pub(crate) struct Books {
     pub(crate) wallet: i64,
     /// Leased to the gateway and not yet charged or given back.
     pub(crate) leased: i64,
+    /// Charged beyond what was leased, straight from the wallet.
+    pub(crate) beyond: i64,
     answered: HashMap<u64, i64>,
     pub(crate) begun: HashSet<Vec<u8>>,
     pub(crate) ended: HashMap<Vec<u8>, wire::Ended>,
@@ -29,6 +31,16 @@ pub(crate) struct Books {
     pub(crate) times: HashMap<Vec<u8>, u32>,
     batch: u64,
     session: Vec<u8>,
+}
+
+impl Books {
+    /// The session has ended: what was leased goes back to the wallet, and the next one begins.
+    pub(crate) fn next_session(&mut self) {
+        self.session = fresh().as_bytes().to_vec();
+        self.wallet += std::mem::take(&mut self.leased);
+        self.answered.clear();
+        self.batch = 0;
+    }
 }
 
 pub(crate) struct Plane {
@@ -40,6 +52,10 @@ pub(crate) struct Plane {
     pub(crate) silent: AtomicBool,
     pub(crate) lookups: AtomicUsize,
     pub(crate) leases: AtomicUsize,
+    /// Milliseconds until a lease is answered.
+    pub(crate) slow: AtomicU64,
+    /// Lease requests up to that number are refused as old.
+    pub(crate) old: AtomicU64,
 }
 
 type Out<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -55,6 +71,8 @@ impl Plane {
             silent: AtomicBool::new(false),
             lookups: AtomicUsize::new(0),
             leases: AtomicUsize::new(0),
+            slow: AtomicU64::new(0),
+            old: AtomicU64::new(0),
         })
     }
 
@@ -146,7 +164,14 @@ impl ControlPlane for Service {
         self.0.leases.fetch_add(1, SeqCst);
         let request = request.into_inner();
         request.check()?;
+        tokio::time::sleep(Duration::from_millis(self.0.slow.load(SeqCst))).await;
+        if request.request <= self.0.old.load(SeqCst) {
+            return Err(Status::failed_precondition("lease.request_old"));
+        }
         let mut books = self.0.books.lock().unwrap();
+        if request.session != books.session {
+            return Err(Status::not_found("session.ended"));
+        }
         if let Some(granted) = books.answered.get(&request.request) {
             return Ok(Response::new(wire::LeaseReply { granted: *granted, left: books.wallet }));
         }
@@ -178,8 +203,11 @@ impl ControlPlane for Service {
                         books.begun.extend(batch.begun.into_iter().map(|b| b.call));
                         for ended in batch.ended {
                             let call = ended.begun.as_ref().unwrap().call.clone();
-                            books.leased -= ended.amount;
-                            assert!(books.leased >= 0, "more was charged than was leased");
+                            let beyond = (ended.amount - books.leased).max(0);
+                            books.leased -= ended.amount - beyond;
+                            books.wallet -= beyond;
+                            books.beyond += beyond;
+                            assert!(books.wallet >= 0, "more was charged than there was");
                             *books.times.entry(call.clone()).or_default() += 1;
                             books.ended.insert(call, ended);
                         }

@@ -36,6 +36,8 @@ pub(crate) struct Wishes {
     pub(crate) idle: Duration,
     pub(crate) max_body: u64,
     pub(crate) max_unacknowledged: usize,
+    /// Of every model; 0: not known. The practice provider does not keep to it.
+    pub(crate) max_output_tokens: u64,
     pub(crate) tls: Option<tacit_gateway::config::TlsFiles>,
     /// Models and the channels that serve each: provider's model name and priority.
     pub(crate) models: Vec<(&'static str, Vec<(&'static str, i32)>)>,
@@ -52,6 +54,7 @@ impl Default for Wishes {
             idle: Duration::from_secs(10),
             max_body: 1 << 20,
             max_unacknowledged: 10_000,
+            max_output_tokens: 0,
             tls: None,
             models: vec![("chat", vec![("practice-chat", 0)])],
         }
@@ -197,6 +200,7 @@ impl Platform {
         self.gateway.take().unwrap().await.unwrap();
         let books = self.plane.books.lock().unwrap();
         assert_eq!(books.leased, 0, "money was not given back");
+        assert_eq!(books.beyond, 0, "more was charged than was leased");
         assert!(books.begun.iter().all(|call| books.ended.contains_key(call)), "a call has no end");
     }
 }
@@ -237,6 +241,7 @@ fn catalog(wishes: &Wishes, provider: SocketAddr) -> wire::Catalog {
             price: id(),
             price_json: PRICE.into(),
             price_version: 1,
+            max_output_tokens: wishes.max_output_tokens,
             routes,
             ..Default::default()
         });

@@ -1,5 +1,6 @@
-//! Who pays what: charges are taken from the session's lease, gift part first; what the lease does not hold (which must
-//! not happen) from gift and wallet; what is not there either is borne by the platform. One transaction an account.
+//! Who pays what: charges are taken from the session's lease, gift part first; what the lease does not hold (a provider
+//! reported more than was reserved) from gift and wallet; what is not there either is borne by the platform. One
+//! transaction an account.
 
 use super::plan::Pending;
 use crate::leases::{Held, take};
