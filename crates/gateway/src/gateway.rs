@@ -7,6 +7,7 @@ use crate::link::Link;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::providers::Providers;
+use crate::request::BodyMemory;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -22,6 +23,7 @@ pub(crate) struct Gateway {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) metrics: Metrics,
     pub(crate) providers: Providers,
+    pub(crate) bodies: Arc<BodyMemory>,
     /// The first catalogue is there.
     pub(crate) serving: AtomicBool,
     /// Asked to stop: what is open is finished, nothing new is begun.

@@ -182,6 +182,7 @@ impl Bound {
             outbox,
             metrics: Metrics::new(config.sandbox == Sandbox::On),
             providers: Providers::new(&config.timeouts)?,
+            bodies: Arc::new(request::BodyMemory::new(config.max_bodies_bytes)),
             serving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             config,

@@ -35,6 +35,8 @@ pub(crate) struct Wishes {
     pub(crate) keep_alive: Duration,
     pub(crate) idle: Duration,
     pub(crate) max_body: u64,
+    pub(crate) max_bodies: u64,
+    pub(crate) unread: Duration,
     pub(crate) max_unacknowledged: usize,
     pub(crate) tls: Option<tacit_gateway::config::TlsFiles>,
     /// Models and the channels that serve each: provider's model name and priority.
@@ -51,6 +53,8 @@ impl Default for Wishes {
             keep_alive: Duration::from_secs(10),
             idle: Duration::from_secs(10),
             max_body: 1 << 20,
+            max_bodies: 1 << 30,
+            unread: Duration::from_secs(120),
             max_unacknowledged: 10_000,
             tls: None,
             models: vec![("chat", vec![("practice-chat", 0)])],
@@ -98,8 +102,7 @@ impl Platform {
             use secrecy::ExposeSecret;
             tacit_kernel::keytext::generate(&mut rand::rng()).expose_secret().to_owned()
         };
-        let pepper = tacit_vault::HashKey::from_bytes(PEPPER);
-        let hash = tacit_vault::keyed_hash(&pepper, "api-key", key.as_bytes());
+        let hash = key_hash(&key);
         let grant = wire::KeyGrant {
             key: id(),
             account: id(),
@@ -110,7 +113,7 @@ impl Platform {
             seal_key: vec![9; 32],
             ..Default::default()
         };
-        plane.books.lock().unwrap().keys.insert(hash.to_vec(), grant);
+        plane.books.lock().unwrap().keys.insert(hash, grant);
         let folder = tempfile::tempdir().unwrap();
         let endpoint = Endpoint::Unix(folder.path().join("link.sock"));
         let link = plane.listen(&endpoint);
@@ -118,6 +121,8 @@ impl Platform {
         config.admin_listen = Some("127.0.0.1:0".parse().unwrap());
         config.sandbox = Sandbox::Off;
         config.max_body_bytes = wishes.max_body;
+        config.max_bodies_bytes = wishes.max_bodies;
+        config.timeouts.unread = wishes.unread;
         config.max_unacknowledged = wishes.max_unacknowledged;
         config.tls = wishes.tls;
         config.timeouts.keep_alive = wishes.keep_alive;
@@ -199,6 +204,12 @@ impl Platform {
         assert_eq!(books.leased, 0, "money was not given back");
         assert!(books.begun.iter().all(|call| books.ended.contains_key(call)), "a call has no end");
     }
+}
+
+/// What the control plane knows of a key.
+pub(crate) fn key_hash(key: &str) -> Vec<u8> {
+    let pepper = tacit_vault::HashKey::from_bytes(PEPPER);
+    tacit_vault::keyed_hash(&pepper, "api-key", key.as_bytes()).to_vec()
 }
 
 pub(crate) fn chat(model: &str, more: &str) -> String {
