@@ -139,7 +139,10 @@ impl Grants {
         };
         match self.held(&hash) {
             Some(found) => found,
-            None => self.look_up_once(hash).await,
+            // Also those who queue behind others for the same key wait no longer than that.
+            None => tokio::time::timeout(PATIENCE, self.look_up_once(hash))
+                .await
+                .unwrap_or(Err(ErrorCode::ControlUnavailable)),
         }
     }
 
