@@ -257,7 +257,8 @@ impl Told {
             "Your credit balance is too low to access the Claude API. \
              Please go to Plans & Billing to upgrade or purchase credits.",
         ];
-        self.is(&["invalid_request_error"]) && self.0["message"].as_str().is_some_and(|m| TEXTS.contains(&m))
+        let message = self.0.get("message").and_then(Value::as_str);
+        self.is(&["invalid_request_error"]) && message.is_some_and(|m| TEXTS.contains(&m))
     }
 }
 
