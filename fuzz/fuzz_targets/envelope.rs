@@ -7,6 +7,7 @@ mod pieces;
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
+use tacit_kernel::call::Endpoint;
 use tacit_protocol::{Body, Envelope, EnvelopeError, EnvelopeScanner};
 
 fn told(envelope: &Result<Envelope, EnvelopeError>) -> Option<String> {
@@ -15,7 +16,7 @@ fn told(envelope: &Result<Envelope, EnvelopeError>) -> Option<String> {
             "{:?} {} {:?} {} {:?} {} {} {} {}",
             e.model(),
             e.stream(),
-            e.max_output_tokens(),
+            e.max_output_tokens(Endpoint::ChatCompletions),
             e.choices(),
             e.media(),
             e.body_len(),

@@ -120,7 +120,7 @@ pub(crate) async fn money(call: &mut Call, envelope: &Envelope, model: &Model) -
     let known = |tokens: u64| (tokens > 0).then_some(tokens);
     let input = envelope.input_upper_bound().min(known(model.context_tokens).unwrap_or(u64::MAX));
     let most = known(model.max_output_tokens);
-    let output = match (call.endpoint, envelope.max_output_tokens()) {
+    let output = match (call.endpoint, envelope.max_output_tokens(call.endpoint)) {
         (Endpoint::Embeddings, _) => 0,
         (_, Some(asked)) => asked.min(most.unwrap_or(u64::MAX)),
         (_, None) => most.unwrap_or(call.gateway.config.default_output_tokens),
@@ -130,7 +130,7 @@ pub(crate) async fn money(call: &mut Call, envelope: &Envelope, model: &Model) -
         price.price.upper_bound(input, output, call.grant.group_multiplier, channel).0
     };
     let want = bound(output);
-    let stepwise = call.stream && envelope.max_output_tokens().is_none();
+    let stepwise = call.stream && envelope.max_output_tokens(call.endpoint).is_none();
     let least = if stepwise { bound(output.min(FIRST_STEP)) } else { want };
     let want = call.promise(least, want).map_err(|again| {
         let refusal = Refusal::from(ErrorCode::SpendLimit);

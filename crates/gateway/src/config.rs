@@ -24,6 +24,8 @@ pub struct GatewayConfig {
     pub sandbox: Sandbox,
     /// Largest request body, in bytes.
     pub max_body_bytes: u64,
+    /// Most memory for the request bodies of all calls, in bytes; calls beyond it are refused.
+    pub max_bodies_bytes: u64,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Threads that serve; at least two are used.
@@ -67,6 +69,8 @@ pub struct Timeouts {
     pub idle: Duration,
     /// How long a streamed answer may be silent before a sign of life is sent to the client.
     pub keep_alive: Duration,
+    /// How long a client may leave unread what was sent to it: it would hold its call, and the money reserved for it.
+    pub unread: Duration,
     /// How long open calls may go on after a request to stop.
     pub drain: Duration,
 }
@@ -79,6 +83,7 @@ impl Default for Timeouts {
             first_byte: Duration::from_secs(600),
             idle: Duration::from_secs(300),
             keep_alive: Duration::from_secs(10),
+            unread: Duration::from_secs(120),
             drain: Duration::from_secs(60),
         }
     }
@@ -97,6 +102,7 @@ impl GatewayConfig {
             link_tls: None,
             sandbox: Sandbox::On,
             max_body_bytes: 32 << 20,
+            max_bodies_bytes: 2 << 30,
             trusted_proxies: Vec::new(),
             workers: std::thread::available_parallelism().map_or(2, usize::from),
             max_unacknowledged: 100_000,

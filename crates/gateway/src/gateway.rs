@@ -6,6 +6,7 @@ use crate::grants::Grants;
 use crate::link::Link;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
+use crate::request::BodyMemory;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub(crate) struct Gateway {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) metrics: Metrics,
     pub(crate) upstream: Upstream,
+    pub(crate) bodies: Arc<BodyMemory>,
     /// The first catalogue is there.
     pub(crate) serving: AtomicBool,
     /// Asked to stop: what is open is finished, nothing new is begun.

@@ -30,10 +30,14 @@ const UNKNOWN: i64 = 5_000_000_000;
 const MOST_UNKNOWN: usize = 10_000;
 /// A grant that was not used for that long is forgotten.
 const FORGET: i64 = 3_600_000_000_000;
-/// Look-ups at the same time.
-const LOOKUPS: usize = 64;
-/// How long a look-up may take.
+/// Look-ups at the same time of keys that are known, and of others: guesses must not stand in the way of refreshes.
+const LOOKUPS: (usize, usize) = (64, 16);
+/// How long a look-up may take, with what is tried again: long enough for the control plane to restart.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it may take where there is a grant to go on with.
+const DOUBT: Duration = Duration::from_secs(1);
+/// Between two tries of one look-up.
+const PAUSE: Duration = Duration::from_millis(100);
 
 type Hash = [u8; 32];
 
@@ -61,6 +65,8 @@ pub(crate) struct Grant {
     used_at: AtomicI64,
     /// The control plane said that it has changed.
     stale: AtomicBool,
+    /// It may have changed while the link was down: looked up again, and served from if that is not possible.
+    doubtful: AtomicBool,
     refresh_at: AtomicI64,
 }
 
@@ -77,6 +83,24 @@ pub(crate) struct Grants {
     /// One look-up a key at a time.
     flights: Mutex<HashMap<Hash, Arc<tokio::sync::Mutex<()>>>>,
     lookups: Semaphore,
+    guesses: Semaphore,
+}
+
+/// A place in the queue for one key; whoever leaves last takes the queue away, also where a client has gone.
+struct Flight<'a> {
+    of: &'a Grants,
+    hash: Hash,
+    queue: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        let mut flights = self.of.flights.lock();
+        // The map and this one; others are only made under the lock.
+        if Arc::strong_count(&self.queue) <= 2 {
+            flights.remove(&self.hash);
+        }
+    }
 }
 
 impl Grants {
@@ -86,7 +110,8 @@ impl Grants {
             entries: RwLock::default(),
             accounts: Mutex::default(),
             flights: Mutex::default(),
-            lookups: Semaphore::new(LOOKUPS),
+            lookups: Semaphore::new(LOOKUPS.0),
+            guesses: Semaphore::new(LOOKUPS.1),
         }
     }
 
@@ -114,7 +139,10 @@ impl Grants {
         };
         match self.held(&hash) {
             Some(found) => found,
-            None => self.look_up_once(hash).await,
+            // Also those who queue behind others for the same key wait no longer than that.
+            None => tokio::time::timeout(PATIENCE, self.look_up_once(hash))
+                .await
+                .unwrap_or(Err(ErrorCode::ControlUnavailable)),
         }
     }
 
@@ -126,40 +154,57 @@ impl Grants {
             Entry::Unknown { .. } => return None,
             Entry::Known(grant) => Arc::clone(grant),
         };
-        let age = now.saturating_sub(grant.loaded_at);
-        if grant.stale.load(Relaxed) || age > USABLE {
+        if grant.doubtful.load(Relaxed) || !grant.usable(now) {
             return None;
         }
         grant.used_at.store(now, Relaxed);
         let due = grant.refresh_at.load(Relaxed);
         if now > due && grant.refresh_at.compare_exchange(due, now + RETRY, Relaxed, Relaxed).is_ok() {
             let (grants, hash) = (Arc::clone(self), *hash);
-            tokio::spawn(async move { grants.look_up(hash).await });
+            tokio::spawn(async move { grants.look_up(hash, true, PATIENCE).await });
         }
         Some(Ok(grant))
     }
 
     async fn look_up_once(self: &Arc<Self>, hash: Hash) -> Result<Arc<Grant>, ErrorCode> {
-        let flight = Arc::clone(self.flights.lock().entry(hash).or_default());
-        let result = {
-            let _turn = flight.lock().await;
-            match self.held(&hash) {
-                Some(found) => found,
-                None => self.look_up(hash).await,
-            }
+        let queue = Arc::clone(self.flights.lock().entry(hash).or_default());
+        let flight = Flight { of: self, hash, queue };
+        let _turn = flight.queue.lock().await;
+        if let Some(found) = self.held(&hash) {
+            return found;
+        }
+        let known = match self.entries.read().get(&hash) {
+            Some(Entry::Known(grant)) => Some(Arc::clone(grant)),
+            _ => None,
         };
-        self.flights.lock().remove(&hash);
-        result
+        let Some(grant) = known else { return self.look_up(hash, false, PATIENCE).await };
+        if !grant.usable(moment::now()) {
+            return self.look_up(hash, true, PATIENCE).await;
+        }
+        match self.look_up(hash, true, DOUBT).await {
+            // Named as changed in the meantime, it is no longer usable.
+            Err(ErrorCode::ControlUnavailable) if grant.usable(moment::now()) => {
+                grant.refresh_at.store(moment::now() + RETRY, Relaxed);
+                grant.doubtful.store(false, Relaxed);
+                Ok(grant)
+            }
+            result => result,
+        }
     }
 
-    async fn look_up(&self, hash: Hash) -> Result<Arc<Grant>, ErrorCode> {
-        let unavailable = |_| ErrorCode::ControlUnavailable;
-        let _permit = tokio::time::timeout(PATIENCE, self.lookups.acquire()).await.map_err(unavailable)?;
-        let session = self.link.session().ok_or(ErrorCode::ControlUnavailable)?;
-        let request = wire::KeyRequest { session: session.id.clone(), hash: hash.to_vec() };
-        let mut client = self.link.client();
-        let answer = tokio::time::timeout(PATIENCE, client.key(request)).await.map_err(unavailable)?;
-        let answer = answer.map_err(|_| ErrorCode::ControlUnavailable)?.into_inner();
+    async fn look_up(&self, hash: Hash, known: bool, patience: Duration) -> Result<Arc<Grant>, ErrorCode> {
+        let permits = if known { &self.lookups } else { &self.guesses };
+        let asking = async {
+            loop {
+                match self.ask(hash, permits).await {
+                    Some(answer) => return Ok(answer),
+                    // Somebody waits who has nothing else to go on with.
+                    None if patience == PATIENCE => tokio::time::sleep(PAUSE).await,
+                    None => return Err(ErrorCode::ControlUnavailable),
+                }
+            }
+        };
+        let answer = tokio::time::timeout(patience, asking).await.map_err(|_| ErrorCode::ControlUnavailable)??;
         let Some(grant) = answer.grant else {
             self.remember_unknown(hash);
             return Err(ErrorCode::KeyUnknown);
@@ -174,6 +219,14 @@ impl Grants {
         })?;
         self.entries.write().insert(hash, Entry::Known(Arc::clone(&grant)));
         Ok(grant)
+    }
+
+    /// Asks once. The permit is not held between tries.
+    async fn ask(&self, hash: Hash, permits: &Semaphore) -> Option<wire::KeyReply> {
+        let _permit = permits.acquire().await.ok()?;
+        let session = self.link.session()?;
+        let request = wire::KeyRequest { session: session.id.clone(), hash: hash.to_vec() };
+        Some(self.link.client().key(request).await.ok()?.into_inner())
     }
 
     fn remember_unknown(&self, hash: Hash) {
@@ -219,11 +272,14 @@ impl Grants {
             loaded_at: now,
             used_at: AtomicI64::new(now),
             stale: AtomicBool::new(false),
+            doubtful: AtomicBool::new(false),
             refresh_at: AtomicI64::new(now + FRESH),
         }))
     }
 
-    /// The control plane says what has changed: it is looked up again when it is next needed.
+    /// The control plane says what has changed: it is looked up again when it is next needed. What it names is not
+    /// served from any more. `everything` it says after each reconnect, without anything having changed as a rule: when
+    /// it can be reached the grants are looked up before they are used, and otherwise they go on to hold.
     pub(crate) fn invalidate(&self, what: &wire::Invalidate) {
         let mut entries = self.entries.write();
         for hash in &what.key_hashes {
@@ -243,8 +299,14 @@ impl Grants {
             for entry in entries.values() {
                 let Entry::Known(grant) = entry else { continue };
                 let id = grant.account.id.0;
-                if what.everything || what.accounts.iter().any(|a| a.as_slice() == id.as_bytes()) {
+                let named = what.accounts.iter().any(|a| a.as_slice() == id.as_bytes());
+                if named {
                     grant.stale.store(true, Relaxed);
+                }
+                if what.everything {
+                    grant.doubtful.store(true, Relaxed);
+                }
+                if named || what.everything {
                     grant.account.budget.forget_refusal();
                 }
             }
@@ -287,6 +349,10 @@ impl Grants {
 }
 
 impl Grant {
+    fn usable(&self, now: i64) -> bool {
+        !self.stale.load(Relaxed) && now.saturating_sub(self.loaded_at) <= USABLE
+    }
+
     /// How much key and account may still spend under their limits, and when there is more again.
     pub(crate) fn room(&self, now: Timestamp) -> Option<(i64, Option<Timestamp>)> {
         let key = self.counters.room(&self.key_limits, now);
@@ -320,5 +386,26 @@ impl Grant {
         if let Some(limit) = self.account_limits.tokens_per_minute {
             self.account.counters.tokens.correct(taken, used, limit);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_leaves_during_a_look_up_leaves_nothing_behind() {
+        let nowhere = tacit_link::Endpoint::Unix("/nonexistent/link.sock".into());
+        let grants = Arc::new(Grants::new(Arc::new(Link::new(tacit_link::connect(&nowhere, None).unwrap()))));
+        let leaving = (0..50_u8).map(|n| {
+            let grants = Arc::clone(&grants);
+            // Some wait for the same key.
+            async move {
+                let look_up = grants.look_up_once([n / 2; 32]);
+                assert!(tokio::time::timeout(Duration::from_millis(20), look_up).await.is_err());
+            }
+        });
+        futures_util::future::join_all(leaving).await;
+        assert!(grants.flights.lock().is_empty());
     }
 }

@@ -34,11 +34,23 @@ impl Backoff {
         }
     }
 
-    /// It failed: wait `first × 2ⁿ`, at most `most`, or as long as the provider asked.
+    /// It failed: wait `first × 2ⁿ`, at most `most`, or as long as the provider asked. What fails while it is backing
+    /// off already was, but for last resorts, begun before: a hundred calls that one blip ends count as one failure.
     pub(crate) fn failure(&self, now: i64, first: Duration, most: Duration, asked: Option<Duration>) {
-        let before = self.failures.fetch_add(1, Relaxed).min(16);
-        let wait = asked.unwrap_or_else(|| first.saturating_mul(1 << before)).min(most);
-        self.until.store(now.saturating_add(nanos(wait)), Relaxed);
+        let at = |wait: Duration| now.saturating_add(nanos(wait.min(most)));
+        let until = self.until.load(Relaxed);
+        if now < until {
+            if let Some(asked) = asked {
+                self.until.fetch_max(at(asked), Relaxed);
+            }
+            return;
+        }
+        let before = self.failures.load(Relaxed).min(16);
+        let new = at(asked.unwrap_or_else(|| first.saturating_mul(1 << before)));
+        // Of several that come here at the same time one counts.
+        if self.until.compare_exchange(until, new, Relaxed, Relaxed).is_ok() {
+            self.failures.fetch_add(1, Relaxed);
+        }
     }
 }
 
@@ -91,18 +103,34 @@ mod tests {
     fn backoff_doubles_and_forgets() {
         let b = Backoff::default();
         let (first, most) = (Duration::from_millis(500), Duration::from_secs(2));
+        let mut now = 0;
         for want in [500, 1000, 2000, 2000] {
-            b.failure(0, first, most, None);
-            assert_eq!(b.until(), want * 1_000_000);
+            b.failure(now, first, most, None);
+            now += want * 1_000_000;
+            assert_eq!(b.until(), now);
+            assert!(!b.ready(now - 1));
+            assert!(b.ready(now));
         }
-        assert!(!b.ready(1_999_999_999));
-        assert!(b.ready(2_000_000_000));
-        b.failure(0, first, most, Some(Duration::from_secs(1)));
-        assert_eq!(b.until(), 1_000_000_000);
+        b.failure(now, first, most, Some(Duration::from_secs(1)));
+        assert_eq!(b.until(), now + 1_000_000_000);
         b.success();
         assert!(b.ready(0));
         b.failure(0, first, most, None);
         assert_eq!(b.until(), 500_000_000);
+    }
+
+    #[test]
+    fn one_blip_is_one_failure_for_all_calls_in_flight() {
+        let b = Backoff::default();
+        let (first, most) = (Duration::from_millis(500), Duration::from_secs(30));
+        for _ in 0..64 {
+            b.failure(1_000, first, most, None);
+        }
+        assert_eq!(b.until(), 500_001_000);
+        b.failure(2_000, first, most, Some(Duration::from_secs(3)));
+        assert_eq!(b.until(), 3_000_002_000, "a provider's own word holds");
+        b.failure(3_000_002_000, first, most, None);
+        assert_eq!(b.until(), 4_000_002_000);
     }
 
     #[test]

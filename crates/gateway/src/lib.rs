@@ -182,6 +182,7 @@ impl Bound {
             outbox,
             metrics: Metrics::new(config.sandbox == Sandbox::On),
             upstream: Upstream::new(config.timeouts.connect)?,
+            bodies: Arc::new(request::BodyMemory::new(config.max_bodies_bytes)),
             serving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             config,

@@ -10,7 +10,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -18,6 +18,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 /// Connections that wait to be accepted.
@@ -25,6 +26,8 @@ const BACKLOG: i32 = 4096;
 /// How long a TLS handshake may take, and the head of a request.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEAD: Duration = Duration::from_secs(30);
+/// Connections at the same time. More wait in the backlog, so that the rest of the process keeps its descriptors.
+const CONNECTIONS: usize = 20_000;
 
 /// Binds an address.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -90,9 +93,14 @@ pub(crate) async fn serve(
     let http = Arc::new(http);
     let graceful = GracefulShutdown::new();
     tokio::pin!(stop);
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
+        let accepting = async {
+            let place = Arc::clone(&room).acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let ((stream, peer), place) = tokio::select! {
+            (accepted, place) = accepting => match accepted.map(|accepted| (accepted, place)) {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of descriptors, most likely: some will be closed in a moment.
@@ -104,6 +112,7 @@ pub(crate) async fn serve(
             () = &mut stop => break,
         };
         let _ = stream.set_nodelay(true);
+        let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(gateway.config.timeouts.unread));
         let watcher = graceful.watcher();
         let (gateway, http, tls) = (Arc::clone(&gateway), Arc::clone(&http), tls.clone());
         tokio::spawn(async move {
@@ -119,6 +128,7 @@ pub(crate) async fn serve(
                 }
             }
             counted.metrics.connections.dec();
+            drop(place);
         });
     }
     drop(listener);

@@ -3,6 +3,7 @@
 use crate::call::{Caller, USER_AGENT};
 use crate::gateway::Gateway;
 use crate::refusal::Refusal;
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap};
 use http::request::Parts;
 use http_body::Body as _;
@@ -10,6 +11,8 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tacit_kernel::call::ErrorCode;
 use tacit_protocol::{Body, Envelope, EnvelopeScanner, headers};
@@ -40,7 +43,7 @@ pub(crate) fn caller(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> Ca
 }
 
 /// The caller's address: the peer's, or what trusted proxies say: the last address they did not make themselves.
-fn address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
+pub(crate) fn address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|range| range.contains(&address.to_canonical()));
     if trusted.is_empty() || !is_trusted(&peer) {
         return peer;
@@ -56,6 +59,48 @@ fn address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
         }
     }
     last
+}
+
+/// How much memory the bodies of all calls take.
+pub(crate) struct BodyMemory {
+    held: AtomicU64,
+    most: u64,
+}
+
+/// A piece of a body, counted until nobody holds it any more, neither we nor the connection to a provider.
+struct Counted {
+    bytes: Bytes,
+    size: u64,
+    memory: Arc<BodyMemory>,
+}
+
+impl BodyMemory {
+    /// What a piece takes besides its bytes.
+    const OVERHEAD: u64 = 256;
+
+    pub(crate) const fn new(most: u64) -> Self {
+        Self { held: AtomicU64::new(0), most }
+    }
+
+    /// The same bytes, counted; nothing if there is no room for them.
+    fn count(self: &Arc<Self>, bytes: Bytes) -> Option<Bytes> {
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX).saturating_add(Self::OVERHEAD);
+        let before = self.held.fetch_add(size, Relaxed);
+        let counted = Counted { bytes, size, memory: Arc::clone(self) };
+        (before.saturating_add(size) <= self.most).then(|| Bytes::from_owner(counted))
+    }
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.memory.held.fetch_sub(self.size, Relaxed);
+    }
 }
 
 /// Reads the body and what it asks for.
@@ -74,14 +119,14 @@ pub(crate) async fn body(
             "compressed request bodies are not accepted; send the body without content-encoding",
         ));
     }
-    let reading = read(gateway.config.max_body_bytes, incoming);
+    let reading = read(gateway.config.max_body_bytes, &gateway.bodies, incoming);
     match tokio::time::timeout(gateway.config.timeouts.body, reading).await {
         Ok(result) => result,
         Err(_) => Err(ErrorCode::BodyTimeout.into()),
     }
 }
 
-async fn read(limit: u64, mut incoming: Incoming) -> Result<(Body, Envelope), Refusal> {
+async fn read(limit: u64, memory: &Arc<BodyMemory>, mut incoming: Incoming) -> Result<(Body, Envelope), Refusal> {
     if incoming.size_hint().lower() > limit {
         drain(incoming).await;
         return Err(ErrorCode::BodyTooLarge.into());
@@ -99,6 +144,11 @@ async fn read(limit: u64, mut incoming: Incoming) -> Result<(Body, Envelope), Re
             drain(incoming).await;
             return Err(invalid(error));
         }
+        let Some(data) = memory.count(data) else {
+            drop(body);
+            drain(incoming).await;
+            return Err(ErrorCode::GatewayBusy.into());
+        };
         body.push(data);
     }
     let envelope = scanner.finish().map_err(invalid)?;
@@ -141,6 +191,19 @@ mod tests {
         assert_eq!(key(&parts("/v1/models", &[("x-goog-api-key", "sk-c")])), Some("sk-c"));
         assert_eq!(key(&parts("/v1/models?a=1&key=sk-d", &[])), Some("sk-d"));
         assert_eq!(key(&parts("/v1/models?apikey=sk-d", &[("authorization", "Basic eA==")])), None);
+    }
+
+    #[test]
+    fn bodies_are_counted_while_anybody_holds_them() {
+        let memory = Arc::new(BodyMemory::new(2_000));
+        let first = memory.count(Bytes::from(vec![b'x'; 1_000])).unwrap();
+        assert_eq!(first, vec![b'x'; 1_000]);
+        assert!(memory.count(Bytes::from(vec![b'y'; 1_000])).is_none());
+        let part = first.slice(10..20);
+        drop(first);
+        assert!(memory.count(Bytes::from(vec![b'y'; 1_000])).is_none(), "a part of it is still held");
+        drop(part);
+        assert!(memory.count(Bytes::from(vec![b'y'; 1_000])).is_some());
     }
 
     #[test]

@@ -18,13 +18,18 @@ pub(crate) struct Pick<'a> {
 }
 
 /// The next to try: of those that are well the highest priority, within it by weight. If none is well, one that is
-/// backing off is tried all the same: it may have recovered, and there is nothing to lose.
+/// backing off is tried all the same: it may have recovered, and there is nothing to lose. A channel of weight 0 is
+/// drained: it gets nothing, whatever becomes of the others.
 pub(crate) fn pick<'a>(model: &'a Model, dialect: Dialect, tried: &Tried, now: i64) -> Option<Pick<'a>> {
     [true, false].into_iter().find_map(|only_well| {
         let mut candidates: Vec<&Route> = model
             .routes
             .iter()
-            .filter(|r| r.channel.dialect == dialect && (!only_well || r.channel.health.backoff.ready(now)))
+            .filter(|r| {
+                r.channel.dialect == dialect
+                    && r.channel.weight > 0
+                    && (!only_well || r.channel.health.backoff.ready(now))
+            })
             .collect();
         while let Some(at) = draw(&candidates) {
             let route = candidates.swap_remove(at);
@@ -41,7 +46,7 @@ pub(crate) fn pick<'a>(model: &'a Model, dialect: Dialect, tried: &Tried, now: i
 /// One of the highest priority, by weight.
 fn draw(candidates: &[&Route]) -> Option<usize> {
     let highest = candidates.iter().map(|r| r.channel.priority).max()?;
-    let weight = |r: &Route| if r.channel.priority == highest { u64::from(r.channel.weight.max(1)) } else { 0 };
+    let weight = |r: &Route| if r.channel.priority == highest { u64::from(r.channel.weight) } else { 0 };
     let total: u64 = candidates.iter().map(|r| weight(r)).sum();
     let mut ticket = if candidates.len() == 1 { 0 } else { rand::random_range(0..total) };
     candidates.iter().position(|r| {
@@ -146,6 +151,15 @@ mod tests {
 
     fn u(n: u128) -> uuid::Uuid {
         uuid::Uuid::from_u128(n)
+    }
+
+    #[test]
+    fn a_channel_of_weight_0_is_drained() {
+        let m = model(vec![channel(1, 5, 0, &[10]), channel(2, 5, 1, &[20]), channel(3, 9, 0, &[30])]);
+        assert!((0..200).all(|_| chosen(&m, &Vec::new()) == Some((2, 20))));
+        m.routes[1].channel.health.backoff.failure(0, Duration::from_secs(1), Duration::from_secs(9), None);
+        assert_eq!(chosen(&m, &Vec::new()), Some((2, 20)));
+        assert_eq!(chosen(&model(vec![channel(1, 0, 0, &[10])]), &Vec::new()), None);
     }
 
     #[test]

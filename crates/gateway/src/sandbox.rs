@@ -39,8 +39,20 @@ fn kernel(step: &'static str) -> impl Fn(&dyn std::fmt::Display) -> SandboxError
 }
 
 /// What may be read, never written: name resolution, certificates, and the libraries that name resolution loads.
+/// Of `/etc` only that, for our own configuration and other programs' secrets lie there too.
 const READABLE: &[&str] = &[
-    "/etc",
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/host.conf",
+    "/etc/nsswitch.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+    "/etc/protocols",
+    "/etc/localtime",
+    "/etc/ld.so.cache",
+    "/etc/ssl",
+    "/etc/pki",
+    "/etc/ca-certificates",
     "/usr/lib",
     "/usr/lib64",
     "/usr/share/ca-certificates",

@@ -72,7 +72,7 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, peer: IpAddr, request: Request<
                 let call = Box::pin(call(&gateway, peer, endpoint, id, &request_id, &parts, incoming));
                 call.await.unwrap_or_else(|refusal| refusal.into_response(dialect, &request_id))
             }
-            _ => other(&gateway, dialect, &request_id, &parts).await,
+            _ => other(&gateway, peer, dialect, &request_id, &parts).await,
         }
     };
     let mut response = match AssertUnwindSafe(answering).catch_unwind().await {
@@ -92,7 +92,13 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, peer: IpAddr, request: Request<
 }
 
 /// Everything but calls.
-async fn other(gateway: &Arc<Gateway>, dialect: Dialect, request_id: &str, parts: &Parts) -> Response<Reply> {
+async fn other(
+    gateway: &Arc<Gateway>,
+    peer: IpAddr,
+    dialect: Dialect,
+    request_id: &str,
+    parts: &Parts,
+) -> Response<Reply> {
     let reads = parts.method == Method::GET || parts.method == Method::HEAD;
     let answer = match path(parts.uri.path()) {
         Path::Elsewhere => return reply::json(StatusCode::NOT_FOUND, ELSEWHERE.into()),
@@ -100,8 +106,8 @@ async fn other(gateway: &Arc<Gateway>, dialect: Dialect, request_id: &str, parts
         Path::Call(_) => return not_allowed("POST", dialect, request_id),
         _ if !reads => return not_allowed("GET, HEAD", dialect, request_id),
         Path::Root => return reply::text(StatusCode::OK, "AI API gateway\n"),
-        Path::Models => listed(gateway, dialect, parts, None).await,
-        Path::Model(name) => listed(gateway, dialect, parts, Some(name)).await,
+        Path::Models => listed(gateway, peer, dialect, parts, None).await,
+        Path::Model(name) => listed(gateway, peer, dialect, parts, Some(name)).await,
     };
     answer.unwrap_or_else(|refusal: Refusal| refusal.into_response(dialect, request_id))
 }
@@ -115,6 +121,7 @@ fn not_allowed(allow: &'static str, dialect: Dialect, request_id: &str) -> Respo
 /// `GET /v1/models` and `GET /v1/models/{id}`: what this key may use.
 async fn listed(
     gateway: &Arc<Gateway>,
+    peer: IpAddr,
     dialect: Dialect,
     parts: &Parts,
     name: Option<&str>,
@@ -123,9 +130,9 @@ async fn listed(
         return Err(ErrorCode::ControlUnavailable.into());
     }
     let grant = gateway.grants.find(request::key(parts).ok_or(ErrorCode::KeyMissing)?).await?;
-    if grant.account_disabled || grant.key_disabled {
-        return Err(if grant.key_disabled { ErrorCode::KeyDisabled } else { ErrorCode::AccountDisabled }.into());
-    }
+    let address = request::address(&parts.headers, peer, &gateway.config.trusted_proxies);
+    // It is no call of those at the same time.
+    admit::caller(&grant, address, [0, 0], gateway.clock.now())?;
     let catalog = gateway.catalog.load();
     let allowed = |name: &str| grant.key_limits.allows_model(name) && grant.account_limits.allows_model(name);
     let shown = |model: &crate::catalog::Model| allowed(&model.name) && !model.routes.is_empty();

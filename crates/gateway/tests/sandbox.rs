@@ -78,6 +78,10 @@ fn child(folder: &std::path::Path) {
     refused("writing to what was opened for reading", held.write(b"x").map_err(|_| Errno::EPERM.into()));
     assert!(!folder.join("new").exists() && present.exists());
     std::fs::read("/etc/hosts").unwrap();
+    for path in ["/etc", "/etc/passwd", "/etc/tacit"] {
+        let opened = std::fs::File::open(path);
+        assert!(opened.is_err(), "{path} can be read");
+    }
 
     // Programs and other processes.
     refused("starting a program", Command::new("/bin/true").status());

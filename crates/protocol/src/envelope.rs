@@ -8,6 +8,7 @@ use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::ops::Range;
+use tacit_kernel::call::Endpoint;
 
 pub use crate::scan::Media;
 
@@ -18,14 +19,13 @@ const fn small(name: &'static str) -> Wanted {
     Wanted { name, limit: 40, count: false }
 }
 
-const WANTED: [Wanted; 9] = [
+const WANTED: [Wanted; 8] = [
     // Every byte of the name may be written as `\uXXXX`.
     Wanted { name: "model", limit: 6 * MODEL_LIMIT + 2, count: false },
     small("stream"),
     Wanted { name: "stream_options", limit: 4096, count: false },
     small("max_tokens"),
     small("max_completion_tokens"),
-    small("max_output_tokens"),
     small("n"),
     small("best_of"),
     Wanted { name: "prompt", limit: 0, count: true },
@@ -117,7 +117,7 @@ impl From<ScanError> for EnvelopeError {
 
 /// Reads the envelope chunk by chunk, while the body arrives.
 pub struct EnvelopeScanner {
-    scanner: ObjectScanner<9>,
+    scanner: ObjectScanner<8>,
 }
 
 impl Default for EnvelopeScanner {
@@ -130,7 +130,7 @@ impl EnvelopeScanner {
     /// At the start of a body.
     #[must_use]
     pub fn new() -> Self {
-        static TABLE: [Wanted; 9] = WANTED;
+        static TABLE: [Wanted; 8] = WANTED;
         Self { scanner: ObjectScanner::new(&TABLE) }
     }
 
@@ -175,7 +175,8 @@ pub struct Envelope {
     model_span: Range<usize>,
     model_plain: bool,
     stream: bool,
-    max_output: Option<u64>,
+    max_tokens: Option<u64>,
+    max_completion_tokens: Option<u64>,
     choices: u64,
     stream_options: StreamOptions,
     after_brace: usize,
@@ -196,19 +197,14 @@ impl Envelope {
         scanner.finish()
     }
 
-    fn read(members: Members<9>) -> Result<Self, EnvelopeError> {
+    fn read(members: Members<8>) -> Result<Self, EnvelopeError> {
         let Members { found, after_brace, len, media } = members;
-        let [model, stream, options, max_tokens, max_completion, max_output, n, best_of, prompt] = found;
+        let [model, stream, options, max_tokens, max_completion, n, best_of, prompt] = found;
         let Some(model) = model else { return Err(EnvelopeError::Missing { field: "model" }) };
         let name: String = typed(&model, "model", "a string")?;
         if name.is_empty() || name.len() > MODEL_LIMIT || name.chars().any(char::is_control) {
             return Err(EnvelopeError::WrongType { field: "model", wants: "the name of a model" });
         }
-        let limits = [
-            count(max_tokens.as_ref(), "max_tokens")?,
-            count(max_completion.as_ref(), "max_completion_tokens")?,
-            count(max_output.as_ref(), "max_output_tokens")?,
-        ];
         let outputs = count(n.as_ref(), "n")?.max(count(best_of.as_ref(), "best_of")?).unwrap_or(1).max(1);
         let prompts = prompt.map_or(1, |p| p.elements).max(1);
         let inside = model.raw.get(1..model.raw.len().saturating_sub(1)).unwrap_or_default();
@@ -220,7 +216,8 @@ impl Envelope {
                 Some(found) => typed::<Option<bool>>(found, "stream", "true or false")?.unwrap_or(false),
                 None => false,
             },
-            max_output: limits.into_iter().flatten().max(),
+            max_tokens: count(max_tokens.as_ref(), "max_tokens")?,
+            max_completion_tokens: count(max_completion.as_ref(), "max_completion_tokens")?,
             choices: outputs.saturating_mul(prompts),
             stream_options: options.map_or(Ok(StreamOptions::Absent), |o| read_options(&o))?,
             after_brace,
@@ -242,11 +239,15 @@ impl Envelope {
         self.stream
     }
 
-    /// The most output tokens of one answer: the largest of `max_tokens`, `max_completion_tokens` and
-    /// `max_output_tokens` that is given.
+    /// The most output tokens of one answer, by the fields that this endpoint knows; a provider passes over others, so
+    /// that they limit nothing. Chat knows two, of which the larger may be the one that holds.
     #[must_use]
-    pub const fn max_output_tokens(&self) -> Option<u64> {
-        self.max_output
+    pub fn max_output_tokens(&self, endpoint: Endpoint) -> Option<u64> {
+        match endpoint {
+            Endpoint::ChatCompletions => self.max_tokens.max(self.max_completion_tokens),
+            Endpoint::Completions | Endpoint::Messages => self.max_tokens,
+            Endpoint::Embeddings | Endpoint::Models | Endpoint::Model => None,
+        }
     }
 
     /// How many answers are produced and charged: the larger of `n` and `best_of`, times the number of prompts in a

@@ -7,8 +7,8 @@
 
 use crate::body::Body;
 use bytes::Bytes;
-use memchr::memmem;
 use serde::Serialize;
+use serde_json::Value;
 use tacit_kernel::Dialect;
 use tacit_kernel::call::ErrorCode;
 
@@ -218,34 +218,75 @@ pub struct ProviderFailure {
     pub relay: bool,
 }
 
-/// How much of a provider's error is looked at.
-const LOOK_AT: usize = 4096;
+/// A provider's error larger than this is not read.
+const LOOK_AT: usize = 64 << 10;
 
-/// Classifies a provider's answer that is not a success, by its status and by fixed words in the start of its body.
-/// Nothing of the body is kept or quoted.
+/// The words of a provider's error that are its own: only the members that name the error are read, and only whole. Its
+/// message may quote the caller, whose words must not decide what happens to a credential that others use too.
+struct Told(Value);
+
+impl Told {
+    fn of(bytes: &[u8]) -> Self {
+        Self(if bytes.len() > LOOK_AT { Value::Null } else { serde_json::from_slice(bytes).unwrap_or_default() })
+    }
+
+    /// The `error` member of an answer; some wrap it in a list.
+    fn in_answer(body: &Body) -> Self {
+        if body.len() > LOOK_AT {
+            return Self(Value::Null);
+        }
+        let bytes: Vec<u8> = body.chunks().iter().flat_map(|c| c.iter().copied()).collect();
+        let Self(mut answer) = Self::of(&bytes);
+        let error = answer.pointer_mut("/error").map(Value::take);
+        Self(error.or_else(|| answer.pointer_mut("/0/error").map(Value::take)).unwrap_or_default())
+    }
+
+    /// Whether its `code` or `type`, or the `reason` of one of its `details`, is one of these.
+    fn is(&self, words: &[&str]) -> bool {
+        let named = ["code", "type"].into_iter().filter_map(|name| self.0.get(name));
+        let details = self.0.get("details").and_then(Value::as_array);
+        let reasons = details.into_iter().flatten().filter_map(|d| d.get("reason"));
+        named.chain(reasons).filter_map(Value::as_str).any(|word| words.contains(&word))
+    }
+
+    /// Anthropic gives an empty account no type of its own, so the whole of its message must be this.
+    fn no_credit(&self) -> bool {
+        const TEXTS: [&str; 2] = [
+            "Your credit balance is too low to access the Anthropic API. \
+             Please go to Plans & Billing to upgrade or purchase credits.",
+            "Your credit balance is too low to access the Claude API. \
+             Please go to Plans & Billing to upgrade or purchase credits.",
+        ];
+        let message = self.0.get("message").and_then(Value::as_str);
+        self.is(&["invalid_request_error"]) && message.is_some_and(|m| TEXTS.contains(&m))
+    }
+}
+
+/// The credential is not accepted.
+const NOT_ACCEPTED: &[&str] = &["invalid_api_key", "API_KEY_INVALID", "authentication_error", "permission_error"];
+/// The credential's account has nothing left.
+const USED_UP: &[&str] =
+    &["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error", "Arrearage"];
+
+/// Classifies a provider's answer that is not a success, by its status and by the fixed words with which its body names
+/// the error. Nothing of the body is kept or quoted.
 #[must_use]
 pub fn provider_failure(status: u16, body: &Body) -> ProviderFailure {
-    let start: Vec<u8> = body.chunks().iter().flat_map(|c| c.iter().copied()).take(LOOK_AT).collect();
-    let about = |words: &[&str]| words.iter().any(|w| memmem::find(&start, w.as_bytes()).is_some());
-    let failure =
-        |code, credential, relay: bool| ProviderFailure { code, elsewhere: !relay || status == 404, credential, relay };
+    let about = |words: &[&str]| Told::in_answer(body).is(words);
+    let failure = |code, credential, relay: bool| ProviderFailure {
+        code,
+        elsewhere: !relay || matches!(status, 403 | 404),
+        credential,
+        relay,
+    };
     match status {
-        401..=403 => failure(ErrorCode::ProviderCredential, true, false),
-        // Anthropic and others say so with 400; the words are the fixed ones of their documentation.
-        400 if about(&[
-            "credit balance is too low",
-            "billing_hard_limit_reached",
-            "\"insufficient_quota\"",
-            "Arrearage",
-        ]) =>
-        {
-            failure(ErrorCode::ProviderCredential, true, false)
-        }
-        400 if about(&["API key not valid", "\"API_KEY_INVALID\"", "\"invalid_api_key\""]) => {
+        401 | 402 => failure(ErrorCode::ProviderCredential, true, false),
+        // A refusal may also be the judgement on one request, by a filter before the provider for example.
+        400 | 403 if about(NOT_ACCEPTED) || about(USED_UP) || Told::in_answer(body).no_credit() => {
             failure(ErrorCode::ProviderCredential, true, false)
         }
         408 | 504 | 522 | 524 => failure(ErrorCode::ProviderTimeout, false, false),
-        429 => failure(ErrorCode::ProviderLimited, about(&["insufficient_quota", "billing_not_active"]), false),
+        429 => failure(ErrorCode::ProviderLimited, about(USED_UP), false),
         503 | 529 => failure(ErrorCode::ProviderLimited, false, false),
         // Either the caller asks for something that is not there, or this channel is set up wrongly: both are possible.
         400..500 => failure(ErrorCode::ProviderRejected, false, true),
@@ -255,15 +296,14 @@ pub fn provider_failure(status: u16, body: &Body) -> ProviderFailure {
 
 /// The same for the `error` member of an event in a stream.
 pub(crate) fn of_stream(raw: &[u8]) -> ErrorCode {
-    let start = raw.get(..LOOK_AT).unwrap_or(raw);
-    let about = |words: &[&str]| words.iter().any(|w| memmem::find(start, w.as_bytes()).is_some());
-    if about(&["overloaded_error", "rate_limit", "insufficient_quota", "\"overloaded\""]) {
+    let told = Told::of(raw);
+    if told.is(&["overloaded_error", "overloaded", "rate_limit_error", "rate_limit_exceeded", "insufficient_quota"]) {
         ErrorCode::ProviderLimited
-    } else if about(&["authentication_error", "permission_error", "invalid_api_key", "billing_error"]) {
+    } else if told.is(NOT_ACCEPTED) || told.is(USED_UP) {
         ErrorCode::ProviderCredential
-    } else if about(&["timeout_error", "\"timeout\""]) {
+    } else if told.is(&["timeout_error", "timeout"]) {
         ErrorCode::ProviderTimeout
-    } else if about(&["invalid_request_error", "request_too_large"]) {
+    } else if told.is(&["invalid_request_error", "request_too_large"]) {
         ErrorCode::ProviderRejected
     } else {
         ErrorCode::ProviderError
@@ -273,7 +313,7 @@ pub(crate) fn of_stream(raw: &[u8]) -> ErrorCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn value(bytes: &[u8]) -> Value {
         serde_json::from_slice(bytes).unwrap()
@@ -335,15 +375,26 @@ mod tests {
             (404, "", E::ProviderRejected, true, false, true),
             (
                 400,
-                r#"{"error":{"message":"Your credit balance is too low"}}"#,
+                r#"{"error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits."}}"#,
                 E::ProviderCredential,
                 true,
                 true,
                 false,
             ),
+            (400, r#"{"error":{"code":"invalid_api_key","message":"x"}}"#, E::ProviderCredential, true, true, false),
+            (
+                400,
+                r#"[{"error":{"code":400,"details":[{"reason":"API_KEY_INVALID"}]}}]"#,
+                E::ProviderCredential,
+                true,
+                true,
+                false,
+            ),
+            (403, r#"{"error":{"type":"permission_error"}}"#, E::ProviderCredential, true, true, false),
+            (403, "<html>blocked</html>", E::ProviderRejected, true, false, true),
             (401, "", E::ProviderCredential, true, true, false),
             (402, "", E::ProviderCredential, true, true, false),
-            (403, "", E::ProviderCredential, true, true, false),
+            (403, "", E::ProviderRejected, true, false, true),
             (429, "", E::ProviderLimited, true, false, false),
             (429, r#"{"error":{"code":"insufficient_quota"}}"#, E::ProviderLimited, true, true, false),
             (500, "", E::ProviderError, true, false, false),
@@ -360,6 +411,38 @@ mod tests {
                 ProviderFailure { code, elsewhere, credential, relay },
                 "{status} {text}"
             );
+        }
+    }
+
+    /// A provider may quote the request in its error.
+    #[test]
+    fn what_a_caller_wrote_says_nothing_about_a_credential() {
+        let quotes = [
+            "Your credit balance is too low",
+            "your \"invalid_api_key\" \"insufficient_quota\"",
+            r#"{\"error\":{\"code\":\"invalid_api_key\"}}"#,
+            "API key not valid \"API_KEY_INVALID\" Arrearage billing_hard_limit_reached billing_not_active",
+        ];
+        for quote in quotes {
+            for error in [
+                json!({"error": {"type": "invalid_request_error", "code": "invalid_value", "message": quote}}),
+                json!({"error": {"type": "invalid_request_error", "param": quote, "input": {"code": "invalid_api_key"}}}),
+                json!({"detail": [{"code": "invalid_api_key", "input": quote}]}),
+                json!(quote),
+            ] {
+                for (status, code) in [
+                    (400, ErrorCode::ProviderRejected),
+                    (403, ErrorCode::ProviderRejected),
+                    (429, ErrorCode::ProviderLimited),
+                ] {
+                    let mut body = Body::new();
+                    body.push(error.to_string().into());
+                    let failure = provider_failure(status, &body);
+                    assert_eq!((failure.code, failure.credential), (code, false), "{status} {error}");
+                }
+                let event = error["error"].to_string();
+                assert_ne!(of_stream(event.as_bytes()), ErrorCode::ProviderCredential, "{error}");
+            }
         }
     }
 }

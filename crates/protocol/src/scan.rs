@@ -84,7 +84,7 @@ pub struct Media {
     pub images: u32,
     /// Parts whose `type` says document or file.
     pub files: u32,
-    /// Bytes of strings that look like base64 rather than text.
+    /// Bytes of long strings that are base64, or an address of base64 data, from their start to their end.
     pub opaque_bytes: u64,
 }
 
@@ -92,6 +92,51 @@ pub struct Media {
 const PREFIX: usize = 16;
 /// A string must be longer than this to be taken for base64.
 const OPAQUE_FROM: u64 = 1024;
+/// The head of a `data:` address lies within so many bytes.
+const DATA_HEAD: u64 = 128;
+
+const fn base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() | matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
+}
+
+const fn data_head(byte: u8) -> bool {
+    matches!(byte, b':' | b';' | b',' | b'.')
+}
+
+/// Whether the bytes of a string, given in pieces, can be base64. One byte that cannot makes the whole string text.
+#[derive(Clone, Copy, Default)]
+struct Opaque {
+    text: bool,
+    seen: u64,
+    /// The last byte was a backslash; base64 is written with `\/` by some.
+    slash_due: bool,
+}
+
+impl Opaque {
+    fn push(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(256) {
+            // Text shows itself at its first space, so that only base64 is looked at to its end.
+            if self.text {
+                return;
+            }
+            // Without a branch, so that it is done with vector instructions.
+            let plain = !self.slash_due && chunk.iter().fold(true, |all, b| all & base64(*b));
+            if plain {
+                self.seen += chunk.len() as u64;
+            } else {
+                chunk.iter().for_each(|b| self.byte(*b));
+            }
+        }
+    }
+
+    const fn byte(&mut self, byte: u8) {
+        let head = self.seen < DATA_HEAD && data_head(byte);
+        let fits = if self.slash_due { byte == b'/' } else { base64(byte) || head || byte == b'\\' };
+        self.slash_due = !self.slash_due && byte == b'\\';
+        self.text |= !fits;
+        self.seen += 1;
+    }
+}
 
 /// Where a nested value stands.
 pub(crate) enum Nested {
@@ -124,6 +169,8 @@ pub(crate) struct Skipper {
     /// The prefix was not complete when the piece ended.
     prefix_open: bool,
     after_type: bool,
+    /// What is known of the string that began last.
+    opaque: Opaque,
     media: Media,
 }
 
@@ -174,6 +221,7 @@ impl Skipper {
                 if skipped > 0 {
                     let from = usize::from(self.escaped);
                     self.escaped = ends_in_odd_backslashes(rest.get(from..skipped).unwrap_or_default());
+                    self.opaque.push(rest.get(..skipped).unwrap_or_default());
                 }
                 at += skipped;
                 quiet = false;
@@ -209,11 +257,13 @@ impl Skipper {
         // A padded block shows in its own bits whether the byte after the last real one is escaped.
         let carry = if len == 64 { carry } else { escaped >> len & 1 == 1 };
         if self.in_string {
+            let end = if quote == 0 { len } else { quote.trailing_zeros() as usize };
+            self.opaque.push(raw.get(..end).unwrap_or_default());
             if quote == 0 {
                 self.escaped = carry;
                 return Ok(if quotes == 0 { Step::Quiet } else { Step::Next });
             }
-            self.string_closed(bytes, self.before + (at + quote.trailing_zeros() as usize) as u64);
+            self.string_closed(bytes, self.before + (at + end) as u64);
         }
         let inside = if self.in_string { !prefix_xor(quote) } else { prefix_xor(quote) };
         let folded = block.folded();
@@ -244,6 +294,10 @@ impl Skipper {
             return Ok(Step::Ended(end));
         }
         self.in_string = inside >> 63 == 1;
+        if self.in_string && starts != 0 {
+            self.opaque = Opaque::default();
+            self.opaque.push(raw.get(64 - starts.leading_zeros() as usize..len).unwrap_or_default());
+        }
         self.escaped = self.in_string && carry;
         Ok(Step::Next)
     }
@@ -371,7 +425,7 @@ impl Skipper {
     /// A string that began in an earlier block ended at `end`.
     fn string_closed(&mut self, bytes: &[u8], end: u64) {
         let len = end.saturating_sub(self.string_at);
-        if len <= OPAQUE_FROM {
+        if len <= OPAQUE_FROM || self.opaque.text {
             return;
         }
         let kept = self.prefix;
@@ -379,8 +433,7 @@ impl Skipper {
             Some(at) => bytes.get(at + 1..at + 1 + PREFIX).unwrap_or_default(),
             None => kept.get(..self.prefix_len).unwrap_or_default(),
         };
-        let base64 = start.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_'));
-        if base64 || start.starts_with(b"data:") {
+        if start.starts_with(b"data:") || !start.iter().copied().any(data_head) {
             self.media.opaque_bytes += len;
         }
     }

@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
+use tacit_kernel::call::Endpoint;
 use tacit_protocol::{Body, Envelope, EnvelopeError, EnvelopeScanner};
 
 fn scan_in_pieces(text: &[u8], piece: usize) -> Result<Envelope, EnvelopeError> {
@@ -25,7 +26,7 @@ fn told(envelope: &Envelope) -> String {
         "{:?} {} {:?} {} {:?} {} {} {}",
         envelope.model(),
         envelope.stream(),
-        envelope.max_output_tokens(),
+        envelope.max_output_tokens(Endpoint::ChatCompletions),
         envelope.choices(),
         envelope.media(),
         envelope.body_len(),
@@ -106,7 +107,7 @@ proptest! {
         let whole = scan(&text).unwrap();
         prop_assert_eq!(whole.model(), value["model"].as_str().unwrap());
         prop_assert_eq!(whole.stream(), value["stream"].as_bool().unwrap_or(false));
-        prop_assert_eq!(whole.max_output_tokens(), value["max_tokens"].as_u64());
+        prop_assert_eq!(whole.max_output_tokens(Endpoint::Messages), value["max_tokens"].as_u64());
         prop_assert_eq!(whole.choices(), value["n"].as_u64().unwrap_or(1));
         prop_assert_eq!(whole.body_len(), text.len());
         prop_assert_eq!(
@@ -254,7 +255,7 @@ fn errors_quote_nothing() {
 #[test]
 fn limits_and_choices() {
     let envelope = scan(r#"{"model":"a","max_tokens":5,"max_completion_tokens":9,"n":2,"best_of":3}"#).unwrap();
-    assert_eq!((envelope.max_output_tokens(), envelope.choices()), (Some(9), 3));
+    assert_eq!((envelope.max_output_tokens(Endpoint::ChatCompletions), envelope.choices()), (Some(9), 3));
     for (prompt, choices) in [
         ("\"one\"", 1),
         ("[]", 1),
@@ -290,4 +291,38 @@ fn media_and_estimates() {
     }
     let plain = scan(r#"{"model":"a","messages":[{"role":"user","content":"hello"}]}"#).unwrap();
     assert_eq!(plain.input_estimate(), 15);
+}
+
+/// Only what is base64 from its start to its end is no text.
+#[test]
+fn text_that_begins_like_base64_is_text() {
+    let of = |content: &str, piece: usize| {
+        let text = format!(r#"{{"model":"a","messages":[{{"role":"user","content":"{content}"}}]}}"#);
+        let envelope = scan_in_pieces(text.as_bytes(), piece).unwrap();
+        (envelope.media().opaque_bytes, envelope.input_estimate(), text.len() as u64)
+    };
+    let long = "QUJD".repeat(1_000);
+    let texts = [
+        format!("abcdefghijklmnopqrst {}", "word ".repeat(78_000)),
+        format!("{long} and a word"),
+        format!("{long}é"),
+        format!("{long}\\n{long}"),
+        format!("{long}\\\\/{long}"),
+        format!("data:{}", "a word ".repeat(1_000)),
+        format!("data:{long},{long}"),
+        "1,22,333,".repeat(1_000),
+    ];
+    for content in &texts {
+        for piece in [1, 7, 64, 1000, usize::MAX] {
+            let (opaque, estimate, len) = of(content, piece);
+            assert_eq!((opaque, estimate), (0, len.div_ceil(4)), "{} {piece}", &content[..30]);
+        }
+    }
+    let media = [long.clone(), long.replace('U', "\\/"), format!("data:application/vnd.x-y;base64,{long}==")];
+    for content in &media {
+        for piece in [1, 7, 64, 1000, usize::MAX] {
+            let (opaque, ..) = of(content, piece);
+            assert_eq!(opaque, content.len() as u64 + 1, "{} {piece}", &content[..30]);
+        }
+    }
 }

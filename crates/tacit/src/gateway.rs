@@ -41,6 +41,7 @@ fn settings(config: &Config) -> anyhow::Result<GatewayConfig> {
         idle: Duration::from_secs(given.idle_timeout_seconds),
         keep_alive: Duration::from_secs(given.keep_alive_seconds),
         drain: given.drain(),
+        ..Timeouts::default()
     };
     Ok(gateway)
 }

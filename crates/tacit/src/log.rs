@@ -110,12 +110,13 @@ impl<S: Subscriber, C: Clock> Layer<S> for ClosedLayer<C> {
 /// A log line in the making.
 struct Line {
     format: Format,
+    component: &'static str,
     text: String,
 }
 
 impl Line {
-    fn new(format: Format, now: tacit_kernel::Timestamp, level: &str, target: &str, component: &str) -> Self {
-        let mut line = Self { format, text: String::with_capacity(256) };
+    fn new(format: Format, now: tacit_kernel::Timestamp, level: &str, target: &str, component: &'static str) -> Self {
+        let mut line = Self { format, component, text: String::with_capacity(256) };
         match format {
             Format::Json => {
                 line.text
@@ -133,7 +134,7 @@ impl Line {
             DROPPED.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        let Some(value) = form.admit(value) else {
+        let Some(value) = form.within(self.component).admit(value) else {
             DROPPED.fetch_add(1, Ordering::Relaxed);
             return;
         };

@@ -10,7 +10,6 @@ use crate::cli::Global;
 use crate::config::source::{DatabaseUrl, Source};
 use crate::config::{Config, Profile};
 use crate::{control, development, log, setup};
-use anyhow::Context as _;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::os::unix::process::ExitStatusExt;
@@ -31,6 +30,9 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fr
 const TRIES: u32 = 3;
 /// What stopping may take beyond draining.
 const STOPPING: Duration = Duration::from_secs(15);
+/// The running program itself, also when its file was replaced by an upgrade or removed since: the children must be of
+/// the version of their supervisor, whose configuration they are handed.
+const SELF: &str = "/proc/self/exe";
 /// Variables that a gateway may see: none of ours.
 const HARMLESS: &[&str] = &["PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR"];
 
@@ -141,7 +143,7 @@ fn without_secrets(config: &Config) -> Config {
 /// Keeps one child running until it is wished otherwise.
 ///
 /// # Errors
-/// If the child cannot be started at all, or never starts well.
+/// If the child never starts well.
 async fn keep(
     name: &'static str,
     config: Vec<u8>,
@@ -151,19 +153,29 @@ async fn keep(
     let (mut failures, mut once_well) = (0_u32, false);
     while *wish.borrow() == Wish::Run {
         let started = Instant::now();
-        let mut child = start(name, &config).await.with_context(|| format!("tacit {name} cannot be started"))?;
-        tracing::info!(event = "child.started", component = name, count = child.id().unwrap_or(0), attempt = failures);
-        let status = tokio::select! {
-            status = child.wait() => Some(status?),
-            _ = wish.wait_for(|w| *w != Wish::Run) => None,
-        };
-        let Some(status) = status else { return stop(name, child, patience, wish).await };
-        let lived = started.elapsed();
-        once_well |= lived >= SETTLED || status.signal().is_some();
-        failures = if lived >= FORGOTTEN { 1 } else { failures + 1 };
-        tracing::warn!(event = "child.ended", component = name, status = ended_as(status), attempt = failures);
+        match start(name, &config).await {
+            Ok(mut child) => {
+                let count = child.id().unwrap_or(0);
+                tracing::info!(event = "child.started", component = name, count, attempt = failures);
+                let status = tokio::select! {
+                    status = child.wait() => Some(status?),
+                    _ = wish.wait_for(|w| *w != Wish::Run) => None,
+                };
+                let Some(status) = status else { return stop(name, child, patience, wish).await };
+                let lived = started.elapsed();
+                once_well |= lived >= SETTLED || status.signal().is_some();
+                failures = if lived >= FORGOTTEN { 1 } else { failures + 1 };
+                tracing::warn!(event = "child.ended", component = name, status = ended_as(status), attempt = failures);
+            }
+            // Out of processes or memory, most likely; what runs goes on meanwhile.
+            Err(error) => {
+                failures += 1;
+                let detail = error.kind().to_string();
+                tracing::error!(event = "child.not_started", component = name, detail, attempt = failures);
+            }
+        }
         if !once_well && failures >= TRIES {
-            anyhow::bail!("tacit {name} ended {TRIES} times at its start: see its message above");
+            anyhow::bail!("tacit {name} failed {TRIES} times at its start: see the message above");
         }
         let pause = BACK_OFF.0.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(BACK_OFF.1);
         tokio::select! {
@@ -182,9 +194,15 @@ fn ended_as(status: ExitStatus) -> String {
     }
 }
 
-async fn start(name: &'static str, config: &[u8]) -> anyhow::Result<Child> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg(name).arg("--config-from-stdin").stdin(Stdio::piped()).process_group(0).kill_on_drop(true);
+async fn start(name: &'static str, config: &[u8]) -> std::io::Result<Child> {
+    let mut command = Command::new(SELF);
+    command
+        .arg0("tacit")
+        .arg(name)
+        .arg("--config-from-stdin")
+        .stdin(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
     if name == "gateway" {
         command.env_clear().envs(std::env::vars_os().filter(|(k, _)| HARMLESS.iter().any(|h| k == h)));
     }
@@ -222,6 +240,8 @@ async fn stop(
 
 /// Called by a child: it ends when its supervisor is gone, however that ended.
 pub(crate) fn follow_supervisor() -> anyhow::Result<()> {
+    // It was started through a path that ends in `exe`, which `ps` and `top` would show.
+    nix::sys::prctl::set_name(c"tacit")?;
     nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)?;
     Ok(())
 }

@@ -139,3 +139,25 @@ async fn a_recall_gives_back_what_is_free() {
     assert_eq!(p.plane.books.lock().unwrap().leased, 0);
     p.stop().await;
 }
+
+/// The list of models is for the same callers as the models.
+#[tokio::test(flavor = "multi_thread")]
+async fn models_are_listed_for_those_who_may_call() {
+    let expired = Limits { expires_at: Some(tacit_kernel::Timestamp(1)), ..Limits::default() };
+    let elsewhere = Limits { ip_ranges: Some(vec!["192.0.2.0/24".parse().unwrap()]), ..Limits::default() };
+    let cases = [
+        (expired.clone(), Limits::default(), "key_expired"),
+        (Limits::default(), expired, "account_disabled"),
+        (elsewhere.clone(), Limits::default(), "address_not_allowed"),
+        (Limits::default(), elsewhere, "address_not_allowed"),
+    ];
+    for (key_limits, account_limits, code) in cases {
+        let p = Platform::start(Wishes { key_limits, account_limits, ..Wishes::default() }).await;
+        let call = p.chat("chat", "").await;
+        for path in ["/v1/models", "/v1/models/chat"] {
+            let listed = p.get_from(p.address, path).await;
+            assert_eq!((listed.status, listed.body.contains("chat")), (call.status, false), "{code} {path}");
+        }
+        p.stop().await;
+    }
+}

@@ -1,9 +1,10 @@
 //! The link is lost and comes back; the last byte waits for the record; too much that waits.
 
-use crate::platform::{Platform, Wishes};
+use crate::platform::{Platform, Wishes, key_hash};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
+use tacit_link::wire::{self, update::Kind};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_go_on_while_the_control_plane_restarts() {
@@ -26,6 +27,82 @@ async fn calls_go_on_while_the_control_plane_restarts() {
         assert!(answer.body.ends_with("data: [DONE]\n\n"));
     }
     p.plane.calls(4).await;
+    Arc::into_inner(p).unwrap().stop().await;
+}
+
+/// What the control plane says has changed.
+fn changed(everything: bool, key: &str) -> Kind {
+    let key_hashes = if key.is_empty() { Vec::new() } else { vec![key_hash(key)] };
+    Kind::Invalidate(wire::Invalidate { everything, key_hashes, ..Default::default() })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_looked_up_when_the_control_plane_is_back() {
+    let mut p = Platform::start(Wishes::default()).await;
+    drop(p.link.take());
+    let p = Arc::new(p);
+    let call = tokio::spawn({
+        let p = Arc::clone(&p);
+        async move { p.get_from(p.address, "/v1/models").await.status }
+    });
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert!(!call.is_finished(), "the call waits for the control plane");
+    let _link = p.plane.listen(&p.endpoint);
+    assert_eq!(call.await.unwrap(), 200);
+    Arc::into_inner(p).unwrap().stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reconnect_makes_no_grant_unusable_and_a_named_change_does() {
+    let p = Platform::start(Wishes::default()).await;
+    assert_eq!(p.chat("chat", "").await.status, 200);
+    p.plane.blind.store(true, SeqCst);
+    p.plane.updates.send(changed(true, "")).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let looked = p.plane.lookups.load(SeqCst);
+    let begun = std::time::Instant::now();
+    assert_eq!(p.chat("chat", "").await.status, 200);
+    assert!(p.plane.lookups.load(SeqCst) > looked, "it was asked for again");
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    p.plane.updates.send(changed(false, &p.key)).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let begun = std::time::Instant::now();
+    let (a, b, c) = tokio::join!(p.chat("chat", ""), p.chat("chat", ""), p.chat("chat", ""));
+    assert!([a, b, c].iter().all(|answer| answer.status == 503));
+    assert!(begun.elapsed() < Duration::from_secs(9), "they wait together: {:?}", begun.elapsed());
+    p.plane.blind.store(false, SeqCst);
+    assert_eq!(p.chat("chat", "").await.status, 200);
+    // With the control plane there, what it says counts at once.
+    p.plane.books.lock().unwrap().keys.clear();
+    p.plane.updates.send(changed(true, "")).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(p.chat("chat", "").await.status, 401);
+    p.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_do_not_stand_in_the_way_of_known_keys() {
+    let p = Arc::new(Platform::start(Wishes::default()).await);
+    assert_eq!(p.chat("chat", "").await.status, 200);
+    p.plane.pensive.store(true, SeqCst);
+    let guesses: Vec<_> = (0..100)
+        .map(|_| {
+            use secrecy::ExposeSecret;
+            let key = tacit_kernel::keytext::generate(&mut rand::rng());
+            let mut request = p.request("/v1/chat/completions", "{}");
+            let bearer = format!("Bearer {}", key.expose_secret());
+            request.headers_mut().insert("authorization", bearer.parse().unwrap());
+            let p = Arc::clone(&p);
+            tokio::spawn(async move { p.send(request).await.status.as_u16() })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    p.plane.updates.send(changed(false, &p.key)).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(p.chat("chat", "").await.status, 200);
+    for guess in guesses {
+        assert_eq!(guess.await.unwrap(), 503);
+    }
     Arc::into_inner(p).unwrap().stop().await;
 }
 

@@ -50,6 +50,10 @@ pub(crate) struct Plane {
     pub(crate) updates: broadcast::Sender<Kind>,
     /// Events are taken but not acknowledged.
     pub(crate) silent: AtomicBool,
+    /// Look-ups of keys fail.
+    pub(crate) blind: AtomicBool,
+    /// Look-ups of keys that are not known never end.
+    pub(crate) pensive: AtomicBool,
     pub(crate) lookups: AtomicUsize,
     pub(crate) leases: AtomicUsize,
     /// Milliseconds until a lease is answered.
@@ -69,6 +73,8 @@ impl Plane {
             catalog: Mutex::new(catalog),
             updates: broadcast::channel(64).0,
             silent: AtomicBool::new(false),
+            blind: AtomicBool::new(false),
+            pensive: AtomicBool::new(false),
             lookups: AtomicUsize::new(0),
             leases: AtomicUsize::new(0),
             slow: AtomicU64::new(0),
@@ -156,7 +162,13 @@ impl ControlPlane for Service {
 
     async fn key(&self, request: Request<wire::KeyRequest>) -> Result<Response<wire::KeyReply>, Status> {
         self.0.lookups.fetch_add(1, SeqCst);
+        if self.0.blind.load(SeqCst) {
+            return Err(Status::unavailable("blind"));
+        }
         let grant = self.0.books.lock().unwrap().keys.get(&request.into_inner().hash).cloned();
+        if grant.is_none() && self.0.pensive.load(SeqCst) {
+            std::future::pending::<()>().await;
+        }
         Ok(Response::new(wire::KeyReply { grant }))
     }
 

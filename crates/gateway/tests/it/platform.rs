@@ -35,6 +35,8 @@ pub(crate) struct Wishes {
     pub(crate) keep_alive: Duration,
     pub(crate) idle: Duration,
     pub(crate) max_body: u64,
+    pub(crate) max_bodies: u64,
+    pub(crate) unread: Duration,
     pub(crate) max_unacknowledged: usize,
     /// Of every model; 0: not known. The practice provider does not keep to it.
     pub(crate) max_output_tokens: u64,
@@ -53,6 +55,8 @@ impl Default for Wishes {
             keep_alive: Duration::from_secs(10),
             idle: Duration::from_secs(10),
             max_body: 1 << 20,
+            max_bodies: 1 << 30,
+            unread: Duration::from_secs(120),
             max_unacknowledged: 10_000,
             max_output_tokens: 0,
             tls: None,
@@ -101,8 +105,7 @@ impl Platform {
             use secrecy::ExposeSecret;
             tacit_kernel::keytext::generate(&mut rand::rng()).expose_secret().to_owned()
         };
-        let pepper = tacit_vault::HashKey::from_bytes(PEPPER);
-        let hash = tacit_vault::keyed_hash(&pepper, "api-key", key.as_bytes());
+        let hash = key_hash(&key);
         let grant = wire::KeyGrant {
             key: id(),
             account: id(),
@@ -113,7 +116,7 @@ impl Platform {
             seal_key: vec![9; 32],
             ..Default::default()
         };
-        plane.books.lock().unwrap().keys.insert(hash.to_vec(), grant);
+        plane.books.lock().unwrap().keys.insert(hash, grant);
         let folder = tempfile::tempdir().unwrap();
         let endpoint = Endpoint::Unix(folder.path().join("link.sock"));
         let link = plane.listen(&endpoint);
@@ -121,6 +124,8 @@ impl Platform {
         config.admin_listen = Some("127.0.0.1:0".parse().unwrap());
         config.sandbox = Sandbox::Off;
         config.max_body_bytes = wishes.max_body;
+        config.max_bodies_bytes = wishes.max_bodies;
+        config.timeouts.unread = wishes.unread;
         config.max_unacknowledged = wishes.max_unacknowledged;
         config.tls = wishes.tls;
         config.timeouts.keep_alive = wishes.keep_alive;
@@ -203,6 +208,12 @@ impl Platform {
         assert_eq!(books.beyond, 0, "more was charged than was leased");
         assert!(books.begun.iter().all(|call| books.ended.contains_key(call)), "a call has no end");
     }
+}
+
+/// What the control plane knows of a key.
+pub(crate) fn key_hash(key: &str) -> Vec<u8> {
+    let pepper = tacit_vault::HashKey::from_bytes(PEPPER);
+    tacit_vault::keyed_hash(&pepper, "api-key", key.as_bytes()).to_vec()
 }
 
 pub(crate) fn chat(model: &str, more: &str) -> String {

@@ -52,3 +52,43 @@ async fn http2_in_clear() {
     p.plane.only_call().await;
     p.stop().await;
 }
+
+/// A client that no longer reads must not hold its call, and the money reserved for it, for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_stops_reading_is_let_go() {
+    use tokio::io::AsyncWriteExt;
+    let models = vec![("chat", vec![("practice-chat:tokens-15000", 0)])];
+    let p = Platform::start(Wishes { models, unread: std::time::Duration::from_secs(1), ..Wishes::default() }).await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut client = socket.connect(p.address).await.unwrap();
+    let body = chat("chat", r#","stream":true,"max_tokens":15000"#);
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n\r\n{body}",
+        p.key,
+        body.len()
+    );
+    client.write_all(head.as_bytes()).await.unwrap();
+    let call = tokio::time::timeout(std::time::Duration::from_secs(60), async {
+        while p.plane.books.lock().unwrap().ended.is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        p.plane.only_call().await
+    });
+    let ended = call.await.expect("the call goes on although nobody reads");
+    assert_eq!(ended.status, u32::from(tacit_kernel::call::CallStatus::ClientGone.number()));
+    drop(client);
+    p.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_beyond_the_memory_for_them_are_refused_and_others_are_not() {
+    let p = Platform::start(Wishes { max_bodies: 20_000, ..Wishes::default() }).await;
+    let large = chat("chat", &format!(r#","user":"{}""#, "x".repeat(30_000)));
+    for _ in 0..3 {
+        let refused = p.post("/v1/chat/completions", &large).await;
+        assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (503, "2"));
+        assert_eq!(p.chat("chat", "").await.status, 200);
+    }
+    p.stop().await;
+}

@@ -17,8 +17,11 @@ pub(crate) enum Form {
     Number,
     /// An address or a path of our own.
     Place,
-    /// A private detail of ours ([`tacit_kernel::Fault::detail`]), which by rule quotes no client; cut at 300.
+    /// A private detail of ours ([`tacit_kernel::Fault::detail`]), which by rule quotes no client; cut at 300. The
+    /// gateway, which holds bodies, has [`Form::Words`] in its place.
     Detail,
+    /// A few plain words: letters, digits, spaces and `_.:/-`, at most 80. JSON has not this form, nor has a whole body.
+    Words,
 }
 
 const fn field(field: &'static str) -> Element {
@@ -81,6 +84,11 @@ pub(crate) fn declared(name: &str) -> Option<(&'static str, Form)> {
 }
 
 impl Form {
+    /// The form that holds in that process.
+    pub(crate) fn within(self, component: &str) -> Self {
+        if self == Self::Detail && component == "gateway" { Self::Words } else { self }
+    }
+
     /// The value as it may be written, or nothing.
     pub(crate) fn admit(self, text: &str) -> Option<String> {
         let within = |most: usize, more: &[u8]| {
@@ -91,6 +99,7 @@ impl Form {
             Self::Name => within(64, b"_.-/{}"),
             Self::Registered => within(128, b"_.-/:@"),
             Self::Place => within(256, b"_.-/:[]"),
+            Self::Words => within(80, b"_.-/: "),
             Self::Number => text.parse::<i128>().ok().map(|n| n.to_string()),
             Self::Id(prefix) => tacit_kernel::ids::parse(prefix, text).ok().map(|_| text.to_owned()),
             Self::Detail => {

@@ -3,11 +3,15 @@ use std::sync::Mutex;
 use tracing_subscriber::layer::SubscriberExt;
 
 fn lines(format: Format, work: impl FnOnce()) -> String {
+    lines_of("control", format, work)
+}
+
+fn lines_of(component: &'static str, format: Format, work: impl FnOnce()) -> String {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let sink = seen.clone();
     let layer = ClosedLayer {
         log: Log { level: Level::Info, format },
-        component: "control",
+        component,
         out: Arc::new(move |line| sink.lock().unwrap().extend_from_slice(line)),
         clock: tacit_kernel::time::ManualClock::at(tacit_kernel::Timestamp(0)),
     };
@@ -52,6 +56,21 @@ fn what_is_not_declared_is_dropped_and_counted() {
     assert!(dropped() >= before + 9, "three of the first line, six of the second");
 }
 
+/// The process that holds bodies has no field that could take one.
+#[test]
+fn no_field_of_the_gateway_takes_a_body() {
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"canary"}]}"#;
+    let long = "canary ".repeat(20);
+    for text in [body, &long, "canary\n"] {
+        let write = || tracing::error!(event = "x", detail = text, error.code = text, model = text, path = text);
+        assert!(!lines_of("gateway", Format::Json, write).contains("canary"), "{text}");
+    }
+    let plain = || tracing::warn!(event = "link.lost", detail = "The service is currently unavailable");
+    assert!(lines_of("gateway", Format::Json, plain).contains("The service is currently unavailable"));
+    let prose = || tracing::warn!(event = "x", detail = "the operator's \"own\" words");
+    assert!(lines_of("control", Format::Json, prose).contains("own"));
+}
+
 #[test]
 fn foreign_events_keep_level_and_target_only() {
     let text = lines(Format::Json, || {
@@ -77,7 +96,7 @@ fn a_panic_leaves_its_location_only() {
 #[test]
 fn every_form_refuses_prose() {
     for (element, form) in datamap::FIELDS {
-        if *form != Form::Detail {
+        if !matches!(form, Form::Detail | Form::Words) {
             assert_eq!(form.admit("two words"), None, "{element:?}");
             assert_eq!(form.admit("\"quoted\""), None, "{element:?}");
         }

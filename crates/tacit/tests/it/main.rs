@@ -32,6 +32,10 @@ struct Platform {
 
 impl Platform {
     fn start() -> Self {
+        Self::start_with(tacit())
+    }
+
+    fn start_with(mut program: Command) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = format!(
             "profile = \"development\"\ndata_dir = {:?}\n[gateway]\nlisten = \"{}\"\nadmin_listen = \"off\"\n\
@@ -43,7 +47,7 @@ impl Platform {
         std::fs::write(dir.path().join("tacit.toml"), config).unwrap();
         let log = std::fs::File::create(dir.path().join("log")).unwrap();
         let out = std::fs::File::create(dir.path().join("out")).unwrap();
-        let supervisor = tacit()
+        let supervisor = program
             .args(["serve", "--config"])
             .arg(dir.path().join("tacit.toml"))
             .stdout(out)
@@ -152,6 +156,27 @@ fn a_killed_child_comes_back_alone_and_the_demo_works_on_the_running_platform() 
     std::fs::write(&file, platform.run(&["export"]).stdout).unwrap();
     let diff = platform.json(&["diff", file.to_str().unwrap()]);
     assert_eq!(diff["changes"], serde_json::json!([]), "{diff}");
+}
+
+/// As an upgrade under a running platform does it.
+#[test]
+fn a_child_comes_back_when_the_program_s_file_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let copy = dir.path().join("tacit");
+    std::fs::copy(env!("CARGO_BIN_EXE_tacit"), &copy).unwrap();
+    let mut program = Command::new(&copy);
+    program.stdin(Stdio::null());
+    let mut platform = Platform::start_with(program);
+    std::fs::remove_file(&copy).unwrap();
+    std::fs::write(&copy, "something else").unwrap();
+    let gateway = platform.pid("gateway").unwrap();
+    assert!(Command::new("kill").args(["-9", &gateway.to_string()]).status().unwrap().success());
+    platform.until("another gateway", || platform.pid("gateway").is_some_and(|pid| pid != gateway));
+    platform.until("a platform that answers", || {
+        let output = platform.run(&["status", "--json"]);
+        output.status.success() && !said(&output).contains("no gateway is connected")
+    });
+    assert!(platform.supervisor.try_wait().unwrap().is_none(), "the supervisor goes on");
 }
 
 #[test]

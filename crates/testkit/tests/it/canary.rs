@@ -293,6 +293,15 @@ async fn a_panic_and_an_abort_show_nothing_of_a_body() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_in_a_log_field_of_the_gateway_is_not_written() {
+    let options = Options { faulty: true, ..Options::default() };
+    let mut gate = Gate::new(Engine::Sqlite, options).await.unwrap();
+    assert_eq!(fault(&mut gate, "leak-detail", "/v1/chat/completions", "chat", false).await, Some(200));
+    assert!(gate.platform.log().contains("fault.leak"), "the event itself is written");
+    assert_eq!(gate.scan().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leak_of_the_gateway_into_its_log_is_found() {
     for kind in ["leak-log", "leak-stderr"] {
         let options = Options { faulty: true, ..Options::default() };
