@@ -408,4 +408,19 @@ mod tests {
         futures_util::future::join_all(leaving).await;
         assert!(grants.flights.lock().is_empty());
     }
+
+    #[tokio::test]
+    async fn a_lease_is_kept_while_the_link_is_down() {
+        let nowhere = tacit_link::Endpoint::Unix("/nonexistent/link.sock".into());
+        let grants = Grants::new(Arc::new(Link::new(tacit_link::connect(&nowhere, None).unwrap())));
+        let id = AccountId::fresh();
+        let budget = Arc::new(Budget::lying_idle(id));
+        let account = Account { id, counters: Arc::default(), budget: Arc::clone(&budget) };
+        grants.accounts.lock().insert(id, Arc::new(account));
+        grants.sweep();
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert!(budget.idle(moment::now()));
+    }
 }

@@ -146,6 +146,17 @@ impl Budget {
 }
 
 #[cfg(test)]
+impl Budget {
+    /// One that nobody has used for long.
+    pub(crate) fn lying_idle(account: AccountId) -> Self {
+        let budget = Self::new(account);
+        budget.money.lock().granted(0, 100);
+        budget.used_at.store(moment::now() - 2 * IDLE, Relaxed);
+        budget
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use tacit_kernel::ids::fresh;
