@@ -76,7 +76,7 @@ async fn a_client_that_stops_reading_is_let_go() {
         p.plane.only_call().await
     });
     let ended = call.await.expect("the call goes on although nobody reads");
-    assert_eq!(ended.status, u32::from(tacit_kernel::call::CallStatus::ClientGone.number()));
+    assert_eq!(ended.status, tacit_kernel::call::CallStatus::ClientGone.number());
     drop(client);
     p.stop().await;
 }
