@@ -159,8 +159,9 @@ async fn false_start(body: &mut AnswerBody, dialect: Dialect, limit: Duration) -
     match timeout(limit, body.begins()).await {
         Ok(Some(Ok(data))) => {
             let mut meter = StreamMeter::new(dialect, false);
-            meter.feed(data, &mut MeterOutput::default());
-            meter.provider_error()
+            let mut output = MeterOutput::default();
+            meter.feed(data, &mut output);
+            meter.provider_error().filter(|_| output.forward.is_empty())
         }
         Ok(Some(Err(_)) | None) => Some(ErrorCode::ProviderBroken),
         Err(_) => Some(ErrorCode::ProviderTimeout),

@@ -135,7 +135,7 @@ async fn a_client_that_leaves_cancels_the_provider_and_pays_for_what_it_got() {
 async fn a_stream_ends_where_the_balance_does() {
     // Input is bounded by some 100 bytes; the first step of 1,024 tokens costs 10,240,000 nano.
     let wallet = 12_000_000;
-    let p = Platform::start(Wishes { wallet, ..one("practice-chat:tokens-4000") }).await;
+    let p = Platform::start(Wishes { wallet, ..one("practice-chat:tokens-4000+pace-1") }).await;
     let answer = p.chat("chat", r#","stream":true"#).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert!(!answer.body.contains("[DONE]"));
@@ -174,8 +174,8 @@ async fn a_stream_that_breaks_off_before_its_first_event_is_asked_for_elsewhere(
         // With nobody else to ask it is a failure, and costs nothing.
         let answer = p.chat("alone", r#","stream":true"#).await;
         assert!(answer.status.is_server_error(), "{fault}");
-        let call = p.plane.calls(2).await.pop().unwrap();
-        assert_eq!((call.amount, call.status), (0, CallStatus::Failed.number()), "{fault}");
+        let calls = p.plane.calls(2).await;
+        assert!(calls.iter().any(|c| (c.amount, c.status) == (0, CallStatus::Failed.number())), "{fault}");
         p.stop().await;
     }
 }
