@@ -18,8 +18,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tonic::Status;
 
-/// How long events gather before they are committed.
-const GATHER: Duration = Duration::from_millis(2);
+/// How long events gather before they are committed, for each event of the commit before: a commit costs much by itself,
+/// so the busier it is the fuller it shall be. What is gathered longer is fuller, so this settles at a good part of the
+/// time a commit takes.
+const GATHER_EACH: Duration = Duration::from_micros(50);
+/// The least and the most of it. Calls that are answered within it wait for their commit.
+const GATHER_LEAST: Duration = Duration::from_millis(1);
+const GATHER_MOST: Duration = Duration::from_millis(5);
 /// As many events are committed without waiting for more.
 const ENOUGH: usize = 2048;
 /// Events that may wait for their commit; beyond that gateways are not read from.
@@ -125,6 +130,7 @@ impl Queue {
 /// Works until the control plane stops; the commit in hand is finished then, what waits is not begun.
 pub(crate) async fn run(shared: Arc<Shared>, mut jobs: Jobs) {
     let settler = Settler::new(shared.ledger.clone());
+    let mut last = 0;
     loop {
         let job = tokio::select! {
             biased;
@@ -132,7 +138,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut jobs: Jobs) {
             job = jobs.jobs.recv() => job,
         };
         let Some(job) = job else { return };
-        let work = AssertUnwindSafe(work(&shared, &settler, &mut jobs, job));
+        let work = AssertUnwindSafe(work(&shared, &settler, &mut jobs, job, &mut last));
         if work.catch_unwind().await.is_err() {
             shared.metrics.panics.inc();
             tracing::error!(event = "control.panic", component = "writer", "a commit panicked");
@@ -140,12 +146,19 @@ pub(crate) async fn run(shared: Arc<Shared>, mut jobs: Jobs) {
     }
 }
 
-async fn work(shared: &Shared, settler: &Settler, jobs: &mut Jobs, first: Job) {
+/// How long to gather after a commit of that many events.
+fn pause(events: usize) -> Duration {
+    let events = u32::try_from(events).unwrap_or(u32::MAX);
+    GATHER_EACH.saturating_mul(events).clamp(GATHER_LEAST, GATHER_MOST)
+}
+
+async fn work(shared: &Shared, settler: &Settler, jobs: &mut Jobs, first: Job, last: &mut usize) {
     let mut next = Some(first);
     while let Some(job) = next.take() {
         match job {
             Job::Commit(batch, waiting) => {
-                let (group, after) = Group::gather(jobs, batch, waiting).await;
+                let (group, after) = Group::gather(jobs, batch, waiting, pause(*last)).await;
+                *last = group.events;
                 let queued = WAITING.saturating_sub(jobs.room.available_permits());
                 shared.metrics.queued_events.set(i64::try_from(queued).unwrap_or(i64::MAX));
                 group.commit(shared, settler).await;
@@ -165,18 +178,19 @@ async fn work(shared: &Shared, settler: &Settler, jobs: &mut Jobs, first: Job) {
 struct Group {
     batches: Vec<SessionBatch>,
     waiting: Vec<Waiting>,
+    events: usize,
 }
 
 impl Group {
     /// Gathers batches for a moment. A job of another kind ends the group and is handed back.
-    async fn gather(jobs: &mut Jobs, batch: SessionBatch, waiting: Waiting) -> (Self, Option<Job>) {
-        let until = Instant::now() + GATHER;
-        let mut events = size(&batch);
-        let mut group = Self { batches: vec![batch], waiting: vec![waiting] };
-        while events < ENOUGH {
+    async fn gather(jobs: &mut Jobs, batch: SessionBatch, waiting: Waiting, pause: Duration) -> (Self, Option<Job>) {
+        let until = Instant::now() + pause;
+        let events = size(&batch);
+        let mut group = Self { batches: vec![batch], waiting: vec![waiting], events };
+        while group.events < ENOUGH {
             match tokio::time::timeout_at(until, jobs.jobs.recv()).await {
                 Ok(Some(Job::Commit(batch, waiting))) => {
-                    events += size(&batch);
+                    group.events += size(&batch);
                     group.batches.push(batch);
                     group.waiting.push(waiting);
                 }
@@ -289,5 +303,17 @@ async fn close(shared: &Shared, settler: &Settler, session: SessionId) -> Result
         }
         Err(LedgerError::CallsOpen) => settle_lost(shared, settler, session).await,
         Err(error) => Err(status::of_ledger(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busier_the_longer_events_gather() {
+        assert_eq!(pause(0), Duration::from_millis(1));
+        assert_eq!(pause(60), Duration::from_millis(3));
+        assert_eq!(pause(usize::MAX), Duration::from_millis(5));
     }
 }

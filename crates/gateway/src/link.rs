@@ -17,8 +17,10 @@ use tonic::Status;
 
 /// Batches under way at the same time.
 const UNDER_WAY: usize = 8;
-/// How long events gather while another batch is under way.
+/// How long events gather while another batch is under way: after a small batch, and after one of [`BUSY`] events.
 const GATHER: Duration = Duration::from_millis(1);
+const GATHER_BUSY: Duration = Duration::from_millis(3);
+const BUSY: usize = 8;
 /// A link over which nothing came for that long is dead; the control plane sends a tick every few seconds.
 const SILENT: Duration = Duration::from_secs(30);
 
@@ -161,6 +163,7 @@ async fn record(outbox: &Outbox, mut client: Client, again: Vec<wire::Events>) -
     tokio::pin!(answer);
     let mut acks: Option<tonic::Streaming<wire::Ack>> = None;
     let mut last = tokio::time::Instant::now();
+    let mut gather = GATHER;
     loop {
         let open = acks.is_some();
         // A quiet link sends at once; a busy one lets events gather for a moment, and a clogged one waits.
@@ -170,7 +173,7 @@ async fn record(outbox: &Outbox, mut client: Client, again: Vec<wire::Events>) -
             }
             outbox.filled().await;
             if under_way > 0 && !outbox.plenty() {
-                tokio::time::sleep_until(last + GATHER).await;
+                tokio::time::sleep_until(last + gather).await;
             }
         };
         let next_ack = async {
@@ -190,6 +193,7 @@ async fn record(outbox: &Outbox, mut client: Client, again: Vec<wire::Events>) -
                 if let Some(events) = outbox.next_batch() {
                     under_way += 1;
                     last = tokio::time::Instant::now();
+                    gather = if events.begun.len() + events.ended.len() < BUSY { GATHER } else { GATHER_BUSY };
                     if send.send(events).is_err() {
                         return Ok(());
                     }

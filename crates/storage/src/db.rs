@@ -166,6 +166,8 @@ async fn open_sqlite(path: &Path) -> Result<Pools, StorageError> {
         .clone()
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+        // Pages of a busy log are copied into the file every 16 MB, not every 4: most are written again and again.
+        .pragma("wal_autocheckpoint", "4000")
         .pragma("secure_delete", "ON");
     // The one writer stays open, so that readers always find the write-ahead log.
     let writer = SqlitePoolOptions::new()

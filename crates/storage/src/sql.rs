@@ -53,11 +53,11 @@ impl fmt::Debug for Sql {
     }
 }
 
-/// The most rows one text writes, as a power of two.
-const LARGEST: usize = 7;
+/// How many rows one text writes: few sizes, and yet most counts of rows take one or two of them.
+const SIZES: [usize; 14] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128];
 
-/// A statement over many rows: `head ($1, $2), ($3, $4), … tail`. Rows are written in groups whose sizes are powers of
-/// two up to 128, so that few distinct texts exist and each stays prepared. Make it a `static`.
+/// A statement over many rows: `head ($1, $2), ($3, $4), … tail`. Rows are written in groups of a few fixed sizes up to
+/// 128, so that few distinct texts exist and each stays prepared. Make it a `static`.
 ///
 /// For an insert the head ends with `VALUES`; for an update of many rows write `UPDATE t SET x = x + v.column2 FROM
 /// (VALUES` … `) AS v WHERE t.id = v.column1`.
@@ -69,10 +69,10 @@ pub struct Bulk {
     postgres: Texts,
 }
 
-type Texts = [OnceLock<Arc<str>>; LARGEST + 1];
+type Texts = [OnceLock<Arc<str>>; SIZES.len()];
 
 const fn no_texts() -> Texts {
-    [const { OnceLock::new() }; LARGEST + 1]
+    [const { OnceLock::new() }; SIZES.len()]
 }
 
 impl Bulk {
@@ -90,31 +90,35 @@ impl Bulk {
 
     /// Splits the flat list of values into groups, each with its text; `None` if it is not whole rows.
     pub(crate) fn groups<'v>(&self, engine: Engine, values: &'v [Value]) -> Option<Vec<(Arc<str>, &'v [Value])>> {
-        // SQLite takes at most 32,766 parameters a statement, PostgreSQL 65,535.
-        let fits = (32_766 / self.columns.max(1)).checked_ilog2()?;
-        if !values.len().is_multiple_of(self.columns) {
+        if self.columns == 0 || !values.len().is_multiple_of(self.columns) {
             return None;
         }
+        // SQLite takes at most 32,766 parameters a statement, PostgreSQL 65,535.
+        let fits = 32_766 / self.columns;
         let (mut rest, mut groups) = (values, Vec::new());
-        while let Some(rows) = (rest.len() / self.columns).checked_ilog2() {
-            let power = usize::try_from(rows.min(fits)).ok()?.min(LARGEST);
-            let (group, later) = rest.split_at_checked(self.columns << power)?;
-            groups.push((self.text(engine, power)?, group));
+        while !rest.is_empty() {
+            let most = fits.min(rest.len() / self.columns);
+            let size = SIZES.iter().rposition(|rows| *rows <= most)?;
+            let (group, later) = rest.split_at_checked(self.columns * SIZES.get(size)?)?;
+            groups.push((self.text(engine, size)?, group));
             rest = later;
         }
         Some(groups)
     }
 
+    /// The text of that many rows, by the place of their number in [`SIZES`].
+    ///
     /// SQLite gets `?` without numbers: it would look up every numbered parameter in a list, one after the other, at
     /// each execution.
-    pub(crate) fn text(&self, engine: Engine, power: usize) -> Option<Arc<str>> {
+    pub(crate) fn text(&self, engine: Engine, size: usize) -> Option<Arc<str>> {
+        let rows = *SIZES.get(size)?;
         let texts = match engine {
             Engine::Sqlite => &self.sqlite,
             Engine::Postgres => &self.postgres,
         };
         let make = || {
             let mut text = String::from(self.head);
-            for row in 0..1_usize << power {
+            for row in 0..rows {
                 text.push_str(if row == 0 { " (" } else { ", (" });
                 for column in 1..=self.columns {
                     text.push_str(if column == 1 { "" } else { ", " });
@@ -129,7 +133,7 @@ impl Bulk {
             text.push_str(self.tail);
             Arc::from(text)
         };
-        texts.get(power).map(|cell| Arc::clone(cell.get_or_init(make)))
+        texts.get(size).map(|cell| Arc::clone(cell.get_or_init(make)))
     }
 }
 

@@ -6,8 +6,11 @@ use crate::error::{Retryable, StorageError, StorageErrorKind};
 use crate::row::{Inner, Row};
 use crate::sql::{Bulk, Sql, SqlText};
 use crate::value::{Value, postgres_arguments, sqlite_arguments};
+use futures_util::TryStreamExt;
 use futures_util::future::BoxFuture;
-use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, SqlStr, Sqlite, Transaction};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{AssertSqlSafe, Either, Executor, Postgres, SqlSafeStr, SqlStr, Sqlite, Transaction};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -76,8 +79,10 @@ impl ReadTx<'_> {
     pub(crate) async fn fetch(&mut self, sql: SqlStr, params: &[Value]) -> Result<Vec<Row>, StorageError> {
         match &mut self.conn {
             Conn::Sqlite(tx) => {
-                let rows = sqlx::query_with(sql, sqlite_arguments(params)?).fetch_all(&mut **tx).await?;
-                Ok(rows.into_iter().map(|r| Row(Inner::Sqlite(r))).collect())
+                let mut rows = Vec::new();
+                let query = sqlx::query_with(sql, sqlite_arguments(params)?);
+                one_statement(tx, query, |row| rows.push(Row(Inner::Sqlite(row)))).await?;
+                Ok(rows)
             }
             Conn::Postgres(tx) => {
                 let rows = sqlx::query_with(sql, postgres_arguments(params)?).fetch_all(&mut **tx).await?;
@@ -88,7 +93,6 @@ impl ReadTx<'_> {
 
     /// Prepares a statement without running it.
     pub(crate) async fn prepare(&mut self, sql: SqlStr) -> Result<(), StorageError> {
-        use sqlx::Executor as _;
         match &mut self.conn {
             Conn::Sqlite(tx) => drop(tx.prepare(sql).await?),
             Conn::Postgres(tx) => drop(tx.prepare(sql).await?),
@@ -98,9 +102,7 @@ impl ReadTx<'_> {
 
     async fn run(&mut self, sql: SqlStr, params: &[Value]) -> Result<u64, StorageError> {
         Ok(match &mut self.conn {
-            Conn::Sqlite(tx) => {
-                sqlx::query_with(sql, sqlite_arguments(params)?).execute(&mut **tx).await?.rows_affected()
-            }
+            Conn::Sqlite(tx) => one_statement(tx, sqlx::query_with(sql, sqlite_arguments(params)?), drop).await?,
             Conn::Postgres(tx) => {
                 sqlx::query_with(sql, postgres_arguments(params)?).execute(&mut **tx).await?.rows_affected()
             }
@@ -166,6 +168,23 @@ impl WriteTx<'_> {
         }
         Ok(())
     }
+}
+
+/// Runs one statement on SQLite up to its outcome; how many rows it wrote. What sqlx offers also waits to hear that no
+/// other statement follows in the text: another wake-up of this task for each statement.
+async fn one_statement(
+    tx: &mut Transaction<'static, Sqlite>,
+    query: Query<'_, Sqlite, SqliteArguments>,
+    mut row: impl FnMut(SqliteRow),
+) -> Result<u64, StorageError> {
+    let mut steps = (&mut **tx).fetch_many(query);
+    while let Some(step) = steps.try_next().await? {
+        match step {
+            Either::Left(done) => return Ok(done.rows_affected()),
+            Either::Right(read) => row(read),
+        }
+    }
+    Err(StorageError::new(StorageErrorKind::Other, "a statement without an outcome"))
 }
 
 type Groups<'v> = Vec<(std::sync::Arc<str>, &'v [Value])>;

@@ -14,8 +14,7 @@ fn cpu_micros() -> u64 {
     ticks * 10_000
 }
 
-async fn measure(engine: Engine, accounts: usize, streams: bool) {
-    const CALLS: usize = 60;
+async fn measure(engine: Engine, per_commit: usize, accounts: usize, streams: bool) {
     const COMMITS: u64 = 400;
     let db = test_db(engine).await;
     let world = World::new(db.clone()).await;
@@ -29,7 +28,7 @@ async fn measure(engine: Engine, accounts: usize, streams: bool) {
     let mut open: Vec<BegunCall> = Vec::new();
     let mut batches = Vec::new();
     for number in 1..=COMMITS + 20 {
-        let begun: Vec<_> = (0..CALLS).map(|i| world.begun(customers[i % accounts], 500, 100)).collect();
+        let begun: Vec<_> = (0..per_commit).map(|i| world.begun(customers[i % accounts], 500, 100)).collect();
         let ending = if streams { std::mem::replace(&mut open, begun.clone()) } else { begun.clone() };
         let ended: Vec<_> = ending.iter().map(|b| world.ended(b, 100, 20)).collect();
         batches.push([batch(s, number, &begun, &ended)]);
@@ -41,9 +40,9 @@ async fn measure(engine: Engine, accounts: usize, streams: bool) {
     for batch in &batches[20..] {
         world.commit(batch).await;
     }
-    let calls = COMMITS * CALLS as u64;
+    let calls = COMMITS * per_commit as u64;
     println!(
-        "{engine:?}, {accounts} accounts, {}: {:.1} µs CPU (this process), {:.1} µs elapsed a call",
+        "{engine:?}, {per_commit} calls a commit, {accounts} accounts, {}: {:.1} µs CPU (this process), {:.1} µs elapsed a call",
         if streams { "begun a commit before they end" } else { "begun and ended in one commit" },
         (cpu_micros() - cpu) as f64 / calls as f64,
         start.elapsed().as_micros() as f64 / calls as f64
@@ -55,8 +54,10 @@ async fn measure(engine: Engine, accounts: usize, streams: bool) {
 #[ignore = "a measurement"]
 async fn speed() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        for (accounts, streams) in [(1, false), (1, true), (20, true)] {
-            measure(engine, accounts, streams).await;
+        for (per_commit, accounts, streams) in
+            [(60, 1, false), (60, 1, true), (60, 20, true), (25, 1, true), (120, 1, true)]
+        {
+            measure(engine, per_commit, accounts, streams).await;
         }
     }
 }

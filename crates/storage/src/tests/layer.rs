@@ -351,7 +351,8 @@ fn statements_stay_prepared() {
                 tx.one(&PREPARED, &[]).await?.unwrap().get::<i64>("n")
             })
         });
-        assert_eq!(prepared.await.unwrap_or_else(|e: StorageError| panic!("{e}")), 3);
+        // One for each number of rows.
+        assert_eq!(prepared.await.unwrap_or_else(|e: StorageError| panic!("{e}")), 4);
     });
 }
 
@@ -439,7 +440,10 @@ fn few_texts_for_many_rows() {
         assert_eq!(groups.iter().map(|(_, v)| v.len()).sum::<usize>(), rows * 3);
         texts.extend(groups.into_iter().map(|(text, _)| text));
     }
-    assert_eq!(texts.len(), 8);
+    assert_eq!(texts.len(), 14);
+    let parts = |rows: usize| MANY.groups(Engine::Sqlite, &values[..rows * 3]).unwrap().len();
+    assert_eq!((parts(0), parts(60), parts(128), parts(200)), (0, 2, 1, 3));
+    assert!((1..=128).all(|rows| parts(rows) <= 4));
     let two = |engine| MANY.text(engine, 1).unwrap().to_string();
     assert_eq!(two(Engine::Postgres), "INSERT INTO kinds (id, n, t) VALUES ($1, $2, $3), ($4, $5, $6) ");
     assert_eq!(two(Engine::Sqlite), "INSERT INTO kinds (id, n, t) VALUES (?, ?, ?), (?, ?, ?) ");
