@@ -277,7 +277,11 @@ fn log_differences(shared: &Shared, differences: &[Difference]) {
         let detail = match difference.reason {
             DifferenceReason::Computed => "computed",
             DifferenceReason::PriceUnknown => "price_unknown",
-            DifferenceReason::Uncovered => "uncovered",
+            // A provider used more than was reserved and the balance does not cover it: the platform bears the rest.
+            DifferenceReason::Uncovered => {
+                tracing::warn!(event = "call.uncovered", call.id = %difference.call, "a call cost more than was left");
+                continue;
+            }
         };
         tracing::error!(event = "call.charge_differs", call.id = %difference.call, detail,
             "a call is charged otherwise than its gateway said");
