@@ -5,11 +5,12 @@ NEXTEST      := 0.9.143
 DENY         := 0.20.2
 FUZZ         := 0.13.2
 FUZZ_SECONDS ?= 10
+CRASHES      ?= 50
 FUZZ_TARGETS := envelope sse_openai sse_anthropic usage
 VENV         := target/venv
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test test-rust test-sdk fuzz check fmt lint deny tidy audit bench clean-postgres
+.PHONY: help run demo build test test-rust test-sdk fuzz crash check fmt lint deny tidy audit bench clean-postgres
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -42,6 +43,9 @@ fuzz: ## Each fuzz target for a moment (FUZZ_SECONDS)
 	@set -e; for target in $(FUZZ_TARGETS); do \
 	  mkdir -p fuzz/corpus/$$target; \
 	  $(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -print_final_stats=1; done
+
+crash: built nextest ## Kill -9 of gateway, control plane or both at random under load, CRASHES times on each engine (minutes)
+	TACIT_TEST_CRASHES=$(CRASHES) $(CARGO) nextest run -p tacit-testkit crash
 
 check: fmt tidy deny lint ## Format, layers, licences, lints
 

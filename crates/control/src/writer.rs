@@ -273,7 +273,6 @@ async fn settle(shared: &Shared, settler: &Settler, batches: &[SessionBatch]) ->
 /// A charge that is not what the gateway said is a fault of the program, or of its configuration: never silent.
 fn log_differences(shared: &Shared, differences: &[Difference]) {
     for difference in differences {
-        shared.metrics.differences.inc();
         let detail = match difference.reason {
             DifferenceReason::Computed => "computed",
             DifferenceReason::PriceUnknown => "price_unknown",
@@ -283,6 +282,7 @@ fn log_differences(shared: &Shared, differences: &[Difference]) {
                 continue;
             }
         };
+        shared.metrics.differences.inc();
         tracing::error!(event = "call.charge_differs", call.id = %difference.call, detail,
             "a call is charged otherwise than its gateway said");
     }
