@@ -33,16 +33,16 @@ fn read(events: wire::Events) -> Result<SessionBatch, Refused> {
 
 fn begun(m: &wire::Begun) -> Result<BegunCall, Refused> {
     Ok(BegunCall {
-        call: convert::id("call", &m.call)?,
-        key: convert::id("key", &m.key)?,
-        account: convert::id("account", &m.account)?,
-        group: convert::id("group", &m.group)?,
+        call: convert::event_id("call", m.call)?,
+        key: convert::event_id("key", m.key)?,
+        account: convert::event_id("account", m.account)?,
+        group: convert::event_id("group", m.group)?,
         group_multiplier: Ppm(m.group_multiplier_ppm),
-        model: convert::optional_id::<ModelId>("model", &m.model)?,
+        model: convert::optional_event_id::<ModelId>(m.model),
         model_name: None,
-        price: convert::optional_id("price", &m.price)?,
-        channel: convert::optional_id("channel", &m.channel)?,
-        provider: convert::optional_id("provider", &m.provider)?,
+        price: convert::optional_event_id(m.price),
+        channel: convert::optional_event_id(m.channel),
+        provider: convert::optional_event_id(m.provider),
         channel_multiplier: Ppm(m.channel_multiplier_ppm),
         started_at: Timestamp(m.started_at),
         reserved: Nano(m.reserved),
@@ -78,9 +78,9 @@ fn ended(m: wire::Ended) -> Result<EndedCall, Refused> {
 fn attempt(m: &wire::Attempt) -> Result<Attempt, Refused> {
     let status = http_status(m.http_status)?;
     Ok(Attempt {
-        channel: convert::id("channel", &m.channel)?,
+        channel: convert::event_id("channel", m.channel)?,
         // A channel that needs no credential: the nil id.
-        credential: convert::optional_id("credential", &m.credential)?.unwrap_or(CredentialId(Uuid::nil())),
+        credential: convert::optional_event_id(m.credential).unwrap_or(CredentialId(Uuid::nil())),
         started_micros: micros("started_micros", m.started_micros)?,
         duration_micros: micros("duration_micros", m.duration_micros)?,
         error: convert::error(m.error)?,
@@ -107,13 +107,13 @@ mod tests {
 
     fn valid() -> wire::Ended {
         let begun = wire::Begun {
-            call: vec![1; 16],
-            key: vec![2; 16],
-            account: vec![3; 16],
-            group: vec![4; 16],
+            call: Some(Uuid::from_u128(1).into()),
+            key: Some(Uuid::from_u128(2).into()),
+            account: Some(Uuid::from_u128(3).into()),
+            group: Some(Uuid::from_u128(4).into()),
             ..wire::Begun::default()
         };
-        let attempt = wire::Attempt { channel: vec![5; 16], error: 1, http_status: 503, ..wire::Attempt::default() };
+        let attempt = wire::Attempt { channel: Some(Uuid::from_u128(5).into()), error: 1, http_status: 503, ..wire::Attempt::default() };
         wire::Ended {
             begun: Some(begun),
             status: CallStatus::Failed.number(),

@@ -1,5 +1,6 @@
-//! Group commit: one task gathers the events of all sessions for a moment and makes them durable together. The ends of
-//! sessions go through the same queue, so that they come after the events that arrived before them.
+//! Group commit: one task makes the events of all sessions durable together that arrived while the commit before was
+//! under way. So the busier it is the fuller commits are, and nothing waits on a quiet platform. The ends of sessions go
+//! through the same queue, so that they come after the events that arrived before them.
 //!
 //! Nothing is acknowledged before it is durable. When a commit fails, the streams of its sessions end and the gateways
 //! send again what was not acknowledged.
@@ -10,7 +11,6 @@ use futures_util::FutureExt;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 use tacit_kernel::ids::SessionId;
 use tacit_ledger::settlement::{BatchState, CommitReport, Difference, DifferenceReason, SessionBatch, SessionOutcome};
 use tacit_ledger::{LedgerError, Settler};
@@ -18,14 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tonic::Status;
 
-/// How long events gather before they are committed, for each event of the commit before: a commit costs much by itself,
-/// so the busier it is the fuller it shall be. What is gathered longer is fuller, so this settles at a good part of the
-/// time a commit takes.
-const GATHER_EACH: Duration = Duration::from_micros(50);
-/// The least and the most of it. Calls that are answered within it wait for their commit.
-const GATHER_LEAST: Duration = Duration::from_millis(1);
-const GATHER_MOST: Duration = Duration::from_millis(5);
-/// As many events are committed without waiting for more.
+/// As many events are committed together at most, give or take a batch.
 const ENOUGH: usize = 2048;
 /// Events that may wait for their commit; beyond that gateways are not read from.
 const WAITING: usize = 16 * 1024;
@@ -130,7 +123,6 @@ impl Queue {
 /// Works until the control plane stops; the commit in hand is finished then, what waits is not begun.
 pub(crate) async fn run(shared: Arc<Shared>, mut jobs: Jobs) {
     let settler = Settler::new(shared.ledger.clone());
-    let mut last = 0;
     loop {
         let job = tokio::select! {
             biased;
@@ -138,7 +130,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut jobs: Jobs) {
             job = jobs.jobs.recv() => job,
         };
         let Some(job) = job else { return };
-        let work = AssertUnwindSafe(work(&shared, &settler, &mut jobs, job, &mut last));
+        let work = AssertUnwindSafe(work(&shared, &settler, &mut jobs, job));
         if work.catch_unwind().await.is_err() {
             shared.metrics.panics.inc();
             tracing::error!(event = "control.panic", component = "writer", "a commit panicked");
@@ -146,19 +138,12 @@ pub(crate) async fn run(shared: Arc<Shared>, mut jobs: Jobs) {
     }
 }
 
-/// How long to gather after a commit of that many events.
-fn pause(events: usize) -> Duration {
-    let events = u32::try_from(events).unwrap_or(u32::MAX);
-    GATHER_EACH.saturating_mul(events).clamp(GATHER_LEAST, GATHER_MOST)
-}
-
-async fn work(shared: &Shared, settler: &Settler, jobs: &mut Jobs, first: Job, last: &mut usize) {
+async fn work(shared: &Shared, settler: &Settler, jobs: &mut Jobs, first: Job) {
     let mut next = Some(first);
     while let Some(job) = next.take() {
         match job {
             Job::Commit(batch, waiting) => {
-                let (group, after) = Group::gather(jobs, batch, waiting, pause(*last)).await;
-                *last = group.events;
+                let (group, after) = Group::gather(jobs, batch, waiting);
                 let queued = WAITING.saturating_sub(jobs.room.available_permits());
                 shared.metrics.queued_events.set(i64::try_from(queued).unwrap_or(i64::MAX));
                 group.commit(shared, settler).await;
@@ -182,20 +167,19 @@ struct Group {
 }
 
 impl Group {
-    /// Gathers batches for a moment. A job of another kind ends the group and is handed back.
-    async fn gather(jobs: &mut Jobs, batch: SessionBatch, waiting: Waiting, pause: Duration) -> (Self, Option<Job>) {
-        let until = Instant::now() + pause;
+    /// Takes the batches that have arrived. A job of another kind ends the group and is handed back.
+    fn gather(jobs: &mut Jobs, batch: SessionBatch, waiting: Waiting) -> (Self, Option<Job>) {
         let events = size(&batch);
         let mut group = Self { batches: vec![batch], waiting: vec![waiting], events };
         while group.events < ENOUGH {
-            match tokio::time::timeout_at(until, jobs.jobs.recv()).await {
-                Ok(Some(Job::Commit(batch, waiting))) => {
+            match jobs.jobs.try_recv() {
+                Ok(Job::Commit(batch, waiting)) => {
                     group.events += size(&batch);
                     group.batches.push(batch);
                     group.waiting.push(waiting);
                 }
-                Ok(Some(other)) => return (group, Some(other)),
-                Ok(None) | Err(_) => break,
+                Ok(other) => return (group, Some(other)),
+                Err(_) => break,
             }
         }
         (group, None)
@@ -307,17 +291,5 @@ async fn close(shared: &Shared, settler: &Settler, session: SessionId) -> Result
         }
         Err(LedgerError::CallsOpen) => settle_lost(shared, settler, session).await,
         Err(error) => Err(status::of_ledger(error)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_busier_the_longer_events_gather() {
-        assert_eq!(pause(0), Duration::from_millis(1));
-        assert_eq!(pause(60), Duration::from_millis(3));
-        assert_eq!(pause(usize::MAX), Duration::from_millis(5));
     }
 }

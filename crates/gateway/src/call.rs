@@ -196,7 +196,7 @@ impl Call {
         self.channel = Some(Arc::clone(channel));
         self.attempt = Some(Attempt { channel: Arc::clone(channel), credential, started: self.micros() });
         if self.begun.is_none() {
-            self.begun = Some(self.gateway.outbox.begun(Box::new(self.begun_event())));
+            self.begun = Some(self.gateway.outbox.begun(self.begun_event()));
         }
     }
 
@@ -205,8 +205,8 @@ impl Call {
         let Some(attempt) = self.attempt.take() else { return };
         self.gateway.metrics.attempted(&attempt.channel.provider_name, error);
         self.attempts.push(wire::Attempt {
-            channel: convert::id_bytes(attempt.channel.id),
-            credential: attempt.credential.map(convert::id_bytes).unwrap_or_default(),
+            channel: Some(attempt.channel.id.into()),
+            credential: attempt.credential.map(Into::into),
             started_micros: attempt.started,
             duration_micros: self.micros().saturating_sub(attempt.started),
             error: convert::error_number(error),
@@ -236,16 +236,16 @@ impl Call {
     fn begun_event(&self) -> wire::Begun {
         let channel = self.channel.as_deref();
         wire::Begun {
-            call: convert::id_bytes(self.id),
-            key: convert::id_bytes(self.grant.key),
-            account: convert::id_bytes(self.grant.account.id),
-            group: convert::id_bytes(self.grant.group),
-            model: self.model.as_ref().map(|m| convert::id_bytes(m.id)).unwrap_or_default(),
-            price: self.price.as_ref().map(|p| convert::id_bytes(p.id)).unwrap_or_default(),
+            call: Some(self.id.into()),
+            key: Some(self.grant.key.into()),
+            account: Some(self.grant.account.id.into()),
+            group: Some(self.grant.group.into()),
+            model: self.model.as_ref().map(|m| m.id.into()),
+            price: self.price.as_ref().map(|p| p.id.into()),
             group_multiplier_ppm: self.grant.group_multiplier.0,
             channel_multiplier_ppm: channel.map_or(Ppm::ONE.0, |c| c.multiplier.0),
-            channel: channel.map(|c| convert::id_bytes(c.id)).unwrap_or_default(),
-            provider: channel.map(|c| convert::id_bytes(c.provider)).unwrap_or_default(),
+            channel: channel.map(|c| c.id.into()),
+            provider: channel.map(|c| c.provider.into()),
             started_at: self.started_at.0,
             reserved: self.reservation.amount,
             input_estimate: self.input_estimate,
@@ -306,7 +306,7 @@ impl Call {
             risk_marks: 0,
             attempts: std::mem::take(&mut self.attempts),
         };
-        Some(self.gateway.outbox.ended(Box::new(ended), Charged { key, account, amount }))
+        Some(self.gateway.outbox.ended(ended, Charged { key, account, amount }, self.begun))
     }
 }
 

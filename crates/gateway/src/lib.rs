@@ -155,8 +155,7 @@ impl Bound {
     /// [`GatewayError`].
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), GatewayError> {
         let Self { config, public, admin, tls } = self;
-        let client = tacit_link::connect(&config.link, config.link_tls.as_ref())?;
-        let link = Arc::new(Link::new(client));
+        let link = Arc::new(Link::new(tacit_link::connect(&config.link, config.link_tls.as_ref())?));
         let grants = Arc::new(Grants::new(Arc::clone(&link)));
         let outbox = Arc::new(Outbox::new(config.max_unacknowledged));
         let catalog = Arc::new(ArcSwap::from_pointee(Catalog::default()));

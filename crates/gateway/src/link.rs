@@ -9,18 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use tacit_kernel::ids::AccountId;
-use tacit_link::{Checked, Client, convert, wire};
+use tacit_link::{Checked, Client, Connection, convert, wire};
 use tacit_vault::HashKey;
 use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Status;
 
-/// Batches under way at the same time.
-const UNDER_WAY: usize = 8;
-/// How long events gather while another batch is under way: after a small batch, and after one of [`BUSY`] events.
-const GATHER: Duration = Duration::from_millis(1);
-const GATHER_BUSY: Duration = Duration::from_millis(3);
-const BUSY: usize = 8;
 /// A link over which nothing came for that long is dead; the control plane sends a tick every few seconds.
 const SILENT: Duration = Duration::from_secs(30);
 
@@ -35,19 +29,19 @@ pub(crate) struct Session {
 
 /// The way to the control plane.
 pub(crate) struct Link {
-    client: Client,
+    connection: Connection,
     session: ArcSwapOption<Session>,
     up: AtomicBool,
 }
 
 impl Link {
-    pub(crate) fn new(client: Client) -> Self {
-        Self { client, session: ArcSwapOption::empty(), up: AtomicBool::new(false) }
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection, session: ArcSwapOption::empty(), up: AtomicBool::new(false) }
     }
 
     /// A client of its own; all share one connection.
     pub(crate) fn client(&self) -> Client {
-        self.client.clone()
+        self.connection.client()
     }
 
     /// The session, once there was one.
@@ -117,7 +111,7 @@ impl Watched {
         tracing::info!(event = "link.up", "the link to the control plane stands");
         tokio::select! {
             result = self.watch(updates) => result,
-            result = record(&self.outbox, client.clone(), again) => result,
+            result = record(&self.outbox, &self.link.connection, again) => result,
         }
     }
 
@@ -152,30 +146,19 @@ impl Watched {
     }
 }
 
-/// Sends events and takes acknowledgements until the stream breaks.
-async fn record(outbox: &Outbox, mut client: Client, again: Vec<wire::Events>) -> Result<(), Status> {
+/// Sends events and takes acknowledgements until the stream breaks. One batch is under way at a time: while it is, the
+/// next ones gather, so that the busier the gateway the fuller they are, and a quiet one waits for nothing.
+async fn record(outbox: &Outbox, connection: &Connection, again: Vec<Arc<wire::Events>>) -> Result<(), Status> {
     let (send, receive) = mpsc::unbounded_channel();
     let mut under_way = again.len();
     for batch in again {
         let _ = send.send(batch);
     }
-    let answer = client.record(UnboundedReceiverStream::new(receive));
+    let answer = connection.record(UnboundedReceiverStream::new(receive));
     tokio::pin!(answer);
     let mut acks: Option<tonic::Streaming<wire::Ack>> = None;
-    let mut last = tokio::time::Instant::now();
-    let mut gather = GATHER;
     loop {
         let open = acks.is_some();
-        // A quiet link sends at once; a busy one lets events gather for a moment, and a clogged one waits.
-        let may_send = async {
-            if under_way >= UNDER_WAY {
-                std::future::pending::<()>().await;
-            }
-            outbox.filled().await;
-            if under_way > 0 && !outbox.plenty() {
-                tokio::time::sleep_until(last + gather).await;
-            }
-        };
         let next_ack = async {
             match acks.as_mut() {
                 Some(acks) => acks.message().await,
@@ -188,12 +171,10 @@ async fn record(outbox: &Outbox, mut client: Client, again: Vec<wire::Events>) -
                 Some(ack) => under_way = outbox.acknowledge(ack.batch),
                 None => return Ok(()),
             },
-            response = &mut answer, if !open => acks = Some(response?.into_inner()),
-            () = may_send => {
+            response = &mut answer, if !open => acks = Some(response?),
+            () = outbox.filled(), if under_way == 0 => {
                 if let Some(events) = outbox.next_batch() {
                     under_way += 1;
-                    last = tokio::time::Instant::now();
-                    gather = if events.begun.len() + events.ended.len() < BUSY { GATHER } else { GATHER_BUSY };
                     if send.send(events).is_err() {
                         return Ok(());
                     }

@@ -1,11 +1,12 @@
 //! Call events on their way to the control plane. They are kept until they are acknowledged and sent again after a
 //! lost connection; a batch that arrives twice counts once there.
 //!
-//! The first event after a quiet moment leaves at once; while a batch is on its way the next ones gather.
+//! The first event after a quiet moment leaves at once; while a batch is on its way the next ones gather. A call that
+//! ends before its begun event left takes the place of that event: then there is one event of it, not two.
 
 use crate::limits::Counters;
 use parking_lot::Mutex;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
@@ -26,12 +27,12 @@ pub(crate) struct Charged {
 }
 
 enum Event {
-    Begun(Box<wire::Begun>),
-    Ended(Box<wire::Ended>, Charged),
+    Begun(wire::Begun),
+    Ended(wire::Ended, Charged),
 }
 
 struct Batch {
-    events: wire::Events,
+    events: Arc<wire::Events>,
     last: Ticket,
     charged: Vec<Charged>,
 }
@@ -41,7 +42,8 @@ struct State {
     queue: VecDeque<Event>,
     sent: VecDeque<Batch>,
     batches: u64,
-    tickets: Ticket,
+    /// The last event that left the queue; the one at its front is the next.
+    left: Ticket,
     session: Vec<u8>,
 }
 
@@ -50,7 +52,7 @@ pub(crate) struct Outbox {
     state: Mutex<State>,
     wake: Notify,
     acknowledged: AtomicU64,
-    waiters: Mutex<Vec<(Ticket, Waker)>>,
+    waiters: Mutex<BTreeMap<Ticket, Waker>>,
     waiting: AtomicUsize,
     most: usize,
 }
@@ -83,24 +85,35 @@ impl Outbox {
     }
 
     /// A call has begun.
-    pub(crate) fn begun(&self, begun: Box<wire::Begun>) -> Ticket {
+    pub(crate) fn begun(&self, begun: wire::Begun) -> Ticket {
         self.push(Event::Begun(begun))
     }
 
-    /// A call has ended.
-    pub(crate) fn ended(&self, ended: Box<wire::Ended>, charged: Charged) -> Ticket {
+    /// A call has ended; `begun` is the place of its begun event, if there was one.
+    pub(crate) fn ended(&self, ended: wire::Ended, charged: Charged, begun: Option<Ticket>) -> Ticket {
+        let mut state = self.state.lock();
+        let place = begun.and_then(|begun| begun.checked_sub(state.left + 1).map(|at| (begun, at)));
+        if let Some((begun, at)) = place
+            && let Some(waiting) = usize::try_from(at).ok().and_then(|at| state.queue.get_mut(at))
+        {
+            *waiting = Event::Ended(ended, charged);
+            return begun;
+        }
+        drop(state);
         self.push(Event::Ended(ended, charged))
     }
 
     fn push(&self, event: Event) -> Ticket {
         self.waiting.fetch_add(1, Relaxed);
-        let ticket = {
+        let (ticket, first) = {
             let mut state = self.state.lock();
             state.queue.push_back(event);
-            state.tickets += 1;
-            state.tickets
+            let count = state.queue.len();
+            (state.left.saturating_add(u64::try_from(count).unwrap_or(u64::MAX)), count == 1)
         };
-        self.wake.notify_one();
+        if first {
+            self.wake.notify_one();
+        }
         ticket
     }
 
@@ -109,12 +122,7 @@ impl Outbox {
         if self.acknowledged.load(SeqCst) >= ticket {
             return Poll::Ready(());
         }
-        let mut waiters = self.waiters.lock();
-        match waiters.iter_mut().find(|(t, _)| *t == ticket) {
-            Some((_, waker)) => waker.clone_from(cx.waker()),
-            None => waiters.push((ticket, cx.waker().clone())),
-        }
-        drop(waiters);
+        self.waiters.lock().insert(ticket, cx.waker().clone());
         // The acknowledgement may have come in between.
         if self.acknowledged.load(SeqCst) >= ticket { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -135,13 +143,8 @@ impl Outbox {
         }
     }
 
-    /// Whether a whole batch has gathered.
-    pub(crate) fn plenty(&self) -> bool {
-        self.state.lock().queue.len() >= BATCH
-    }
-
     /// Takes the next batch; it is kept for the case that the connection is lost.
-    pub(crate) fn next_batch(&self) -> Option<wire::Events> {
+    pub(crate) fn next_batch(&self) -> Option<Arc<wire::Events>> {
         let mut state = self.state.lock();
         let state = &mut *state;
         let take = state.queue.len().min(BATCH);
@@ -149,25 +152,26 @@ impl Outbox {
             return None;
         }
         state.batches += 1;
+        state.left += u64::try_from(take).unwrap_or(0);
         let mut events = wire::Events { session: state.session.clone(), batch: state.batches, ..Default::default() };
         let mut charged = Vec::new();
         for event in state.queue.drain(..take) {
             match event {
-                Event::Begun(begun) => events.begun.push(*begun),
+                Event::Begun(begun) => events.begun.push(begun),
                 Event::Ended(ended, charge) => {
-                    events.ended.push(*ended);
+                    events.ended.push(ended);
                     charged.push(charge);
                 }
             }
         }
-        let left = u64::try_from(state.queue.len()).unwrap_or(0);
-        state.sent.push_back(Batch { events: events.clone(), last: state.tickets - left, charged });
+        let events = Arc::new(events);
+        state.sent.push_back(Batch { events: Arc::clone(&events), last: state.left, charged });
         Some(events)
     }
 
     /// A connection stands: what the control plane already has is dropped, the rest is returned to be sent again.
     /// A new session counts its batches from one.
-    pub(crate) fn reconnected(&self, session: &[u8], acknowledged: u64) -> Vec<wire::Events> {
+    pub(crate) fn reconnected(&self, session: &[u8], acknowledged: u64) -> Vec<Arc<wire::Events>> {
         let same = self.state.lock().session == session;
         if same {
             self.acknowledge(acknowledged);
@@ -179,11 +183,12 @@ impl Outbox {
             let State { sent, batches, session, .. } = &mut *state;
             for batch in sent.iter_mut() {
                 *batches += 1;
-                batch.events.batch = *batches;
-                batch.events.session.clone_from(session);
+                let events = Arc::make_mut(&mut batch.events);
+                events.batch = *batches;
+                events.session.clone_from(session);
             }
         }
-        state.sent.iter().map(|b| b.events.clone()).collect()
+        state.sent.iter().map(|b| Arc::clone(&b.events)).collect()
     }
 
     /// That batch and all before it are durable. Returns how many are still on their way.
@@ -205,11 +210,12 @@ impl Outbox {
             }
         }
         self.acknowledged.store(last, SeqCst);
-        let ready: Vec<Waker> = {
+        let ready = {
             let mut waiters = self.waiters.lock();
-            waiters.extract_if(.., |(ticket, _)| *ticket <= last).map(|(_, waker)| waker).collect()
+            let later = waiters.split_off(&last.saturating_add(1));
+            std::mem::replace(&mut *waiters, later)
         };
-        ready.into_iter().for_each(Waker::wake);
+        ready.into_values().for_each(Waker::wake);
         left
     }
 }
@@ -218,8 +224,8 @@ impl Outbox {
 mod tests {
     use super::*;
 
-    fn begun(n: u8) -> Box<wire::Begun> {
-        Box::new(wire::Begun { call: vec![n; 16], ..Default::default() })
+    fn begun(n: u64) -> wire::Begun {
+        wire::Begun { call: Some(wire::Id { high: 0, low: n }), ..Default::default() }
     }
 
     fn charged() -> Charged {
@@ -231,7 +237,7 @@ mod tests {
         let outbox = Outbox::new(3);
         outbox.reconnected(&[1; 16], 0);
         let first = outbox.begun(begun(1));
-        let second = outbox.ended(Box::default(), charged());
+        let second = outbox.ended(wire::Ended::default(), charged(), None);
         let batch = outbox.next_batch().unwrap();
         assert_eq!((batch.batch, batch.begun.len(), batch.ended.len()), (1, 1, 1));
         let third = outbox.begun(begun(2));
@@ -265,11 +271,28 @@ mod tests {
         assert_eq!(outbox.unacknowledged(), 2);
         // Another session: the same events, counted anew.
         let again = outbox.reconnected(&[2; 16], 0);
-        assert_eq!(again.iter().map(|e| (e.batch, e.begun[0].call[0])).collect::<Vec<_>>(), [(1, 2), (2, 3)]);
+        assert_eq!(again.iter().map(|e| (e.batch, e.begun[0].call.unwrap().low)).collect::<Vec<_>>(), [(1, 2), (2, 3)]);
         assert!(again.iter().all(|e| e.session == [2; 16]));
         outbox.begun(begun(4));
         assert_eq!(outbox.next_batch().unwrap().batch, 3);
         assert_eq!(outbox.acknowledge(3), 0);
+        assert_eq!(outbox.unacknowledged(), 0);
+    }
+
+    #[test]
+    fn a_call_that_ends_before_its_begun_event_left_is_one_event() {
+        let outbox = Outbox::new(100);
+        outbox.reconnected(&[1; 16], 0);
+        let gone = outbox.begun(begun(1));
+        outbox.next_batch().unwrap();
+        let (first, second) = (outbox.begun(begun(2)), outbox.begun(begun(3)));
+        assert_eq!(outbox.ended(wire::Ended::default(), charged(), Some(second)), second);
+        let late = outbox.ended(wire::Ended::default(), charged(), Some(gone));
+        assert_eq!((first, late), (second - 1, second + 1));
+        assert_eq!(outbox.unacknowledged(), 4);
+        let batch = outbox.next_batch().unwrap();
+        assert_eq!((batch.begun.len(), batch.ended.len()), (1, 2));
+        assert_eq!(outbox.acknowledge(2), 0);
         assert_eq!(outbox.unacknowledged(), 0);
     }
 }

@@ -153,14 +153,10 @@ checked! {
         each(&m.ended, MAX_EVENTS, "ended");
     }
     Begun: m => {
-        id(&m.call, "call");
-        id(&m.key, "key");
-        id(&m.account, "account");
-        id(&m.group, "group");
-        id_or_none(&m.model, "model");
-        id_or_none(&m.price, "price");
-        id_or_none(&m.channel, "channel");
-        id_or_none(&m.provider, "provider");
+        need(m.call.is_some(), "call");
+        need(m.key.is_some(), "key");
+        need(m.account.is_some(), "account");
+        need(m.group.is_some(), "group");
         need(m.group_multiplier_ppm >= 0, "group_multiplier_ppm");
         need(m.channel_multiplier_ppm >= 0, "channel_multiplier_ppm");
         need(m.reserved >= 0, "reserved");
@@ -177,8 +173,7 @@ checked! {
         each(&m.attempts, MAX_ATTEMPTS, "attempts");
     }
     Attempt: m => {
-        id(&m.channel, "channel");
-        id_or_none(&m.credential, "credential");
+        need(m.channel.is_some(), "channel");
         need(m.http_status <= 999, "http_status");
     }
     CloseRequest: m => { id(&m.session, "session"); }

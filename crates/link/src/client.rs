@@ -1,12 +1,50 @@
 //! The gateway's side of the link.
 
-use crate::{Endpoint, LinkError, MAX_MESSAGE, Tls, wire::control_plane_client::ControlPlaneClient};
+use crate::record::EventsCodec;
+use crate::wire::control_plane_client::ControlPlaneClient;
+use crate::{Endpoint, LinkError, MAX_MESSAGE, Tls, wire};
+use http::uri::PathAndQuery;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio_stream::Stream;
+use tonic::client::Grpc;
 use tonic::transport::{Channel, Endpoint as Target};
+use tonic::{Request, Status, Streaming};
 
-/// The client of the link. Cheap to clone; all clones share one connection, which is made at the first call and again
-/// whenever it was lost.
+/// The requests of the link.
 pub type Client = ControlPlaneClient<Channel>;
+
+/// The connection of the link, made at the first request and again whenever it was lost. Cheap to clone.
+#[derive(Clone)]
+pub struct Connection {
+    channel: Channel,
+}
+
+impl Connection {
+    /// A client over this connection.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        ControlPlaneClient::new(self.channel.clone())
+            .max_decoding_message_size(MAX_MESSAGE)
+            .max_encoding_message_size(MAX_MESSAGE)
+    }
+
+    /// Sends batches of call events, which the caller keeps until they are acknowledged, and takes the acknowledgements:
+    /// [`Client::record`] without a copy of each batch.
+    ///
+    /// # Errors
+    /// Whatever the connection or the control plane says.
+    pub async fn record(
+        &self,
+        batches: impl Stream<Item = Arc<wire::Events>> + Send + 'static,
+    ) -> Result<Streaming<wire::Ack>, Status> {
+        let mut grpc = Grpc::new(self.channel.clone()).max_encoding_message_size(MAX_MESSAGE);
+        let unready = |error: tonic::transport::Error| Status::unavailable(error.to_string());
+        grpc.ready().await.map_err(unready)?;
+        let path = PathAndQuery::from_static("/tacit.link.v1.ControlPlane/Record");
+        grpc.streaming(Request::new(batches), path, EventsCodec).await.map(tonic::Response::into_inner)
+    }
+}
 
 /// For a connection to be made, TLS included.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -18,12 +56,12 @@ const PONG: Duration = Duration::from_secs(5);
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * STREAM_WINDOW;
 
-/// A client for that endpoint. Nothing is opened yet: the first call connects, and no file is read then, so this works
+/// The connection to that endpoint. Nothing is opened yet: the first request connects, and no file is read then, so this works
 /// within the gateway's sandbox. Must be called within a tokio runtime.
 ///
 /// # Errors
 /// [`LinkError`] for TCP without certificates, certificates without TCP, or certificates that cannot be used.
-pub fn connect(endpoint: &Endpoint, tls: Option<&Tls>) -> Result<Client, LinkError> {
+pub fn connect(endpoint: &Endpoint, tls: Option<&Tls>) -> Result<Connection, LinkError> {
     let target = match (endpoint, tls) {
         // tonic takes everything behind `unix:` as the path, byte for byte.
         (Endpoint::Unix(path), None) => Target::from_shared(format!("unix:{}", path.display()))?,
@@ -43,5 +81,5 @@ pub fn connect(endpoint: &Endpoint, tls: Option<&Tls>) -> Result<Client, LinkErr
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .connect_lazy();
-    Ok(ControlPlaneClient::new(channel).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE))
+    Ok(Connection { channel })
 }

@@ -29,6 +29,27 @@ pub fn id_bytes(id: impl Into<Uuid>) -> Vec<u8> {
     id.into().into_bytes().to_vec()
 }
 
+impl<T: Into<Uuid>> From<T> for wire::Id {
+    fn from(id: T) -> Self {
+        let (high, low) = id.into().as_u64_pair();
+        Self { high, low }
+    }
+}
+
+/// A typed id of a call event.
+///
+/// # Errors
+/// [`Refused`] with that field name if there is none.
+pub fn event_id<T: From<Uuid>>(field: &'static str, id: Option<wire::Id>) -> Result<T, Refused> {
+    optional_event_id(id).ok_or(Refused(field))
+}
+
+/// As [`event_id`], where it may be missing.
+#[must_use]
+pub fn optional_event_id<T: From<Uuid>>(id: Option<wire::Id>) -> Option<T> {
+    id.map(|id| Uuid::from_u64_pair(id.high, id.low).into())
+}
+
 /// The 32 bytes of a key or a keyed hash.
 ///
 /// # Errors
@@ -240,6 +261,8 @@ mod tests {
         assert_eq!(id::<CallId>("call", &[]), Err(Refused("call")));
         assert_eq!(optional_id::<CallId>("call", &[]), Ok(None));
         assert_eq!(optional_id::<CallId>("call", &[0; 8]), Err(Refused("call")));
+        assert_eq!(event_id("call", Some(call.into())), Ok(call));
+        assert_eq!(event_id::<CallId>("call", None), Err(Refused("call")));
     }
 
     #[test]

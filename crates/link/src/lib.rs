@@ -9,10 +9,11 @@ mod bounds;
 mod client;
 pub mod convert;
 mod endpoint;
+mod record;
 mod server;
 
 pub use bounds::{Checked, MAX_EVENTS, MAX_SEALED, Refused};
-pub use client::{Client, connect};
+pub use client::{Client, Connection, connect};
 pub use endpoint::{BadEndpoint, Endpoint, LinkError, Tls};
 pub use server::{Listener, serve};
 

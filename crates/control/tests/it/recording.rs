@@ -173,7 +173,7 @@ both_engines! {
         let mut bad = vec![good.clone(); 6];
         bad[0].session = vec![1; 15];
         bad[1].batch = 0;
-        bad[2].begun[0].call.push(1);
+        bad[2].begun[0].call = None;
         bad[3].begun[0].endpoint = 99;
         bad[4].ended = vec![wire::Ended { sealed_user_agent: vec![0; 401], ..world.ended(call) }];
         bad[5].begun = vec![world.begun(call); tacit_link::MAX_EVENTS + 1];

@@ -129,7 +129,7 @@ impl World {
     }
 
     pub(crate) fn client_of(&self, socket: &str) -> Client {
-        connect(&self.endpoint(socket), None).unwrap()
+        connect(&self.endpoint(socket), None).unwrap().client()
     }
 
     pub(crate) async fn gateway(&self, name: &str) -> Gateway {
@@ -138,16 +138,16 @@ impl World {
 
     pub(crate) fn begun(&self, call: CallId) -> wire::Begun {
         wire::Begun {
-            call: convert::id_bytes(call),
-            key: convert::id_bytes(self.key),
-            account: convert::id_bytes(self.account),
-            group: convert::id_bytes(self.group),
-            model: convert::id_bytes(self.model),
-            price: convert::id_bytes(self.price),
+            call: Some(call.into()),
+            key: Some(self.key.into()),
+            account: Some(self.account.into()),
+            group: Some(self.group.into()),
+            model: Some(self.model.into()),
+            price: Some(self.price.into()),
             group_multiplier_ppm: 1_000_000,
             channel_multiplier_ppm: 1_000_000,
-            channel: convert::id_bytes(self.channel),
-            provider: convert::id_bytes(self.provider),
+            channel: Some(self.channel.into()),
+            provider: Some(self.provider.into()),
             started_at: SystemClock.now().0,
             reserved: 2 * COST,
             input_estimate: 1_500,

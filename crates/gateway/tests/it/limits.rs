@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 use tacit_kernel::Nano;
 use tacit_kernel::call::CallStatus;
+use tacit_kernel::ids::AccountId;
 use tacit_kernel::limits::Limits;
+use tacit_link::convert;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_per_minute_with_headers_and_retry_after() {
@@ -127,7 +129,8 @@ async fn a_recall_gives_back_what_is_free() {
     assert_eq!(p.chat("chat", "").await.status, 200);
     let call = p.plane.only_call().await;
     assert!(p.plane.books.lock().unwrap().leased > 0);
-    let account = call.begun.unwrap().account;
+    let account: AccountId = convert::event_id("account", call.begun.unwrap().account).unwrap();
+    let account = convert::id_bytes(account);
     let recall = tacit_link::wire::update::Kind::Recall(tacit_link::wire::Recall { account });
     p.plane.updates.send(recall).unwrap();
     for _ in 0..200 {

@@ -25,10 +25,10 @@ pub(crate) struct Books {
     /// Charged beyond what was leased, straight from the wallet.
     pub(crate) beyond: i64,
     answered: HashMap<u64, i64>,
-    pub(crate) begun: HashSet<Vec<u8>>,
-    pub(crate) ended: HashMap<Vec<u8>, wire::Ended>,
+    pub(crate) begun: HashSet<wire::Id>,
+    pub(crate) ended: HashMap<wire::Id, wire::Ended>,
     /// How often each call was reported as ended, batches sent twice left out.
-    pub(crate) times: HashMap<Vec<u8>, u32>,
+    pub(crate) times: HashMap<wire::Id, u32>,
     batch: u64,
     session: Vec<u8>,
 }
@@ -212,9 +212,9 @@ impl ControlPlane for Service {
                     let mut books = plane.books.lock().unwrap();
                     if number == books.batch + 1 {
                         books.batch = number;
-                        books.begun.extend(batch.begun.into_iter().map(|b| b.call));
+                        books.begun.extend(batch.begun.into_iter().filter_map(|b| b.call));
                         for ended in batch.ended {
-                            let call = ended.begun.as_ref().unwrap().call.clone();
+                            let call = ended.begun.as_ref().unwrap().call.unwrap();
                             let beyond = (ended.amount - books.leased).max(0);
                             books.leased -= ended.amount - beyond;
                             books.wallet -= beyond;

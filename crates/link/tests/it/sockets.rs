@@ -73,7 +73,7 @@ async fn a_unix_socket_is_private_and_the_client_finds_its_way_back() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("link.sock");
     let endpoint = Endpoint::Unix(path.clone());
-    let mut client = connect(&endpoint, None).unwrap();
+    let mut client = connect(&endpoint, None).unwrap().client();
     assert_eq!(client.open(hello()).await.unwrap_err().code(), Code::Unavailable);
 
     let server = Running::start(Listener::bind(&endpoint).await.unwrap(), None);
@@ -120,7 +120,7 @@ async fn over_tcp_both_sides_must_show_a_certificate_of_the_right_authority() {
     let endpoint = Endpoint::Tcp { host: "localhost".into(), port };
     let server = Running::start(listener, Some(ours.side("localhost", &ours)));
 
-    let mut good = connect(&endpoint, Some(&ours.side("gateway", &ours))).unwrap();
+    let mut good = connect(&endpoint, Some(&ours.side("gateway", &ours))).unwrap().client();
     assert_eq!(good.open(hello()).await.unwrap().into_inner().acknowledged, 4);
 
     let wrong = [
@@ -129,7 +129,7 @@ async fn over_tcp_both_sides_must_show_a_certificate_of_the_right_authority() {
         ("another name", ours.side("gateway", &ours), &Endpoint::Tcp { host: "127.0.0.1".into(), port }),
     ];
     for (why, tls, endpoint) in wrong {
-        let mut client = connect(endpoint, Some(&tls)).unwrap();
+        let mut client = connect(endpoint, Some(&tls)).unwrap().client();
         assert!(client.open(hello()).await.is_err(), "{why}");
     }
     // No certificate at all: a client that is not ours.
