@@ -113,7 +113,12 @@ mod tests {
             group: Some(Uuid::from_u128(4).into()),
             ..wire::Begun::default()
         };
-        let attempt = wire::Attempt { channel: Some(Uuid::from_u128(5).into()), error: 1, http_status: 503, ..wire::Attempt::default() };
+        let attempt = wire::Attempt {
+            channel: Some(Uuid::from_u128(5).into()),
+            error: 1,
+            http_status: 503,
+            ..wire::Attempt::default()
+        };
         wire::Ended {
             begun: Some(begun),
             status: CallStatus::Failed.number(),

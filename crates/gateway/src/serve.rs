@@ -56,7 +56,6 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, peer: IpAddr, request: Request<
     let id = CallId::fresh();
     let request_id = id.to_string();
     let (parts, incoming) = request.into_parts();
-    let parts = Arc::new(parts);
     let endpoint = match path(parts.uri.path()) {
         Path::Call(endpoint) => Some(endpoint),
         _ => None,

@@ -19,16 +19,18 @@ pub fn generate(rng: &mut impl rand::CryptoRng) -> SecretString {
         let digit = rng.random_range(0..ALPHABET.len());
         text.push(char::from(ALPHABET.get(digit).copied().unwrap_or(b'0')));
     }
-    push_check(&mut text);
+    let check = check(text.as_bytes());
+    text.extend(check.map(char::from));
     SecretString::from(text)
 }
 
-fn push_check(text: &mut String) {
-    let mut sum = usize::try_from(crc32fast::hash(text.as_bytes())).unwrap_or(0);
-    for _ in 0..CHECK {
-        text.push(char::from(ALPHABET.get(sum % 62).copied().unwrap_or(b'0')));
+fn check(text: &[u8]) -> [u8; CHECK] {
+    let mut sum = usize::try_from(crc32fast::hash(text)).unwrap_or(0);
+    [(); CHECK].map(|()| {
+        let digit = ALPHABET.get(sum % 62).copied().unwrap_or(b'0');
         sum /= 62;
-    }
+        digit
+    })
 }
 
 /// Whether the text could be a key of this platform; a cheap check before anything is looked up.
@@ -37,9 +39,8 @@ pub fn well_formed(text: &str) -> bool {
     if text.len() != PREFIX.len() + RANDOM + CHECK || !text.starts_with(PREFIX) || !text.is_ascii() {
         return false;
     }
-    let mut wanted = text[..PREFIX.len() + RANDOM].to_owned();
-    push_check(&mut wanted);
-    wanted == text
+    let (said, sum) = text.as_bytes().split_at(PREFIX.len() + RANDOM);
+    check(said) == sum
 }
 
 /// What may be shown of a key after it was made: `sk-…` and its last four characters, which are checksum only.

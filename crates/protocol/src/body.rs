@@ -7,8 +7,9 @@
 //! path).
 
 use crate::splice::Edits;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
+use std::io::IoSlice;
 
 /// A request or response body.
 ///
@@ -108,6 +109,34 @@ impl Iterator for Chunks {
 
 impl ExactSizeIterator for Chunks {}
 
+/// What a vectored write takes from, without a copy.
+impl Buf for Chunks {
+    fn remaining(&self) -> usize {
+        self.len
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.chunks.front().map_or(&[], |chunk| chunk)
+    }
+
+    fn chunks_vectored<'a>(&'a self, out: &mut [IoSlice<'a>]) -> usize {
+        let each = out.iter_mut().zip(&self.chunks);
+        each.map(|(slice, chunk)| *slice = IoSlice::new(chunk)).count()
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        self.len = self.len.saturating_sub(count);
+        while let Some(chunk) = self.chunks.front_mut().filter(|_| count > 0) {
+            let done = chunk.len().min(count);
+            chunk.advance(done);
+            count -= done;
+            if chunk.is_empty() {
+                self.chunks.pop_front();
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +152,14 @@ mod tests {
         assert_eq!((out.remaining(), out.len()), (5, 2));
         assert_eq!(out.next().unwrap(), "ab");
         assert_eq!(out.remaining(), 3);
+        let mut sent = body.for_provider(&Edits::default());
+        assert_eq!(sent.chunks_vectored(&mut [IoSlice::new(&[]); 8]), 2);
+        sent.advance(1);
+        assert_eq!((sent.remaining(), sent.chunk()), (4, b"b".as_slice()));
+        sent.advance(2);
+        assert_eq!((sent.remaining(), sent.chunk()), (2, b"de".as_slice()));
+        sent.advance(2);
+        assert_eq!((sent.has_remaining(), sent.chunk()), (false, b"".as_slice()));
         assert_eq!(body.into_chunks_for_client().map(|c| c.len()).sum::<usize>(), 5);
     }
 }

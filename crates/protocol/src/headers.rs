@@ -60,23 +60,22 @@ pub fn retry_after(answer: &HeaderMap) -> Option<u32> {
 }
 
 fn known_kind(value: &HeaderValue) -> Option<HeaderValue> {
-    let text = value.to_str().ok()?;
-    let kind = text.split(';').next()?.trim().to_ascii_lowercase();
-    Some(HeaderValue::from_static(match kind.as_str() {
-        "application/json" => "application/json",
-        "text/event-stream" => "text/event-stream; charset=utf-8",
-        "application/problem+json" => "application/problem+json",
-        _ => return None,
-    }))
+    const KINDS: [(&str, &str); 3] = [
+        ("application/json", "application/json"),
+        ("text/event-stream", "text/event-stream; charset=utf-8"),
+        ("application/problem+json", "application/problem+json"),
+    ];
+    let said = value.to_str().ok()?.split(';').next()?.trim();
+    let known = KINDS.iter().find(|(kind, _)| said.eq_ignore_ascii_case(kind));
+    known.map(|(_, ours)| HeaderValue::from_static(ours))
 }
 
 /// Whether the answer is an event stream.
 #[must_use]
 pub fn is_event_stream(answer: &HeaderMap) -> bool {
-    answer
-        .get(CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .is_some_and(|v| v.trim_start().to_ascii_lowercase().starts_with("text/event-stream"))
+    const KIND: &[u8] = b"text/event-stream";
+    let said = answer.get(CONTENT_TYPE).map(|v| v.as_bytes().trim_ascii_start());
+    said.and_then(|v| v.get(..KIND.len())).is_some_and(|v| v.eq_ignore_ascii_case(KIND))
 }
 
 /// The dialect that a request to a path of both (`/v1/models`) speaks: Anthropic's clients always name a version.

@@ -4,8 +4,8 @@ use crate::upstream::connect::Io;
 use crate::upstream::head::{self, Framing};
 use crate::upstream::pool::Conn;
 use crate::upstream::{Failure, READ, Request};
+use bytes::buf::Chain;
 use bytes::{Buf, Bytes};
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -24,39 +24,26 @@ const END_BYTES: usize = 16 * 1024;
 
 /// A request as far as it is not written: its head, then the caller's own bytes.
 pub(crate) struct Unsent {
-    pieces: VecDeque<Bytes>,
+    rest: Chain<Bytes, Chunks>,
 }
 
 impl Unsent {
     pub(crate) fn new(request: &Request<'_>, body: Chunks) -> Self {
-        let mut pieces = VecDeque::with_capacity(body.len() + 1);
-        pieces.push_back(head::write(request, body.remaining()));
-        pieces.extend(body);
-        Self { pieces }
+        let head = head::write(request, body.remaining());
+        Self { rest: head.chain(body) }
     }
 
     /// Writes on. Ready when all is written.
     pub(crate) fn poll_write(&mut self, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.pieces.is_empty() {
+        while self.rest.has_remaining() {
             let mut slices = [IoSlice::new(&[]); PIECES];
-            let mut count = 0_usize;
-            for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
-                *slice = IoSlice::new(piece);
-                count += 1;
-            }
+            let count = self.rest.chunks_vectored(&mut slices);
             let slices = slices.get(..count).unwrap_or_default();
-            let mut written = ready!(Pin::new(&mut *io).poll_write_vectored(cx, slices))?;
+            let written = ready!(Pin::new(&mut *io).poll_write_vectored(cx, slices))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            while let Some(piece) = self.pieces.front_mut().filter(|_| written > 0) {
-                let done = piece.len().min(written);
-                written -= done;
-                piece.advance(done);
-                if piece.is_empty() {
-                    self.pieces.pop_front();
-                }
-            }
+            self.rest.advance(written);
         }
         Pin::new(io).poll_flush(cx)
     }

@@ -3,7 +3,9 @@
 use crate::upstream::Request;
 use crate::upstream::chunked::Decoder;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING,
+};
 use http::{StatusCode, Uri};
 use memchr::memmem;
 
@@ -13,6 +15,9 @@ const HEAD: usize = 64 * 1024;
 const HEADERS: usize = 100;
 /// Most interim answers before the real one.
 const INTERIM: u32 = 16;
+
+/// The headers of an answer that are looked at here or by `tacit_protocol::headers`. Nothing is kept of the others.
+const KEPT: [HeaderName; 5] = [CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING];
 
 /// What came is not HTTP/1.1 as we are ready to read it.
 #[derive(Debug, PartialEq, Eq)]
@@ -126,11 +131,13 @@ fn parse(bytes: &[u8]) -> Result<Head, Malformed> {
         return Err(Malformed);
     }
     let status = StatusCode::from_u16(response.code.ok_or(Malformed)?).map_err(|_| Malformed)?;
-    let mut headers = HeaderMap::with_capacity(response.headers.len());
+    let mut headers = HeaderMap::with_capacity(KEPT.len());
     for header in response.headers.iter() {
         let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| Malformed)?;
-        let value = HeaderValue::from_bytes(header.value).map_err(|_| Malformed)?;
-        headers.append(name, value);
+        if KEPT.contains(&name) {
+            let value = HeaderValue::from_bytes(header.value).map_err(|_| Malformed)?;
+            headers.append(name, value);
+        }
     }
     let modern = response.version == Some(1);
     let framing = framing(status, &headers, modern)?;
