@@ -2,14 +2,12 @@
 
 use crate::error::{Retryable, StorageError, StorageErrorKind};
 use crate::migrations;
+use crate::sqlite;
 use crate::tx::{self, ReadTx, WriteTx};
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, PgPool, SqlitePool};
+use sqlx::{ConnectOptions, Connection, PgPool};
 use std::fmt;
-use std::fs;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +16,7 @@ use tokio::sync::RwLock;
 
 /// Statements kept prepared on each connection. Every constant statement and every group size of every [`crate::Bulk`]
 /// fits.
-const PREPARED: usize = 512;
-const SQLITE_READERS: u32 = 4;
+pub(crate) const PREPARED: usize = 512;
 pub(crate) const POSTGRES_CONNECTIONS: u32 = 16;
 
 /// Which database program.
@@ -33,7 +30,7 @@ pub enum Engine {
 
 #[derive(Clone)]
 pub(crate) enum Pools {
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Sqlite(Arc<sqlite::File>),
     Postgres(PgPool),
 }
 
@@ -60,7 +57,10 @@ impl Db {
     /// password, is not in the error.
     pub async fn open(url: &str) -> Result<Self, StorageError> {
         let pools = match url.split_once(':') {
-            Some(("sqlite", path)) => open_sqlite(Path::new(path.strip_prefix("//").unwrap_or(path))).await?,
+            Some(("sqlite", path)) => match path.strip_prefix("//").unwrap_or(path) {
+                "" => return Err(bad_url()),
+                path => Pools::Sqlite(Arc::new(sqlite::File::open(Path::new(path)).await?)),
+            },
             Some(("postgres" | "postgresql", _)) => open_postgres(url).await?,
             _ => return Err(bad_url()),
         };
@@ -71,7 +71,7 @@ impl Db {
     #[must_use]
     pub const fn engine(&self) -> Engine {
         match self.pools {
-            Pools::Sqlite { .. } => Engine::Sqlite,
+            Pools::Sqlite(_) => Engine::Sqlite,
             Pools::Postgres(_) => Engine::Postgres,
         }
     }
@@ -126,11 +126,7 @@ impl Db {
     /// Closes all connections, after the transactions that run.
     pub async fn close(&self) {
         match &self.pools {
-            Pools::Sqlite { writer, readers } => {
-                // The last one to close folds the write-ahead log into the file and removes it.
-                readers.close().await;
-                writer.close().await;
-            }
+            Pools::Sqlite(file) => file.close().await,
             Pools::Postgres(pool) => pool.close().await,
         }
     }
@@ -139,63 +135,6 @@ impl Db {
 fn bad_url() -> StorageError {
     let detail = "the database URL is neither sqlite:/path/to/file nor postgres://user@host/database";
     StorageError::new(StorageErrorKind::Other, detail)
-}
-
-async fn open_sqlite(path: &Path) -> Result<Pools, StorageError> {
-    if path.as_os_str().is_empty() {
-        return Err(bad_url());
-    }
-    own_file(path).map_err(|e| {
-        let detail = format!(
-            "the database file {} cannot be opened ({}): its directory must exist and belong to this user",
-            path.display(),
-            e.kind()
-        );
-        StorageError::new(StorageErrorKind::Unavailable, detail)
-    })?;
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .statement_cache_capacity(PREPARED)
-        .busy_timeout(Duration::from_secs(5))
-        .foreign_keys(true)
-        .pragma("temp_store", "MEMORY")
-        .pragma("trusted_schema", "OFF")
-        .disable_statement_logging();
-    // FULL: a commit is on the disk when it returns. secure_delete: what is deleted is overwritten.
-    let writing = options
-        .clone()
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        // Pages of a busy log are copied into the file every 16 MB, not every 4: most are written again and again.
-        .pragma("wal_autocheckpoint", "4000")
-        .pragma("secure_delete", "ON");
-    // The one writer stays open, so that readers always find the write-ahead log.
-    let writer = SqlitePoolOptions::new()
-        .max_connections(1)
-        .min_connections(1)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .acquire_timeout(Duration::from_secs(30))
-        .test_before_acquire(false)
-        .connect_with(writing)
-        .await?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(SQLITE_READERS)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .acquire_timeout(Duration::from_secs(30))
-        .test_before_acquire(false)
-        .connect_lazy_with(options.read_only(true));
-    Ok(Pools::Sqlite { writer, readers })
-}
-
-/// Makes the file, or takes the rights of others from it. SQLite gives its side files the same mode.
-fn own_file(path: &Path) -> std::io::Result<()> {
-    let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    if file.metadata()?.permissions().mode() & 0o077 != 0 {
-        file.set_permissions(fs::Permissions::from_mode(0o600))?;
-    }
-    Ok(())
 }
 
 async fn open_postgres(url: &str) -> Result<Pools, StorageError> {

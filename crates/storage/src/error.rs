@@ -1,7 +1,9 @@
 //! What can go wrong with a database, without a value of any row: PostgreSQL's details quote rows, so they are
 //! dropped here.
 
+use rusqlite::ffi;
 use sqlx::error::{DatabaseError, ErrorKind as SqlKind};
+use std::ffi::c_int;
 use std::fmt;
 use tacit_kernel::{ErrorKind, Fault};
 
@@ -94,11 +96,10 @@ impl From<sqlx::Error> for StorageError {
     fn from(error: sqlx::Error) -> Self {
         use StorageErrorKind as K;
         match &error {
-            sqlx::Error::Database(e) => from_engine(e.as_ref()),
+            sqlx::Error::Database(e) => from_postgres(e.as_ref()),
             sqlx::Error::Io(e) => Self::new(K::Unavailable, format!("connection: {}", e.kind())),
             sqlx::Error::PoolTimedOut => Self::new(K::Unavailable, "no free connection in time"),
             sqlx::Error::PoolClosed => Self::new(K::Unavailable, "the database is closed"),
-            sqlx::Error::WorkerCrashed => Self::new(K::Unavailable, "the database thread is gone"),
             sqlx::Error::Tls(_) => Self::new(K::Unavailable, "TLS to the database failed"),
             sqlx::Error::BeginFailed => Self::new(K::Unavailable, "BEGIN failed"),
             sqlx::Error::ColumnNotFound(_) => Self::new(K::Other, "the result has no such column"),
@@ -109,44 +110,63 @@ impl From<sqlx::Error> for StorageError {
     }
 }
 
-fn from_engine(error: &dyn DatabaseError) -> StorageError {
+fn from_postgres(error: &dyn DatabaseError) -> StorageError {
     use StorageErrorKind as K;
     let code = error.code().unwrap_or_default().into_owned();
     let kind = match error.kind() {
         SqlKind::UniqueViolation => K::Unique,
         SqlKind::ForeignKeyViolation => K::ForeignKey,
         SqlKind::CheckViolation | SqlKind::NotNullViolation => K::Check,
-        _ => match code.parse::<u32>() {
-            Ok(number) if code.len() < 5 => sqlite_kind(number),
-            _ => postgres_kind(&code),
-        },
+        _ => postgres_kind(&code),
     };
     let mut detail = format!("code {code}");
-    match error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
-        Some(pg) => {
-            for (what, name) in [("constraint", pg.constraint()), ("table", pg.table()), ("column", pg.column())] {
-                if let Some(name) = name {
-                    detail.push_str(&format!(", {what} {name}"));
-                }
-            }
-            // Class 42 (syntax, unknown names) speaks of the statement only.
-            if code.starts_with("42") {
-                detail.push_str(&format!(": {}", pg.message()));
+    if let Some(pg) = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+        for (what, name) in [("constraint", pg.constraint()), ("table", pg.table()), ("column", pg.column())] {
+            if let Some(name) = name {
+                detail.push_str(&format!(", {what} {name}"));
             }
         }
-        // SQLite's messages name tables and columns, never values.
-        None => detail.push_str(&format!(": {}", error.message())),
+        // Class 42 (syntax, unknown names) speaks of the statement only.
+        if code.starts_with("42") {
+            detail.push_str(&format!(": {}", pg.message()));
+        }
     }
     StorageError { kind, detail }
 }
 
+impl From<rusqlite::Error> for StorageError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::Error as E;
+        // SQLite's messages name tables and columns, never values.
+        let (code, message) = match &error {
+            E::SqliteFailure(e, message) => (e.extended_code, message.as_deref()),
+            E::SqlInputError { error, msg, .. } => (error.extended_code, Some(msg.as_str())),
+            E::MultipleStatement => return Self::new(StorageErrorKind::Other, "more than one statement"),
+            // The remaining ones may quote values; their name is enough to find the place.
+            _ => return Self::new(StorageErrorKind::Other, "the driver reports an error"),
+        };
+        Self::new(sqlite_kind(code), format!("code {code}: {}", message.unwrap_or("no message")))
+    }
+}
+
 /// <https://sqlite.org/rescode.html>: the low byte is the primary code.
-fn sqlite_kind(code: u32) -> StorageErrorKind {
-    match code & 0xff {
-        5 | 6 => StorageErrorKind::Busy,
-        // Perm, readonly, I/O, corrupt, full, cannot open, not a database.
-        3 | 8 | 10 | 11 | 13 | 14 | 26 => StorageErrorKind::Unavailable,
-        _ => StorageErrorKind::Other,
+fn sqlite_kind(code: c_int) -> StorageErrorKind {
+    use StorageErrorKind as K;
+    match code {
+        ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => K::Unique,
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => K::ForeignKey,
+        ffi::SQLITE_CONSTRAINT_CHECK | ffi::SQLITE_CONSTRAINT_NOTNULL => K::Check,
+        _ => match code & 0xff {
+            ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => K::Busy,
+            ffi::SQLITE_PERM
+            | ffi::SQLITE_READONLY
+            | ffi::SQLITE_IOERR
+            | ffi::SQLITE_CORRUPT
+            | ffi::SQLITE_FULL
+            | ffi::SQLITE_CANTOPEN
+            | ffi::SQLITE_NOTADB => K::Unavailable,
+            _ => K::Other,
+        },
     }
 }
 

@@ -26,6 +26,7 @@ mod migrations;
 mod page;
 mod row;
 mod sql;
+mod sqlite;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tx;

@@ -1,9 +1,9 @@
 //! A row of a result.
 
 use crate::error::{StorageError, StorageErrorKind};
+use crate::sqlite::{Cell, FromCell, SqliteRow};
 use serde::de::DeserializeOwned;
 use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
 use std::fmt;
 use tacit_kernel::ids::{
     AccountId, CallId, ChannelId, CredentialId, GroupId, KeyId, LedgerAccountId, ModelId, PriceId, ProviderId,
@@ -65,13 +65,8 @@ fn bad(column: &'static str) -> StorageError {
     StorageError::inconsistent("result", column)
 }
 
-fn unreadable(error: &sqlx::Error, column: &'static str) -> StorageError {
-    match error {
-        sqlx::Error::ColumnNotFound(_) => {
-            StorageError::new(StorageErrorKind::Other, format!("the result has no column {column}"))
-        }
-        _ => bad(column),
-    }
+fn absent(column: &'static str) -> StorageError {
+    StorageError::new(StorageErrorKind::Other, format!("the result has no column {column}"))
 }
 
 macro_rules! native {
@@ -79,10 +74,15 @@ macro_rules! native {
         impl FromColumn for $t {
             fn from_nullable(row: &Row, column: &'static str) -> Result<Option<Self>, StorageError> {
                 match &row.0 {
-                    Inner::Sqlite(row) => sqlx::Row::try_get(row, column),
-                    Inner::Postgres(row) => sqlx::Row::try_get(row, column),
+                    Inner::Sqlite(row) => match row.cell(column).ok_or_else(|| absent(column))? {
+                        Cell::Null => Ok(None),
+                        cell => FromCell::from_cell(cell).map(Some).ok_or_else(|| bad(column)),
+                    },
+                    Inner::Postgres(row) => sqlx::Row::try_get(row, column).map_err(|e| match e {
+                        sqlx::Error::ColumnNotFound(_) => absent(column),
+                        _ => bad(column),
+                    }),
                 }
-                .map_err(|e| unreadable(&e, column))
             }
         }
     )*};

@@ -6,6 +6,7 @@ mod keyring;
 mod layer;
 mod migrations;
 mod schema;
+mod threads;
 
 use crate::sql::Sql;
 use crate::tx::WriteTx;

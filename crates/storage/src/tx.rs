@@ -5,13 +5,10 @@ use crate::db::{Db, Engine, POSTGRES_CONNECTIONS, Pools};
 use crate::error::{Retryable, StorageError, StorageErrorKind};
 use crate::row::{Inner, Row};
 use crate::sql::{Bulk, Sql, SqlText};
-use crate::value::{Value, postgres_arguments, sqlite_arguments};
-use futures_util::TryStreamExt;
+use crate::sqlite;
+use crate::value::{Value, postgres_arguments};
 use futures_util::future::BoxFuture;
-use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{AssertSqlSafe, Either, Executor, Postgres, SqlSafeStr, SqlStr, Sqlite, Transaction};
-use std::marker::PhantomData;
+use sqlx::{AssertSqlSafe, Executor, PgPool, Postgres, SqlSafeStr, SqlStr};
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
@@ -21,16 +18,14 @@ const ATTEMPTS: u32 = 10;
 /// writers of one row would else fail each other again and again.
 const ALONE: u32 = 3;
 
-enum Conn {
-    Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+enum Conn<'c> {
+    Sqlite(sqlite::Transaction<'c>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
 }
 
-/// A read transaction: one unmoving view of the database. The lifetime is that of what the closure borrows.
-pub struct ReadTx<'c> {
-    conn: Conn,
-    borrows: PhantomData<&'c ()>,
-}
+/// A read transaction: one unmoving view of the database. The lifetime is that of the database and of what the closure
+/// borrows.
+pub struct ReadTx<'c>(Conn<'c>);
 
 /// A write transaction. It also reads.
 pub struct WriteTx<'c>(ReadTx<'c>);
@@ -77,32 +72,27 @@ impl ReadTx<'_> {
     }
 
     pub(crate) async fn fetch(&mut self, sql: SqlStr, params: &[Value]) -> Result<Vec<Row>, StorageError> {
-        match &mut self.conn {
-            Conn::Sqlite(tx) => {
-                let mut rows = Vec::new();
-                let query = sqlx::query_with(sql, sqlite_arguments(params)?);
-                one_statement(tx, query, |row| rows.push(Row(Inner::Sqlite(row)))).await?;
-                Ok(rows)
-            }
+        Ok(match &mut self.0 {
+            Conn::Sqlite(tx) => tx.fetch(sql.as_str(), params)?.into_iter().map(|r| Row(Inner::Sqlite(r))).collect(),
             Conn::Postgres(tx) => {
                 let rows = sqlx::query_with(sql, postgres_arguments(params)?).fetch_all(&mut **tx).await?;
-                Ok(rows.into_iter().map(|r| Row(Inner::Postgres(r))).collect())
+                rows.into_iter().map(|r| Row(Inner::Postgres(r))).collect()
             }
-        }
+        })
     }
 
     /// Prepares a statement without running it.
     pub(crate) async fn prepare(&mut self, sql: SqlStr) -> Result<(), StorageError> {
-        match &mut self.conn {
-            Conn::Sqlite(tx) => drop(tx.prepare(sql).await?),
+        match &mut self.0 {
+            Conn::Sqlite(tx) => tx.prepare(sql.as_str())?,
             Conn::Postgres(tx) => drop(tx.prepare(sql).await?),
         }
         Ok(())
     }
 
     async fn run(&mut self, sql: SqlStr, params: &[Value]) -> Result<u64, StorageError> {
-        Ok(match &mut self.conn {
-            Conn::Sqlite(tx) => one_statement(tx, sqlx::query_with(sql, sqlite_arguments(params)?), drop).await?,
+        Ok(match &mut self.0 {
+            Conn::Sqlite(tx) => tx.run(sql.as_str(), params)?,
             Conn::Postgres(tx) => {
                 sqlx::query_with(sql, postgres_arguments(params)?).execute(&mut **tx).await?.rows_affected()
             }
@@ -110,18 +100,17 @@ impl ReadTx<'_> {
     }
 
     pub(crate) const fn engine(&self) -> Engine {
-        match self.conn {
+        match self.0 {
             Conn::Sqlite(_) => Engine::Sqlite,
             Conn::Postgres(_) => Engine::Postgres,
         }
     }
 
     async fn commit(self) -> Result<(), StorageError> {
-        match self.conn {
-            Conn::Sqlite(tx) => tx.commit().await?,
-            Conn::Postgres(tx) => tx.commit().await?,
+        match self.0 {
+            Conn::Sqlite(tx) => tx.commit(),
+            Conn::Postgres(tx) => Ok(tx.commit().await?),
         }
-        Ok(())
     }
 }
 
@@ -161,30 +150,11 @@ impl WriteTx<'_> {
 
     /// Runs a script of several statements without parameters; for migrations.
     pub(crate) async fn script(&mut self, text: String) -> Result<(), StorageError> {
-        let script = sqlx::raw_sql(AssertSqlSafe(text));
-        match &mut self.0.conn {
-            Conn::Sqlite(tx) => script.execute(&mut **tx).await.map(|_| ())?,
-            Conn::Postgres(tx) => script.execute(&mut **tx).await.map(|_| ())?,
-        }
-        Ok(())
-    }
-}
-
-/// Runs one statement on SQLite up to its outcome; how many rows it wrote. What sqlx offers also waits to hear that no
-/// other statement follows in the text: another wake-up of this task for each statement.
-async fn one_statement(
-    tx: &mut Transaction<'static, Sqlite>,
-    query: Query<'_, Sqlite, SqliteArguments>,
-    mut row: impl FnMut(SqliteRow),
-) -> Result<u64, StorageError> {
-    let mut steps = (&mut **tx).fetch_many(query);
-    while let Some(step) = steps.try_next().await? {
-        match step {
-            Either::Left(done) => return Ok(done.rows_affected()),
-            Either::Right(read) => row(read),
+        match &mut self.0.0 {
+            Conn::Sqlite(tx) => tx.script(&text),
+            Conn::Postgres(tx) => Ok(sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut **tx).await.map(drop)?),
         }
     }
-    Err(StorageError::new(StorageErrorKind::Other, "a statement without an outcome"))
 }
 
 type Groups<'v> = Vec<(std::sync::Arc<str>, &'v [Value])>;
@@ -196,7 +166,7 @@ fn whole_rows<'v>(engine: Engine, bulk: &'static Bulk, values: &'v [Value]) -> R
     })
 }
 
-/// sqlx binds missing parameters as NULL on SQLite, in silence.
+/// Told before the engine is asked, and in the same words for both.
 fn check_arity(sql: &Sql, params: &[Value]) -> Result<(), StorageError> {
     if sql.arity() == params.len() {
         return Ok(());
@@ -213,10 +183,14 @@ pub(crate) async fn read<'c, T, E>(
 where
     E: From<StorageError>,
 {
-    let mut tx = begin(db, name, false).await?;
-    let done = work(&mut tx).await?;
-    tx.commit().await?;
-    Ok(done)
+    let place = place(db, name, false).await?;
+    on(db, async {
+        let mut tx = begin(place, name, false).await?;
+        let done = work(&mut tx).await?;
+        tx.commit().await?;
+        Ok(done)
+    })
+    .await
 }
 
 pub(crate) async fn write<'c, T, E>(
@@ -232,19 +206,22 @@ where
         // Each is a guard held until this attempt is over.
         let _together = if attempt < ALONE { Some(db.writers.read().await) } else { None };
         let _alone = if attempt < ALONE { None } else { Some(db.writers.write().await) };
-        let error = match begin(db, name, true).await {
-            Err(error) => E::from(error),
-            Ok(tx) => {
-                let mut tx = WriteTx(tx);
-                match work(&mut tx).await {
+        let tried = match place(db, name, true).await {
+            Err(error) => Err(E::from(error)),
+            Ok(place) => {
+                on(db, async {
+                    let mut tx = WriteTx(begin(place, name, true).await?);
                     // Dropping the transaction rolls it back.
-                    Err(error) => error,
-                    Ok(done) => match tx.0.commit().await {
-                        Ok(()) => return Ok(done),
-                        Err(error) => E::from(error),
-                    },
-                }
+                    let done = work(&mut tx).await?;
+                    tx.0.commit().await?;
+                    Ok(done)
+                })
+                .await
             }
+        };
+        let error = match tried {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
         };
         if attempt >= ATTEMPTS || !error.is_retryable() {
             return Err(error);
@@ -262,32 +239,59 @@ fn back_off(attempt: u32) -> Duration {
     Duration::from_micros(rand::random_range(micros / 2..=micros))
 }
 
-async fn begin<'c>(db: &'c Db, name: &'static str, write: bool) -> Result<ReadTx<'c>, StorageError> {
+/// Where a transaction can begin.
+enum Place<'c> {
+    Sqlite(sqlite::Turn<'c>),
+    Postgres(&'c PgPool),
+}
+
+/// Waits until a transaction can begin. On SQLite all the waiting is here.
+async fn place<'c>(db: &'c Db, name: &'static str, write: bool) -> Result<Place<'c>, StorageError> {
+    match &db.pools {
+        Pools::Sqlite(file) => file.turn(write).await.map(Place::Sqlite).inspect_err(|e| not_begun(name, e)),
+        Pools::Postgres(pool) => Ok(Place::Postgres(pool)),
+    }
+}
+
+/// Does a whole transaction, on SQLite at one go.
+async fn on<T>(db: &Db, transaction: impl Future<Output = T>) -> T {
+    match db.engine() {
+        Engine::Sqlite => sqlite::aside(transaction).await,
+        Engine::Postgres => transaction.await,
+    }
+}
+
+async fn begin<'c>(place: Place<'c>, name: &'static str, write: bool) -> Result<ReadTx<'c>, StorageError> {
+    let begun = match place {
+        Place::Sqlite(turn) => turn.begin().map(Conn::Sqlite),
+        Place::Postgres(pool) => begin_postgres(pool, write).await.map(Conn::Postgres),
+    };
+    begun.map(ReadTx).inspect_err(|e| not_begun(name, e))
+}
+
+fn not_begun(name: &'static str, error: &StorageError) {
+    tracing::debug!(event = "storage.begin_failed", component = name, detail = %error.detail);
+}
+
+async fn begin_postgres(pool: &PgPool, write: bool) -> Result<sqlx::Transaction<'static, Postgres>, StorageError> {
+    let statement = if write {
+        "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE"
+    } else {
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    };
     let mut stale = 0;
     loop {
-        let begun = match (&db.pools, write) {
-            (Pools::Sqlite { writer, .. }, true) => writer.begin_with("BEGIN IMMEDIATE").await.map(Conn::Sqlite),
-            (Pools::Sqlite { readers, .. }, false) => readers.begin_with("BEGIN DEFERRED").await.map(Conn::Sqlite),
-            (Pools::Postgres(pool), true) => {
-                pool.begin_with("BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE").await.map(Conn::Postgres)
-            }
-            (Pools::Postgres(pool), false) => {
-                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map(Conn::Postgres)
-            }
-        };
-        let error = match begun {
-            Ok(conn) => return Ok(ReadTx { conn, borrows: PhantomData }),
+        let error = match pool.begin_with(statement).await {
+            Ok(begun) => return Ok(begun),
             Err(error) => error,
         };
         let by_connection = matches!(error, sqlx::Error::Io(_) | sqlx::Error::Database(_));
         let error = StorageError::from(error);
         // A pooled connection that died while it was idle, as all do when the server is restarted: nothing was done on
         // it yet, and the pool drops it.
-        if by_connection && error.kind == StorageErrorKind::Unavailable && stale <= POSTGRES_CONNECTIONS {
-            stale += 1;
-            continue;
+        if !by_connection || error.kind != StorageErrorKind::Unavailable || stale > POSTGRES_CONNECTIONS {
+            return Err(error);
         }
-        tracing::debug!(event = "storage.begin_failed", component = name, detail = %error.detail);
-        return Err(error);
+        stale += 1;
     }
 }

@@ -4,7 +4,6 @@ use crate::error::{StorageError, StorageErrorKind};
 use sqlx::encode::{Encode, IsNull};
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgTypeInfo};
-use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments as _, Postgres, Type};
 use std::fmt;
 use tacit_kernel::ids::{
@@ -106,22 +105,6 @@ impl Encode<'_, Postgres> for Untyped {
 
 fn refused(_: sqlx::error::BoxDynError) -> StorageError {
     StorageError::new(StorageErrorKind::Other, "a parameter could not be encoded")
-}
-
-pub(crate) fn sqlite_arguments(values: &[Value]) -> Result<SqliteArguments, StorageError> {
-    let mut arguments = SqliteArguments::default();
-    arguments.reserve(values.len(), 0);
-    for value in values {
-        match value {
-            Value::Null => arguments.add(None::<i64>),
-            Value::I64(n) => arguments.add(*n),
-            Value::Text(s) => arguments.add(s.as_str()),
-            Value::Bytes(b) => arguments.add(b.as_slice()),
-            Value::Uuid(u) => arguments.add(*u),
-        }
-        .map_err(refused)?;
-    }
-    Ok(arguments)
 }
 
 pub(crate) fn postgres_arguments(values: &[Value]) -> Result<PgArguments, StorageError> {

@@ -104,6 +104,22 @@ both_engines! {
         assert_eq!(counted(&db).await, 0);
     }
 
+    async fn a_text_is_one_statement(db: Db) {
+        script(&db, COUNTER).await;
+        let two = Sql::new("UPDATE counter SET n = 5 WHERE id = 1; UPDATE counter SET n = 6 WHERE id = 1");
+        execute(&db, &two, &[]).await.unwrap_err();
+        assert_eq!(counted(&db).await, 0);
+    }
+
+    async fn parameters_go_by_number_wherever_they_stand(db: Db) {
+        const BACK: Sql = Sql::new("SELECT CAST($3 AS BIGINT) AS c, CAST($1 AS BIGINT) AS a, CAST($2 AS BIGINT) AS b, \
+             CAST($1 AS BIGINT) + CAST($3 AS BIGINT) AS d");
+        let params = &[1_i64.into(), 20_i64.into(), 300_i64.into()];
+        let row = db.read("test.numbers", |tx| Box::pin(tx.one(&BACK, params))).await;
+        let row = row.unwrap_or_else(|e: StorageError| panic!("{e}")).unwrap();
+        assert_eq!(["a", "b", "c", "d"].map(|n| row.get::<i64>(n).unwrap()), [1, 20, 300, 301]);
+    }
+
     async fn an_error_rolls_back(db: Db) {
         script(&db, COUNTER).await;
         let failed: Result<(), StorageError> = db
