@@ -157,7 +157,7 @@ impl Control {
         });
         let tasks = TaskTracker::new();
         let (writer, jobs) = writer::queue();
-        tasks.spawn(writer::run(Arc::clone(&shared), jobs));
+        writer::spawn(&tasks, Arc::clone(&shared), jobs);
         let watched = Arc::clone(&shared);
         tasks.spawn(supervised(Arc::clone(&shared), "changes", move || changes::run(Arc::clone(&watched))));
         let (watched, queue) = (Arc::clone(&shared), writer.clone());

@@ -1,6 +1,6 @@
-//! Group commit: one task makes the events of all sessions durable together that arrived while the commit before was
-//! under way. So the busier it is the fuller commits are, and nothing waits on a quiet platform. The ends of sessions go
-//! through the same queue, so that they come after the events that arrived before them.
+//! Group commit: the events of all sessions that arrived while the commit before was under way become durable together.
+//! So the busier it is the fuller commits are, and nothing waits on a quiet platform. The ends of sessions go through the
+//! same queue, so that they come after the events that arrived before them.
 //!
 //! Nothing is acknowledged before it is durable. When a commit fails, the streams of its sessions end and the gateways
 //! send again what was not acknowledged.
@@ -11,13 +11,21 @@ use futures_util::FutureExt;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 use tacit_kernel::ids::SessionId;
 use tacit_ledger::settlement::{BatchState, CommitReport, Difference, DifferenceReason, SessionBatch, SessionOutcome};
 use tacit_ledger::{LedgerError, Settler};
+use tacit_storage::Engine;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 use tonic::Status;
 
+/// A commit costs much by itself, however few events are in it: after one of [`BUSY`] events the next one begins that much
+/// later than it did.
+const SPACING: Duration = Duration::from_millis(2);
+const BUSY: usize = 8;
 /// As many events are committed together at most, give or take a batch.
 const ENOUGH: usize = 2048;
 /// Events that may wait for their commit; beyond that gateways are not read from.
@@ -120,9 +128,23 @@ impl Queue {
     }
 }
 
+/// Starts the writer. On SQLite, which works on the thread that calls it, the writer has a thread of its own, so that no
+/// other task has to move out of its way at each commit.
+pub(crate) fn spawn(tasks: &TaskTracker, shared: Arc<Shared>, jobs: Jobs) {
+    let own_thread = shared.db.engine() == Engine::Sqlite;
+    let work = tasks.track_future(run(shared, jobs));
+    if !own_thread {
+        tokio::spawn(work);
+        return;
+    }
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(work));
+}
+
 /// Works until the control plane stops; the commit in hand is finished then, what waits is not begun.
-pub(crate) async fn run(shared: Arc<Shared>, mut jobs: Jobs) {
+async fn run(shared: Arc<Shared>, mut jobs: Jobs) {
     let settler = Settler::new(shared.ledger.clone());
+    let mut not_before = Instant::now();
     loop {
         let job = tokio::select! {
             biased;
@@ -130,7 +152,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut jobs: Jobs) {
             job = jobs.jobs.recv() => job,
         };
         let Some(job) = job else { return };
-        let work = AssertUnwindSafe(work(&shared, &settler, &mut jobs, job));
+        let work = AssertUnwindSafe(work(&shared, &settler, &mut jobs, job, &mut not_before));
         if work.catch_unwind().await.is_err() {
             shared.metrics.panics.inc();
             tracing::error!(event = "control.panic", component = "writer", "a commit panicked");
@@ -138,12 +160,14 @@ pub(crate) async fn run(shared: Arc<Shared>, mut jobs: Jobs) {
     }
 }
 
-async fn work(shared: &Shared, settler: &Settler, jobs: &mut Jobs, first: Job) {
+async fn work(shared: &Shared, settler: &Settler, jobs: &mut Jobs, first: Job, not_before: &mut Instant) {
     let mut next = Some(first);
     while let Some(job) = next.take() {
         match job {
             Job::Commit(batch, waiting) => {
+                tokio::time::sleep_until(*not_before).await;
                 let (group, after) = Group::gather(jobs, batch, waiting);
+                *not_before = Instant::now() + if group.events < BUSY { Duration::ZERO } else { SPACING };
                 let queued = WAITING.saturating_sub(jobs.room.available_permits());
                 shared.metrics.queued_events.set(i64::try_from(queued).unwrap_or(i64::MAX));
                 group.commit(shared, settler).await;

@@ -109,15 +109,18 @@ fn checksum(script: &str) -> [u8; 32] {
     keyed_hash(&HashKey::from_bytes([0; 32]), "migration", script.as_bytes())
 }
 
-/// Swaps the type words for SQLite's and makes tables STRICT.
+/// Swaps the type words for SQLite's and makes tables STRICT. Tables with another key than a number are kept in the order
+/// of that key, where SQLite would else number their rows and keep the key in a second tree.
 pub(crate) fn in_dialect(script: &str, engine: Engine) -> String {
     if engine == Engine::Postgres {
         return script.to_owned();
     }
     let mut out = String::with_capacity(script.len() + 256);
+    let mut keyed = false;
     for line in script.lines().filter(|l| !l.trim_start().starts_with("--")) {
+        keyed |= line.contains("UUID PRIMARY KEY") || line.contains("PRIMARY KEY (");
         if line == ");" {
-            out.push_str(") STRICT;\n");
+            out.push_str(if std::mem::take(&mut keyed) { ") STRICT, WITHOUT ROWID;\n" } else { ") STRICT;\n" });
             continue;
         }
         for piece in line.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {

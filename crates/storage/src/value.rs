@@ -22,10 +22,20 @@ pub enum Value {
     I64(i64),
     /// TEXT.
     Text(String),
+    /// TEXT that the program itself knows.
+    Word(&'static str),
     /// BYTEA.
     Bytes(Vec<u8>),
     /// UUID.
     Uuid(Uuid),
+}
+
+impl Value {
+    /// A word such as that of an enum: TEXT without a copy.
+    #[must_use]
+    pub const fn word(word: &'static str) -> Self {
+        Self::Word(word)
+    }
 }
 
 impl fmt::Debug for Value {
@@ -33,7 +43,7 @@ impl fmt::Debug for Value {
         f.write_str(match self {
             Self::Null => "Null",
             Self::I64(_) => "I64",
-            Self::Text(_) => "Text",
+            Self::Text(_) | Self::Word(_) => "Text",
             Self::Bytes(_) => "Bytes",
             Self::Uuid(_) => "Uuid",
         })
@@ -115,6 +125,7 @@ pub(crate) fn postgres_arguments(values: &[Value]) -> Result<PgArguments, Storag
             Value::Null => arguments.add(Untyped),
             Value::I64(n) => arguments.add(*n),
             Value::Text(s) => arguments.add(s.as_str()),
+            Value::Word(s) => arguments.add(*s),
             Value::Bytes(b) => arguments.add(b.as_slice()),
             Value::Uuid(u) => arguments.add(*u),
         }

@@ -16,6 +16,7 @@ impl ToSql for Bound<'_> {
             Value::Null => ValueRef::Null,
             Value::I64(n) => ValueRef::Integer(*n),
             Value::Text(s) => ValueRef::Text(s.as_bytes()),
+            Value::Word(s) => ValueRef::Text(s.as_bytes()),
             Value::Bytes(b) => ValueRef::Blob(b),
             Value::Uuid(u) => ValueRef::Blob(u.as_bytes()),
         }))
