@@ -180,6 +180,7 @@ CREATE TABLE calls (
     group_multiplier_ppm BIGINT NOT NULL,
     channel_id UUID,
     provider_id UUID,
+    credential_id UUID,
     channel_multiplier_ppm BIGINT NOT NULL,
     attempts BIGINT NOT NULL,
     price_id UUID,
@@ -211,6 +212,7 @@ CREATE INDEX calls_by_account ON calls (account_id, id);
 -- For the check of the books: what the calls of a settlement cost together.
 CREATE INDEX calls_by_settlement ON calls (settlement_id) WHERE settlement_id IS NOT NULL;
 
+-- Attempts that failed. One that brought an answer is told by its call.
 CREATE TABLE call_attempts (
     call_id UUID NOT NULL,
     attempt BIGINT NOT NULL,

@@ -6,7 +6,7 @@ use tacit_catalog::{Catalog, ChannelSpec, ModelSpec, ProviderSpec};
 use tacit_control::{Control, ControlConfig};
 use tacit_identity::Identity;
 use tacit_kernel::call::{AgentFamily, CallSource, CallStatus, Endpoint, UsageSource};
-use tacit_kernel::ids::{AccountId, CallId, ChannelId, GroupId, KeyId, ModelId, PriceId, ProviderId};
+use tacit_kernel::ids::{AccountId, CallId, ChannelId, CredentialId, GroupId, KeyId, ModelId, PriceId, ProviderId};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::rating::{Price, Rates};
 use tacit_kernel::{Clock, Dialect, Nano, Personal, Ppm, SystemClock};
@@ -34,6 +34,7 @@ pub(crate) struct World {
     group: GroupId,
     price: PriceId,
     channel: ChannelId,
+    credential: CredentialId,
     provider: ProviderId,
     keys: Arc<KeyStore>,
     dir: tempfile::TempDir,
@@ -89,11 +90,27 @@ impl World {
             enabled: true,
         };
         let channel = catalog.channel_put("main", &spec).await.unwrap().value.id;
-        catalog.credential_put(channel, "one", &"provider-secret".into()).await.unwrap();
+        let credential = catalog.credential_put(channel, "one", &"provider-secret".into()).await.unwrap().value.id;
         let dir = tempfile::tempdir().unwrap();
         let hash = identity.key_hash(&text);
         let key = key.id;
-        Self { db, identity, catalog, ledger, account, key, hash, model, group, price, channel, provider, keys, dir }
+        Self {
+            db,
+            identity,
+            catalog,
+            ledger,
+            account,
+            key,
+            hash,
+            model,
+            group,
+            price,
+            channel,
+            credential,
+            provider,
+            keys,
+            dir,
+        }
     }
 
     fn endpoint(&self, name: &str) -> tacit_link::Endpoint {
@@ -154,6 +171,7 @@ impl World {
             endpoint: Endpoint::ChatCompletions.number(),
             stream: true,
             source: CallSource::Api.number(),
+            credential: Some(self.credential.into()),
         }
     }
 
@@ -175,6 +193,7 @@ impl World {
             sealed_user_agent: vec![],
             risk_marks: 0,
             attempts: vec![],
+            tried: 1,
         }
     }
 

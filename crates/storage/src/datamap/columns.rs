@@ -191,7 +191,7 @@ columns! {
     calls {
         CALL.category("user.unique_id") => id, account_id, key_id;
         CALL => session_id, started_at, endpoint, stream, source, model_id, model, group_id, group_multiplier_ppm,
-            channel_id, provider_id, channel_multiplier_ppm, attempts, status, error_code, http_status,
+            channel_id, provider_id, credential_id, channel_multiplier_ppm, attempts, status, error_code, http_status,
             input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, audio_input_tokens,
             image_input_tokens, output_tokens, reasoning_tokens, audio_output_tokens, usage_source,
             first_byte_micros, duration_micros;
