@@ -1,5 +1,6 @@
 //! Calls that are answered whole, and calls that are refused.
 
+use crate::plane::event_id;
 use crate::platform::{Platform, UNIT, Wishes, chat};
 use bytes::Bytes;
 use http::Request;
@@ -7,7 +8,6 @@ use http_body_util::Full;
 use std::sync::atomic::Ordering::SeqCst;
 use tacit_kernel::call::{CallStatus, ErrorCode, UsageSource};
 use tacit_kernel::limits::Limits;
-use tacit_link::{convert, wire};
 
 fn error(code: ErrorCode) -> u32 {
     code.number() + 1
@@ -37,7 +37,6 @@ async fn an_openai_call_is_answered_charged_and_recorded() {
     // The one attempt is told by the call itself.
     assert_eq!((call.tried, call.attempts.len()), (1, 0));
     let channels = p.plane.catalog.lock().unwrap().channels.clone();
-    let event_id = |id: &[u8]| convert::id::<uuid::Uuid>("id", id).ok().map(wire::Id::from);
     let served = channels.iter().find(|c| event_id(&c.id) == begun.channel).unwrap();
     assert!(begun.reserved >= amount && begun.credential == event_id(&served.credentials[0].id));
     let plane = p.plane.clone();
