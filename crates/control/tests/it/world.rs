@@ -122,13 +122,17 @@ impl World {
     }
 
     pub(crate) async fn start_as(&self, socket: &str, lost_after: Duration) -> Control {
+        self.start_with(socket, lost_after, Arc::new(SystemClock)).await
+    }
+
+    pub(crate) async fn start_with(&self, socket: &str, lost_after: Duration, clock: Arc<dyn Clock>) -> Control {
         let config = ControlConfig {
             db: self.db.clone(),
             keys: Arc::clone(&self.keys),
             identity: self.identity.clone(),
             catalog: self.catalog.clone(),
             ledger: self.ledger.clone(),
-            clock: Arc::new(SystemClock),
+            clock,
             link: self.endpoint(socket),
             tls: None,
             currency: "USD".into(),
@@ -151,6 +155,10 @@ impl World {
 
     pub(crate) async fn gateway(&self, name: &str) -> Gateway {
         Gateway::open(self.client(), name).await
+    }
+
+    pub(crate) async fn gateway_of(&self, socket: &str, name: &str) -> Gateway {
+        Gateway::open(self.client_of(socket), name).await
     }
 
     pub(crate) fn begun(&self, call: CallId) -> wire::Begun {

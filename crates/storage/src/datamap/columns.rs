@@ -114,7 +114,7 @@ const OPEN_CALL: Class = Class::account("user.behavior", "open_calls.begun -> ac
     .cites(&["YY-2.2"]);
 const USAGE: Class =
     Class::account("user.behavior", "usage_daily.account_id -> accounts.id", CALLS).cites(&["YY-2.2", "YY-7"]);
-/// Either an account's id or a key's hash, for a day.
+/// Either an account's id, with or without that of a gateway's session, or a key's hash, for a day.
 const CHANGE: Class = Class::account("user.unique_id", "changes.subject -> accounts.id", SERVICE)
     .kept(Retention::Days { min: 0, max: 1 })
     .cites(&["YY-2.2"]);
@@ -179,7 +179,7 @@ columns! {
         POSTING => transaction_id, line, ledger_account_id, amount;
     }
     gateway_sessions {
-        GATEWAY => id, gateway, version, sandbox, acknowledged, started_at, ended_at;
+        GATEWAY => id, gateway, version, sandbox, acknowledged, started_at, seen_at, ended_at;
     }
     leases {
         LEASE => session_id, from_gift, from_wallet, last_request, last_granted;
