@@ -172,6 +172,9 @@ def test_failover(platform, gpt):
             break
     assert attempts == 2, "the channel of higher priority was never tried"
     assert [a["http_status"] for a in shown["attempts"]] == [503, 200]
+    assert [a["outcome"] for a in shown["attempts"]] == ["failed", "answered"]
+    assert all(a["credential"].startswith("cred_") for a in shown["attempts"])
+    assert shown["attempts"][1]["credential"] == shown["call"]["credential"]
     platform.cli("channel", "disable", "broken-first")
 
 

@@ -1,6 +1,6 @@
 //! The tail of the change feed: what changed in the database, by whatever process, is told to the gateways here.
 
-use crate::{Shared, catalogue, status};
+use crate::{Shared, catalogue, leases, status};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -57,18 +57,23 @@ async fn turn(shared: &Shared, seen: Option<i64>) -> Result<i64, StorageError> {
     let found = shared.db.read("changes.after", |tx| Box::pin(changes::after(tx, seen))).await?;
     let mut reached = seen;
     let mut invalidate = wire::Invalidate::default();
-    let mut catalog = false;
+    let (mut catalog, mut recalls) = (false, Vec::new());
     for (seq, change) in found {
         reached = reached.max(seq);
         match change {
             Change::Catalog => catalog = true,
             Change::Key(hash) => invalidate.key_hashes.push(hash.to_vec()),
             Change::Account(id) => invalidate.accounts.push(tacit_link::convert::id_bytes(id)),
+            Change::Recall { account, but } => recalls.push((account, but)),
         }
         shared.metrics.changes.inc();
     }
     if !invalidate.key_hashes.is_empty() || !invalidate.accounts.is_empty() {
         shared.links.send_all(&Kind::Invalidate(invalidate));
+    }
+    // After the rest: what is given back shall not be taken again by a key that is no longer good.
+    for (account, but) in recalls {
+        leases::recalled(shared, account, but);
     }
     let now = shared.clock.now();
     let stale = shared.sent.load().as_ref().is_none_or(|sent| sent.stale_at.is_some_and(|at| now >= at));

@@ -4,7 +4,7 @@ use crate::catalogue::Prices;
 use crate::status;
 use tacit_kernel::ids::{CredentialId, ModelId};
 use tacit_kernel::{Nano, Ppm, Timestamp};
-use tacit_ledger::settlement::{Attempt, BegunCall, EndedCall, SessionBatch};
+use tacit_ledger::settlement::{BegunCall, EndedCall, FailedAttempt, SessionBatch};
 use tacit_link::{Checked, Refused, convert, wire};
 use tonic::Status;
 use uuid::Uuid;
@@ -43,6 +43,7 @@ fn begun(m: &wire::Begun) -> Result<BegunCall, Refused> {
         price: convert::optional_event_id(m.price),
         channel: convert::optional_event_id(m.channel),
         provider: convert::optional_event_id(m.provider),
+        credential: convert::optional_event_id(m.credential),
         channel_multiplier: Ppm(m.channel_multiplier_ppm),
         started_at: Timestamp(m.started_at),
         reserved: Nano(m.reserved),
@@ -71,13 +72,14 @@ fn ended(m: wire::Ended) -> Result<EndedCall, Refused> {
         sealed_ip: some(m.sealed_ip),
         sealed_user_agent: some(m.sealed_user_agent),
         risk_marks: m.risk_marks,
-        attempts: m.attempts.iter().map(attempt).collect::<Result<_, _>>()?,
+        tried: m.tried,
+        failed: m.attempts.iter().map(attempt).collect::<Result<_, _>>()?,
     })
 }
 
-fn attempt(m: &wire::Attempt) -> Result<Attempt, Refused> {
+fn attempt(m: &wire::Attempt) -> Result<FailedAttempt, Refused> {
     let status = http_status(m.http_status)?;
-    Ok(Attempt {
+    Ok(FailedAttempt {
         channel: convert::event_id("channel", m.channel)?,
         // A channel that needs no credential: the nil id.
         credential: convert::optional_event_id(m.credential).unwrap_or(CredentialId(Uuid::nil())),
@@ -111,6 +113,7 @@ mod tests {
             key: Some(Uuid::from_u128(2).into()),
             account: Some(Uuid::from_u128(3).into()),
             group: Some(Uuid::from_u128(4).into()),
+            credential: Some(Uuid::from_u128(6).into()),
             ..wire::Begun::default()
         };
         let attempt = wire::Attempt {
@@ -127,6 +130,7 @@ mod tests {
             first_byte_micros: -1,
             agent: AgentFamily::Curl.number(),
             attempts: vec![attempt],
+            tried: 2,
             ..wire::Ended::default()
         }
     }
@@ -138,8 +142,9 @@ mod tests {
         assert_eq!(call.error, Some(ErrorCode::ProviderError));
         assert_eq!((call.http_status, call.first_byte_micros, call.sealed_ip), (502, None, None));
         assert_eq!(call.begun.model, None);
-        assert_eq!(call.attempts[0].error, Some(ErrorCode::KeyMissing));
-        assert_eq!((call.attempts[0].http_status, call.attempts[0].credential.0), (Some(503), Uuid::nil()));
+        assert_eq!(call.failed[0].error, Some(ErrorCode::KeyMissing));
+        assert_eq!((call.failed[0].http_status, call.failed[0].credential.0), (Some(503), Uuid::nil()));
+        assert_eq!((call.tried, call.begun.credential), (2, Some(CredentialId(Uuid::from_u128(6)))));
     }
 
     #[test]

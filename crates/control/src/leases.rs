@@ -15,6 +15,7 @@ use tacit_ledger::LedgerError;
 use tacit_ledger::leases::{LeaseOutcome, LeaseRequest};
 use tacit_ledger::wallets::WalletView;
 use tacit_link::{convert, wire};
+use tacit_storage::changes::{self, Change};
 
 /// How often the wallet is looked at again after a recall; together not longer than a caller waits gladly.
 const LOOKS: [Duration; 5] = [
@@ -74,11 +75,21 @@ pub(crate) async fn lease(shared: &Shared, mut request: LeaseRequest) -> Result<
     shared.ledger.lease(request).await
 }
 
-/// Asks other gateways to give back, and waits until the wallet suffices or it has taken too long.
+/// Asks other gateways to give back, those of other control planes too, and waits until the wallet suffices or it has
+/// taken too long.
 async fn recall(shared: &Shared, request: &LeaseRequest, mut wallet: WalletView) -> Result<WalletView, LedgerError> {
-    if !shared.links.recalls.due(request.account, shared.clock.now())
-        || !shared.links.send_others(request.session, &message(request.account))
-    {
+    let (account, but) = (request.account, Some(request.session));
+    if !shared.links.recalls.due(account, shared.clock.now()) {
+        return Ok(wallet);
+    }
+    let here = shared.links.send_others(but, &message(account));
+    let open = shared.ledger.session_list_open().await?;
+    let elsewhere = open.iter().any(|s| Some(s.id) != but && !shared.links.is_connected(s.id));
+    if elsewhere {
+        let (recall, now) = (&Change::Recall { account, but }, shared.clock.now());
+        shared.db.write("changes.recall", |tx| Box::pin(changes::append(tx, recall, now))).await?;
+    }
+    if !here && !elsewhere {
         return Ok(wallet);
     }
     shared.metrics.recalls.inc();
@@ -90,6 +101,14 @@ async fn recall(shared: &Shared, request: &LeaseRequest, mut wallet: WalletView)
         }
     }
     Ok(wallet)
+}
+
+/// Another process has called back what gateways hold of that account.
+pub(crate) fn recalled(shared: &Shared, account: AccountId, but: Option<SessionId>) {
+    // A recall of our own comes by here again: it was passed on already.
+    if shared.links.recalls.due(account, shared.clock.now()) && shared.links.send_others(but, &message(account)) {
+        shared.metrics.recalls.inc();
+    }
 }
 
 fn message(account: AccountId) -> wire::update::Kind {

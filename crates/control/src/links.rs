@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tacit_kernel::Timestamp;
 use tacit_kernel::ids::SessionId;
+use tacit_ledger::sessions::SessionView;
 use tacit_link::wire::{self, update::Kind};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -43,7 +44,8 @@ impl Links {
         streams.len()
     }
 
-    fn is_connected(&self, session: SessionId) -> bool {
+    /// Whether that gateway is connected here.
+    pub(crate) fn is_connected(&self, session: SessionId) -> bool {
         self.streams.lock().get(&session).is_some_and(|stream| !stream.is_closed())
     }
 
@@ -52,9 +54,9 @@ impl Links {
         self.send(kind, |_| true);
     }
 
-    /// Sends to all but one; whether there was another.
-    pub(crate) fn send_others(&self, but: SessionId, kind: &Kind) -> bool {
-        self.send(kind, |session| session != but)
+    /// Sends to all but one, if that is named; whether there was another.
+    pub(crate) fn send_others(&self, but: Option<SessionId>, kind: &Kind) -> bool {
+        self.send(kind, |session| Some(session) != but)
     }
 
     fn send(&self, kind: &Kind, to: impl Fn(SessionId) -> bool) -> bool {
@@ -83,13 +85,22 @@ pub(crate) fn greeting(catalog: &catalogue::Sent) -> [Kind; 2] {
     [Kind::Catalog(catalog.message.clone()), Kind::Invalidate(everything)]
 }
 
-/// Since when a session has not been seen.
+/// Since when a session has not been seen: neither here, nor by another control plane, nor by what arrived from it. The
+/// clocks of control planes are not compared: what counts is that something changed, and when that was noticed here.
 struct Away {
     since: Timestamp,
     acknowledged: u64,
+    seen_at: Timestamp,
 }
 
-/// Sends ticks, and settles sessions whose gateway does not come back.
+impl Away {
+    fn is(&self, session: &SessionView) -> bool {
+        (self.acknowledged, self.seen_at) == (session.acknowledged, session.seen_at)
+    }
+}
+
+/// Sends ticks, notes in the database which gateways are connected here, and settles sessions whose gateway does not
+/// come back to any control plane.
 pub(crate) async fn run(shared: Arc<Shared>, queue: Queue) {
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -104,12 +115,12 @@ pub(crate) async fn run(shared: Arc<Shared>, queue: Queue) {
                 return;
             }
             _ = tick.tick() => shared.links.send_all(&Kind::Tick(wire::Tick {})),
-            _ = look.tick() => settle_lost(&shared, &queue, &mut away).await,
+            _ = look.tick() => look_around(&shared, &queue, &mut away).await,
         }
     }
 }
 
-async fn settle_lost(shared: &Shared, queue: &Queue, away: &mut HashMap<SessionId, Away>) {
+async fn look_around(shared: &Shared, queue: &Queue, away: &mut HashMap<SessionId, Away>) {
     let now = shared.clock.now();
     let open = match shared.ledger.session_list_open().await {
         Ok(open) => open,
@@ -118,12 +129,17 @@ async fn settle_lost(shared: &Shared, queue: &Queue, away: &mut HashMap<SessionI
             return;
         }
     };
+    let here: Vec<SessionId> = open.iter().map(|s| s.id).filter(|id| shared.links.is_connected(*id)).collect();
+    if !here.is_empty()
+        && let Err(error) = shared.ledger.session_seen(&here).await
+    {
+        crate::status::log(&error.into());
+    }
     away.retain(|session, _| open.iter().any(|s| s.id == *session));
     for session in open {
-        let known = away.get(&session.id).is_some_and(|a| a.acknowledged == session.acknowledged);
-        if !known || shared.links.is_connected(session.id) {
-            // Seen here, or its events arrive through another control plane.
-            away.insert(session.id, Away { since: now, acknowledged: session.acknowledged });
+        if here.contains(&session.id) || !away.get(&session.id).is_some_and(|a| a.is(&session)) {
+            let SessionView { id, acknowledged, seen_at, .. } = session;
+            away.insert(id, Away { since: now, acknowledged, seen_at });
             continue;
         }
         let gone = away.get(&session.id).map_or(0, |a| now.micros_since(a.since));

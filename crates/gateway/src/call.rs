@@ -30,8 +30,14 @@ pub(crate) struct Caller {
 /// An attempt that is under way.
 struct Attempt {
     channel: Arc<Channel>,
-    credential: Option<CredentialId>,
     started: i64,
+}
+
+/// One whose answer has begun.
+struct Answering {
+    attempt: Attempt,
+    duration: i64,
+    http_status: u16,
 }
 
 /// Whether more could be reserved for a call under way.
@@ -69,9 +75,14 @@ pub(crate) struct Call {
     reservation: Reservation,
     spend_reserved: i64,
     tokens_taken: u64,
+    /// Of the last attempt, as is the credential.
     channel: Option<Arc<Channel>>,
+    credential: Option<CredentialId>,
     attempt: Option<Attempt>,
-    attempts: Vec<wire::Attempt>,
+    answering: Option<Answering>,
+    /// How many attempts were made, and those that failed.
+    tried: u32,
+    failed: Vec<wire::Attempt>,
     /// The begun event, once it was sent.
     begun: Option<Ticket>,
     first_byte: Option<i64>,
@@ -110,8 +121,11 @@ impl Call {
             spend_reserved: 0,
             tokens_taken: 0,
             channel: None,
+            credential: None,
             attempt: None,
-            attempts: Vec::new(),
+            answering: None,
+            tried: 0,
+            failed: Vec::new(),
             begun: None,
             first_byte: None,
             over: false,
@@ -194,31 +208,36 @@ impl Call {
     /// An attempt at a provider begins. With the first one the call has begun for the record too.
     pub(crate) fn attempt_begins(&mut self, channel: &Arc<Channel>, credential: Option<CredentialId>) {
         self.channel = Some(Arc::clone(channel));
-        self.attempt = Some(Attempt { channel: Arc::clone(channel), credential, started: self.micros() });
+        self.credential = credential;
+        self.tried += 1;
+        self.attempt = Some(Attempt { channel: Arc::clone(channel), started: self.micros() });
         if self.begun.is_none() {
             self.begun = Some(self.gateway.outbox.begun(self.begun_event()));
         }
     }
 
-    /// The attempt is over.
+    /// The attempt is over: it failed, or it brought an answer.
     pub(crate) fn attempt_ends(&mut self, error: Option<ErrorCode>, http_status: u16) {
         let Some(attempt) = self.attempt.take() else { return };
         self.gateway.metrics.attempted(&attempt.channel.provider_name, error);
-        self.attempts.push(wire::Attempt {
-            channel: Some(attempt.channel.id.into()),
-            credential: attempt.credential.map(Into::into),
-            started_micros: attempt.started,
-            duration_micros: self.micros().saturating_sub(attempt.started),
-            error: convert::error_number(error),
-            http_status: u32::from(http_status),
-        });
+        let duration = self.micros().saturating_sub(attempt.started);
+        self.answering = Some(Answering { attempt, duration, http_status });
+        if let Some(error) = error {
+            self.answer_broke(error);
+        }
     }
 
     /// The attempt that brought the answer turned out to have failed.
     pub(crate) fn answer_broke(&mut self, error: ErrorCode) {
-        if let Some(attempt) = self.attempts.last_mut() {
-            attempt.error = convert::error_number(Some(error));
-        }
+        let Some(Answering { attempt, duration, http_status }) = self.answering.take() else { return };
+        self.failed.push(wire::Attempt {
+            channel: Some(attempt.channel.id.into()),
+            credential: self.credential.map(Into::into),
+            started_micros: attempt.started,
+            duration_micros: duration,
+            error: convert::error_number(Some(error)),
+            http_status: u32::from(http_status),
+        });
     }
 
     /// The first byte of the answer is there.
@@ -252,6 +271,7 @@ impl Call {
             endpoint: self.endpoint.number(),
             stream: self.stream,
             source: self.grant.source.number(),
+            credential: self.credential.map(Into::into),
         }
     }
 
@@ -304,7 +324,8 @@ impl Call {
             sealed_ip: seal("ip", self.caller.address.to_canonical().to_string().as_bytes()),
             sealed_user_agent: if user_agent.is_empty() { Vec::new() } else { seal("user_agent", user_agent) },
             risk_marks: 0,
-            attempts: std::mem::take(&mut self.attempts),
+            attempts: std::mem::take(&mut self.failed),
+            tried: self.tried,
         };
         Some(self.gateway.outbox.ended(ended, Charged { key, account, amount }, self.begun))
     }

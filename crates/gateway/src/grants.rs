@@ -86,6 +86,20 @@ pub(crate) struct Grants {
     guesses: Semaphore,
 }
 
+/// What was acknowledged of the charges of a key and of its account when a look-up began.
+#[derive(Default)]
+struct Marks {
+    key: Option<(Arc<Counters>, i64)>,
+    account: Option<(Arc<Counters>, i64)>,
+}
+
+impl Marks {
+    /// The mark of these counters, if they were there.
+    fn of(mark: Option<&(Arc<Counters>, i64)>, counters: &Arc<Counters>) -> Option<i64> {
+        mark.filter(|(marked, _)| Arc::ptr_eq(marked, counters)).map(|(_, mark)| *mark)
+    }
+}
+
 /// A place in the queue for one key; whoever leaves last takes the queue away, also where a client has gone.
 struct Flight<'a> {
     of: &'a Grants,
@@ -195,30 +209,53 @@ impl Grants {
     async fn look_up(&self, hash: Hash, known: bool, patience: Duration) -> Result<Arc<Grant>, ErrorCode> {
         let permits = if known { &self.lookups } else { &self.guesses };
         let asking = async {
+            let mut account = None;
             loop {
-                match self.ask(hash, permits).await {
-                    Some(answer) => return Ok(answer),
+                let marks = self.marks(&hash, account.as_deref());
+                let answer = match self.ask(hash, permits).await {
+                    Some(answer) => answer,
                     // Somebody waits who has nothing else to go on with.
-                    None if patience == PATIENCE => tokio::time::sleep(PAUSE).await,
+                    None if patience == PATIENCE => {
+                        tokio::time::sleep(PAUSE).await;
+                        continue;
+                    }
                     None => return Err(ErrorCode::ControlUnavailable),
+                };
+                let Some(grant) = answer.grant else {
+                    self.remember_unknown(hash);
+                    return Err(ErrorCode::KeyUnknown);
+                };
+                match self.load(hash, &grant, &marks) {
+                    Ok(Ok(grant)) => return Ok(grant),
+                    // Another key of the same account is known: only now can be said what was acknowledged before.
+                    Ok(Err(known)) => account = Some(known),
+                    Err(refused) => {
+                        tracing::error!(
+                            event = "grant.invalid",
+                            detail = refused.0,
+                            "the control plane sent a grant that is not valid"
+                        );
+                        return Err(ErrorCode::ControlUnavailable);
+                    }
                 }
             }
         };
-        let answer = tokio::time::timeout(patience, asking).await.map_err(|_| ErrorCode::ControlUnavailable)??;
-        let Some(grant) = answer.grant else {
-            self.remember_unknown(hash);
-            return Err(ErrorCode::KeyUnknown);
-        };
-        let grant = self.load(hash, &grant).map_err(|refused| {
-            tracing::error!(
-                event = "grant.invalid",
-                detail = refused.0,
-                "the control plane sent a grant that is not valid"
-            );
-            ErrorCode::ControlUnavailable
-        })?;
+        let grant = tokio::time::timeout(patience, asking).await.map_err(|_| ErrorCode::ControlUnavailable)??;
         self.entries.write().insert(hash, Entry::Known(Arc::clone(&grant)));
         Ok(grant)
+    }
+
+    /// Taken before the control plane is asked.
+    fn marks(&self, hash: &Hash, account: Option<&Account>) -> Marks {
+        let marked = |counters: &Arc<Counters>| Some((Arc::clone(counters), counters.mark()));
+        match (self.entries.read().get(hash), account) {
+            (Some(Entry::Known(grant)), account) => Marks {
+                key: marked(&grant.counters),
+                account: marked(account.map_or(&grant.account.counters, |a| &a.counters)),
+            },
+            (_, Some(account)) => Marks { key: None, account: marked(&account.counters) },
+            _ => Marks::default(),
+        }
     }
 
     /// Asks once. The permit is not held between tries.
@@ -242,22 +279,36 @@ impl Grants {
         entries.insert(hash, Entry::Unknown { until: now + UNKNOWN });
     }
 
-    fn load(&self, hash: Hash, grant: &wire::KeyGrant) -> Result<Arc<Grant>, tacit_link::Refused> {
+    /// Takes over what the control plane said. The account instead, if it was known when that was asked and is not among
+    /// the marks: nothing was taken over then.
+    fn load(
+        &self,
+        hash: Hash,
+        grant: &wire::KeyGrant,
+        marks: &Marks,
+    ) -> Result<Result<Arc<Grant>, Arc<Account>>, tacit_link::Refused> {
         grant.check()?;
         let id: AccountId = convert::id("account", &grant.account)?;
-        let account =
-            Arc::clone(self.accounts.lock().entry(id).or_insert_with(|| {
-                Arc::new(Account { id, counters: Arc::default(), budget: Arc::new(Budget::new(id)) })
-            }));
         let counters = match self.entries.read().get(&hash) {
-            Some(Entry::Known(before)) => Arc::clone(&before.counters),
-            _ => Arc::default(),
+            Some(Entry::Known(before)) => Some(Arc::clone(&before.counters)),
+            _ => None,
         };
-        counters.load_spend(&grant.key_spend.unwrap_or_default());
-        account.counters.load_spend(&grant.account_spend.unwrap_or_default());
+        let mut accounts = self.accounts.lock();
+        let (account, of_account) = match accounts.get(&id) {
+            Some(known) => (Arc::clone(known), Marks::of(marks.account.as_ref(), &known.counters)),
+            // What nobody has charged yet needs no mark.
+            None => (Arc::new(Account { id, counters: Arc::default(), budget: Arc::new(Budget::new(id)) }), Some(0)),
+        };
+        let of_key = counters.as_ref().map_or(Some(0), |known| Marks::of(marks.key.as_ref(), known));
+        let (Some(of_account), Some(of_key)) = (of_account, of_key) else { return Ok(Err(account)) };
+        accounts.entry(id).or_insert_with(|| Arc::clone(&account));
+        drop(accounts);
+        let counters = counters.unwrap_or_default();
+        counters.load_spend(&grant.key_spend.unwrap_or_default(), of_key);
+        account.counters.load_spend(&grant.account_spend.unwrap_or_default(), of_account);
         account.budget.forget_refusal();
         let now = moment::now();
-        Ok(Arc::new(Grant {
+        Ok(Ok(Arc::new(Grant {
             key: convert::id("key", &grant.key)?,
             account,
             group: convert::id("group", &grant.group)?,
@@ -274,7 +325,7 @@ impl Grants {
             stale: AtomicBool::new(false),
             doubtful: AtomicBool::new(false),
             refresh_at: AtomicI64::new(now + FRESH),
-        }))
+        })))
     }
 
     /// The control plane says what has changed: it is looked up again when it is next needed. What it names is not
@@ -392,11 +443,11 @@ impl Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tacit_kernel::Nano;
 
     #[tokio::test]
     async fn a_client_that_leaves_during_a_look_up_leaves_nothing_behind() {
-        let nowhere = tacit_link::Endpoint::Unix("/nonexistent/link.sock".into());
-        let grants = Arc::new(Grants::new(Arc::new(Link::new(tacit_link::connect(&nowhere, None).unwrap()))));
+        let grants = Arc::new(grants());
         let leaving = (0..50_u8).map(|n| {
             let grants = Arc::clone(&grants);
             // Some wait for the same key.
@@ -409,10 +460,82 @@ mod tests {
         assert!(grants.flights.lock().is_empty());
     }
 
+    fn grants() -> Grants {
+        let nowhere = tacit_link::Endpoint::Unix("/nonexistent/link.sock".into());
+        Grants::new(Arc::new(Link::new(tacit_link::connect(&nowhere, None).unwrap())))
+    }
+
+    /// What the control plane says of a key of that account, with that spent by the key, and by the account.
+    fn told(account: AccountId, key: i64, of_account: i64) -> wire::KeyGrant {
+        let limits = Limits { spend_total: Some(Nano(1000)), ..Limits::default() };
+        let limits = convert::limits_json(&limits).unwrap();
+        let spend = |total| Some(wire::Spend { total, ..wire::Spend::default() });
+        wire::KeyGrant {
+            key: vec![1; 16],
+            account: convert::id_bytes(account),
+            group: vec![2; 16],
+            key_limits_json: limits.clone(),
+            account_limits_json: limits,
+            key_spend: spend(key),
+            account_spend: spend(of_account),
+            seal_key: vec![3; 32],
+            ..wire::KeyGrant::default()
+        }
+    }
+
+    impl Grants {
+        /// The answer to a look-up that began with these marks has come.
+        fn loaded(&self, hash: Hash, told: &wire::KeyGrant, marks: &Marks) -> Option<Arc<Grant>> {
+            let grant = self.load(hash, told, marks).unwrap().ok()?;
+            self.entries.write().insert(hash, Entry::Known(Arc::clone(&grant)));
+            Some(grant)
+        }
+    }
+
+    fn charge(grant: &Grant, amount: i64) {
+        for counters in [&grant.counters, &grant.account.counters] {
+            counters.settle(0, amount, Timestamp(0));
+            counters.acknowledged(amount);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_charge_settled_while_a_look_up_is_under_way_is_not_forgotten() {
+        let (grants, hash, id) = (grants(), [1; 32], AccountId::fresh());
+        let grant = grants.loaded(hash, &told(id, 0, 0), &grants.marks(&hash, None)).unwrap();
+        let rooms = |g: &Grant| {
+            let room = |c: &Counters, limits: &Limits| c.room(limits, Timestamp(0)).unwrap().0;
+            (room(&g.counters, &g.key_limits), room(&g.account.counters, &g.account_limits))
+        };
+        charge(&grant, 100);
+        let marks = grants.marks(&hash, None);
+        // Read by the control plane before this is settled, arrived after it is acknowledged.
+        charge(&grant, 30);
+        let grant = grants.loaded(hash, &told(id, 100, 300), &marks).unwrap();
+        assert_eq!(rooms(&grant), (870, 670));
+        let grant = grants.loaded(hash, &told(id, 130, 330), &grants.marks(&hash, None)).unwrap();
+        assert_eq!(rooms(&grant), (870, 670));
+    }
+
+    #[tokio::test]
+    async fn another_key_of_a_known_account_is_asked_for_again_with_the_account_s_mark() {
+        let (grants, id) = (grants(), AccountId::fresh());
+        let (first, second) = ([1; 32], [2; 32]);
+        let of_second = grants.marks(&second, None);
+        let grant = grants.loaded(first, &told(id, 0, 0), &grants.marks(&first, None)).unwrap();
+        charge(&grant, 30);
+        let Err(known) = grants.load(second, &told(id, 0, 0), &of_second).unwrap() else { panic!("it has no mark") };
+        assert_eq!(known.counters.room(&grant.account_limits, Timestamp(0)).unwrap().0, 970);
+        let of_second = grants.marks(&second, Some(&known));
+        charge(&grant, 5);
+        let other = grants.loaded(second, &told(id, 0, 30), &of_second).unwrap();
+        assert_eq!(other.account.counters.room(&grant.account_limits, Timestamp(0)).unwrap().0, 965);
+        assert_eq!(other.counters.room(&grant.key_limits, Timestamp(0)).unwrap().0, 1000);
+    }
+
     #[tokio::test]
     async fn a_lease_is_kept_while_the_link_is_down() {
-        let nowhere = tacit_link::Endpoint::Unix("/nonexistent/link.sock".into());
-        let grants = Grants::new(Arc::new(Link::new(tacit_link::connect(&nowhere, None).unwrap())));
+        let grants = grants();
         let id = AccountId::fresh();
         let budget = Arc::new(Budget::lying_idle(id));
         let account = Account { id, counters: Arc::default(), budget: Arc::clone(&budget) };

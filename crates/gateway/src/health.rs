@@ -8,10 +8,17 @@ use std::time::Duration;
 use tacit_kernel::ids::CredentialId;
 
 /// A back-off that doubles with each failure in a row. Moments are nanoseconds of [`crate::moment::now`].
-#[derive(Default)]
 pub(crate) struct Backoff {
     failures: AtomicU32,
+    /// When the last one came that counted.
+    failed_at: AtomicI64,
     until: AtomicI64,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { failures: AtomicU32::new(0), failed_at: AtomicI64::new(i64::MIN), until: AtomicI64::new(0) }
+    }
 }
 
 impl Backoff {
@@ -34,22 +41,18 @@ impl Backoff {
         }
     }
 
-    /// It failed: wait `first × 2ⁿ`, at most `most`, or as long as the provider asked. What fails while it is backing
-    /// off already was, but for last resorts, begun before: a hundred calls that one blip ends count as one failure.
-    pub(crate) fn failure(&self, now: i64, first: Duration, most: Duration, asked: Option<Duration>) {
+    /// An attempt that began at `began` failed: wait `first × 2ⁿ`, at most `most`, or as long as the provider asked.
+    /// Only what began after the last failure tells of another one: a hundred calls that one blip ends count once, however
+    /// long each of them takes to notice.
+    pub(crate) fn failure(&self, (began, now): (i64, i64), first: Duration, most: Duration, asked: Option<Duration>) {
         let at = |wait: Duration| now.saturating_add(nanos(wait.min(most)));
-        let until = self.until.load(Relaxed);
-        if now < until {
-            if let Some(asked) = asked {
-                self.until.fetch_max(at(asked), Relaxed);
-            }
-            return;
-        }
-        let before = self.failures.load(Relaxed).min(16);
-        let new = at(asked.unwrap_or_else(|| first.saturating_mul(1 << before)));
+        let last = self.failed_at.load(Relaxed);
         // Of several that come here at the same time one counts.
-        if self.until.compare_exchange(until, new, Relaxed, Relaxed).is_ok() {
-            self.failures.fetch_add(1, Relaxed);
+        if began > last && self.failed_at.compare_exchange(last, now, Relaxed, Relaxed).is_ok() {
+            let before = self.failures.fetch_add(1, Relaxed).min(16);
+            self.until.fetch_max(at(asked.unwrap_or_else(|| first.saturating_mul(1 << before))), Relaxed);
+        } else if let Some(asked) = asked {
+            self.until.fetch_max(at(asked), Relaxed);
         }
     }
 }
@@ -105,32 +108,50 @@ mod tests {
         let (first, most) = (Duration::from_millis(500), Duration::from_secs(2));
         let mut now = 0;
         for want in [500, 1000, 2000, 2000] {
-            b.failure(now, first, most, None);
-            now += want * 1_000_000;
+            b.failure((now, now + 5), first, most, None);
+            now += want * 1_000_000 + 5;
             assert_eq!(b.until(), now);
             assert!(!b.ready(now - 1));
             assert!(b.ready(now));
         }
-        b.failure(now, first, most, Some(Duration::from_secs(1)));
+        b.failure((now, now), first, most, Some(Duration::from_secs(1)));
         assert_eq!(b.until(), now + 1_000_000_000);
         b.success();
         assert!(b.ready(0));
-        b.failure(0, first, most, None);
-        assert_eq!(b.until(), 500_000_000);
+        b.failure((now + 1, now + 1), first, most, None);
+        assert_eq!(b.until(), now + 500_000_001);
     }
 
     #[test]
     fn one_blip_is_one_failure_for_all_calls_in_flight() {
         let b = Backoff::default();
         let (first, most) = (Duration::from_millis(500), Duration::from_secs(30));
-        for _ in 0..64 {
-            b.failure(1_000, first, most, None);
+        for n in 0..64 {
+            b.failure((n, 1_000), first, most, None);
         }
         assert_eq!(b.until(), 500_001_000);
-        b.failure(2_000, first, most, Some(Duration::from_secs(3)));
+        b.failure((64, 2_000), first, most, Some(Duration::from_secs(3)));
         assert_eq!(b.until(), 3_000_002_000, "a provider's own word holds");
-        b.failure(3_000_002_000, first, most, None);
-        assert_eq!(b.until(), 4_000_002_000);
+        // One of them notices only when it would be tried again: still the same failure.
+        b.failure((65, 9_000_000_000), first, most, None);
+        assert!(b.ready(9_000_000_000));
+        // As a last resort it was tried before its time: that is another one.
+        b.failure((1_001, 3_000_000), first, most, None);
+        assert_eq!(b.until(), 3_000_002_000);
+        b.failure((3_000_001, 4_000_000_000), first, most, None);
+        assert_eq!(b.until(), 6_000_000_000);
+    }
+
+    #[test]
+    fn what_began_before_a_failure_says_nothing_after_a_success_either() {
+        let b = Backoff::default();
+        let (first, most) = (Duration::from_millis(500), Duration::from_secs(30));
+        b.failure((10, 1_000), first, most, None);
+        b.success();
+        b.failure((20, 2_000), first, most, None);
+        assert!(b.ready(2_000));
+        b.failure((1_500, 3_000), first, most, None);
+        assert_eq!(b.until(), 500_003_000);
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Rate {
     }
 }
 
-/// What was spent: as the control plane knew it when the grant was loaded, and here since.
+/// What was spent: as the control plane knew it when the grant was loaded, and what it may not have known.
 #[derive(Default)]
 struct Spent {
     /// Begin of the day and the month that are counted.
@@ -70,6 +70,8 @@ struct Spent {
     day: i64,
     month: i64,
     total: i64,
+    /// Charged here since the counters exist.
+    charged: i64,
 }
 
 impl Spent {
@@ -99,9 +101,10 @@ pub(crate) struct Counters {
     in_flight: AtomicU32,
     /// Locked once a call, and at its begin where there is a limit.
     spent: Mutex<Spent>,
-    /// Charged here and not yet acknowledged by the control plane.
-    unacknowledged: AtomicI64,
-    /// The most that calls under way may still cost.
+    /// What of that was charged here the control plane has acknowledged.
+    acknowledged: AtomicI64,
+    /// The most that calls under way may still cost. Taken back only under the lock of what was spent, so that what a
+    /// call cost is seen in the one or the other.
     reserved: AtomicI64,
 }
 
@@ -126,12 +129,19 @@ impl Counters {
         self.in_flight.load(Relaxed)
     }
 
-    /// What the control plane says was spent. What it cannot know yet is kept on top of it.
-    pub(crate) fn load_spend(&self, spend: &wire::Spend) {
+    /// What the control plane has acknowledged so far: whoever asks it from now on hears of all this.
+    pub(crate) fn mark(&self) -> i64 {
+        self.acknowledged.load(Relaxed)
+    }
+
+    /// What the control plane says was spent; `mark` was taken before it was asked. What was not acknowledged then it may
+    /// not have known when it answered, even if it knows it now: that is kept on top, until the next answer.
+    pub(crate) fn load_spend(&self, spend: &wire::Spend, mark: i64) {
         let mut spent = self.spent.lock();
         spent.roll(Timestamp(spend.as_of));
         (spent.day, spent.month, spent.total) = (spend.day, spend.month, spend.total);
-        spent.add(self.unacknowledged.load(Relaxed));
+        let here = spent.charged.saturating_sub(mark);
+        spent.add(here);
     }
 
     /// How much may still be spent, with the moment at which there is more again where waiting helps.
@@ -139,12 +149,11 @@ impl Counters {
         if limits.spend_per_day.is_none() && limits.spend_per_month.is_none() && limits.spend_total.is_none() {
             return None;
         }
-        let (day, month, total) = {
+        let (day, month, total, here) = {
             let mut spent = self.spent.lock();
             spent.roll(now);
-            (spent.day, spent.month, spent.total)
+            (spent.day, spent.month, spent.total, self.reserved.load(Relaxed))
         };
-        let here = self.reserved.load(Relaxed);
         let tomorrow = now.day_start().plus_micros(86_400_000_000);
         [
             limits.spend_per_day.map(|most| (most.0.saturating_sub(day), Some(tomorrow))),
@@ -164,18 +173,16 @@ impl Counters {
 
     /// A call that had reserved so much is over and cost `amount`.
     pub(crate) fn settle(&self, reserved: i64, amount: i64, now: Timestamp) {
-        {
-            let mut spent = self.spent.lock();
-            spent.roll(now);
-            spent.add(amount);
-            self.unacknowledged.fetch_add(amount, Relaxed);
-        }
+        let mut spent = self.spent.lock();
+        spent.roll(now);
+        spent.add(amount);
+        spent.charged = spent.charged.saturating_add(amount);
         self.reserved.fetch_sub(reserved, Relaxed);
     }
 
     /// The control plane has that charge.
     pub(crate) fn acknowledged(&self, amount: i64) {
-        self.unacknowledged.fetch_sub(amount, Relaxed);
+        self.acknowledged.fetch_add(amount, Relaxed);
     }
 }
 
@@ -220,16 +227,24 @@ mod tests {
         let limits = Limits { spend_per_day: Some(Nano(100)), spend_total: Some(Nano(1000)), ..Limits::default() };
         let c = Counters::default();
         assert_eq!(c.room(&Limits::default(), day), None);
-        c.load_spend(&wire::Spend { day: 10, month: 10, total: 10, as_of: day.0 });
+        let told = |sum| wire::Spend { day: sum, month: sum, total: sum, as_of: day.0 };
+        c.load_spend(&told(10), c.mark());
         c.reserve(50);
         assert_eq!(c.room(&limits, day).unwrap().0, 40);
         c.settle(50, 30, day);
         assert_eq!(c.room(&limits, day).unwrap().0, 60);
         // A grant that was read before the charge was settled there does not lose it.
-        c.load_spend(&wire::Spend { day: 10, month: 10, total: 10, as_of: day.0 });
+        let mark = c.mark();
+        c.load_spend(&told(10), mark);
         assert_eq!(c.room(&limits, day).unwrap().0, 60);
+        // Nor does one that was read before and has arrived after it was settled there.
         c.acknowledged(30);
-        c.load_spend(&wire::Spend { day: 40, month: 40, total: 40, as_of: day.0 });
+        c.load_spend(&told(10), mark);
+        assert_eq!(c.room(&limits, day).unwrap().0, 60);
+        // Read after it was settled, but asked for before: counted twice until the next one.
+        c.load_spend(&told(40), mark);
+        assert_eq!(c.room(&limits, day).unwrap().0, 30);
+        c.load_spend(&told(40), c.mark());
         assert_eq!(c.room(&limits, day).unwrap().0, 60);
         // A new day begins without a word from the control plane, and what was charged here stays with its own day.
         c.settle(0, 25, day);

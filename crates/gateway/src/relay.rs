@@ -118,6 +118,7 @@ async fn attempt(call: &mut Call, request: &Prepared, pick: Pick<'_>) -> Attempt
         return Attempted::Elsewhere(ErrorCode::ModelNotServed.into());
     };
     let gateway = Arc::clone(&call.gateway);
+    let began = moment::now();
     call.attempt_begins(channel, pick.credential.id);
     let generates = request.endpoint != Endpoint::Embeddings;
     let want_usage = request.dialect == Dialect::OpenAi && generates && request.envelope.stream();
@@ -137,7 +138,7 @@ async fn attempt(call: &mut Call, request: &Prepared, pick: Pick<'_>) -> Attempt
                     false_start(&mut answer.body, request.dialect, gateway.config.timeouts.first_byte).await
             {
                 call.attempt_ends(Some(code), answer.status.as_u16());
-                channel_fails(&channel.health.backoff, None);
+                channel_fails(&channel.health.backoff, began, None);
                 return Attempted::Elsewhere(code.into());
             }
             call.attempt_ends(None, answer.status.as_u16());
@@ -146,10 +147,10 @@ async fn attempt(call: &mut Call, request: &Prepared, pick: Pick<'_>) -> Attempt
             let headers = headers::from_provider(&answer.headers);
             Attempted::Answer(Box::new(Answer { headers, body: answer.body, place: pick.place, streamed }))
         }
-        Ok(Ok(answer)) => refused(call, answer, &channel.health.backoff, &pick.credential_backoff).await,
-        Ok(Err(Failure::Unreachable)) => failed(call, &channel.health.backoff, ErrorCode::ProviderUnreachable),
-        Ok(Err(Failure::Broken)) => failed(call, &channel.health.backoff, ErrorCode::ProviderBroken),
-        Err(_) => failed(call, &channel.health.backoff, ErrorCode::ProviderTimeout),
+        Ok(Ok(answer)) => refused(call, answer, &channel.health.backoff, &pick.credential_backoff, began).await,
+        Ok(Err(Failure::Unreachable)) => failed(call, &channel.health.backoff, began, ErrorCode::ProviderUnreachable),
+        Ok(Err(Failure::Broken)) => failed(call, &channel.health.backoff, began, ErrorCode::ProviderBroken),
+        Err(_) => failed(call, &channel.health.backoff, began, ErrorCode::ProviderTimeout),
     }
 }
 
@@ -168,18 +169,24 @@ async fn false_start(body: &mut AnswerBody, dialect: Dialect, limit: Duration) -
     }
 }
 
-fn channel_fails(backoff: &Backoff, asked: Option<Duration>) {
-    backoff.failure(moment::now(), Duration::from_millis(500), Duration::from_secs(30), asked);
+fn channel_fails(backoff: &Backoff, began: i64, asked: Option<Duration>) {
+    backoff.failure((began, moment::now()), Duration::from_millis(500), Duration::from_secs(30), asked);
 }
 
-fn failed(call: &mut Call, backoff: &Backoff, code: ErrorCode) -> Attempted {
+fn failed(call: &mut Call, backoff: &Backoff, began: i64, code: ErrorCode) -> Attempted {
     call.attempt_ends(Some(code), 0);
-    channel_fails(backoff, None);
+    channel_fails(backoff, began, None);
     Attempted::Elsewhere(code.into())
 }
 
 /// A provider that answered with an error.
-async fn refused(call: &mut Call, answer: upstream::Answer, channel: &Backoff, credential: &Backoff) -> Attempted {
+async fn refused(
+    call: &mut Call,
+    answer: upstream::Answer,
+    channel: &Backoff,
+    credential: &Backoff,
+    began: i64,
+) -> Attempted {
     let upstream::Answer { status: said, headers: said_headers, body: mut incoming } = answer;
     let mut body = Body::new();
     let read = async {
@@ -197,13 +204,13 @@ async fn refused(call: &mut Call, answer: upstream::Answer, channel: &Backoff, c
     call.attempt_ends(Some(failure.code), status);
     let wait = headers::retry_after(&said_headers);
     let asked = wait.map(|s| Duration::from_secs(u64::from(s)));
-    let now = moment::now();
+    let moments = (began, moment::now());
     if failure.credential {
-        credential.failure(now, Duration::from_secs(30), Duration::from_secs(900), None);
+        credential.failure(moments, Duration::from_secs(30), Duration::from_secs(900), None);
     } else if failure.code == ErrorCode::ProviderLimited && status == 429 {
-        credential.failure(now, Duration::from_secs(1), Duration::from_secs(60), asked);
+        credential.failure(moments, Duration::from_secs(1), Duration::from_secs(60), asked);
     } else if !failure.relay {
-        channel_fails(channel, asked);
+        channel_fails(channel, began, asked);
     }
     let refusal = if failure.relay {
         let mut headers = headers::from_provider(&said_headers);

@@ -137,7 +137,7 @@ mod tests {
     fn what_fails_is_passed_over_until_nothing_else_is_left() {
         let m = model(vec![channel(1, 5, 1, &[10, 11]), channel(2, 0, 1, &[20])]);
         let first = &m.routes[0].channel;
-        let back_off = |b: &Backoff| b.failure(0, Duration::from_secs(1), Duration::from_secs(9), None);
+        let back_off = |b: &Backoff| b.failure((0, 0), Duration::from_secs(1), Duration::from_secs(9), None);
         back_off(&first.health.credential(first.credentials[0].id));
         assert_eq!(chosen(&m, &Vec::new()), Some((1, 11)));
         back_off(&first.health.backoff);
@@ -157,7 +157,7 @@ mod tests {
     fn a_channel_of_weight_0_is_drained() {
         let m = model(vec![channel(1, 5, 0, &[10]), channel(2, 5, 1, &[20]), channel(3, 9, 0, &[30])]);
         assert!((0..200).all(|_| chosen(&m, &Vec::new()) == Some((2, 20))));
-        m.routes[1].channel.health.backoff.failure(0, Duration::from_secs(1), Duration::from_secs(9), None);
+        m.routes[1].channel.health.backoff.failure((0, 0), Duration::from_secs(1), Duration::from_secs(9), None);
         assert_eq!(chosen(&m, &Vec::new()), Some((2, 20)));
         assert_eq!(chosen(&model(vec![channel(1, 0, 0, &[10])]), &Vec::new()), None);
     }

@@ -119,6 +119,10 @@ impl Identity {
         row.updated_at = self.clock.now();
         store::key_update(tx, &row, limits_text(&row.limits)?).await?;
         changes::append(tx, &Change::Key(row.hash), row.updated_at).await?;
+        if change.enabled == Some(false) || change.limits.is_some() {
+            let recall = Change::Recall { account: row.account, but: None };
+            changes::append(tx, &recall, row.updated_at).await?;
+        }
         self.key_opened(row).await
     }
 

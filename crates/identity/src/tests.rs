@@ -103,7 +103,8 @@ both_engines! {
         assert_eq!((changed.created_at, changed.updated_at.0), (ann.created_at, ann.created_at.0 + 7));
         assert_eq!(identity.account_by_ref("ann").await.unwrap(), Some(changed.clone()));
         assert_eq!(identity.account_by_ref("ann@example.org").await.unwrap(), None);
-        assert_eq!(feed(&db).await[before..], [Change::Account(ann.id)]);
+        let recall = Change::Recall { account: ann.id, but: None };
+        assert_eq!(feed(&db).await[before..], [Change::Account(ann.id), recall]);
         assert_eq!(identity.account_update(ann.id, &AccountChange::default()).await.unwrap(), changed);
 
         let bob = identity.account_create(&name("bob"), group.id, &limits).await.unwrap();
@@ -198,7 +199,7 @@ both_engines! {
 
         let before = feed(&db).await.len();
         assert!(!identity.key_disable(key.id).await.unwrap().enabled);
-        assert_eq!(feed(&db).await[before..], [Change::Key(hash)]);
+        assert_eq!(feed(&db).await[before..], [Change::Key(hash), Change::Recall { account: ann.id, but: None }]);
         assert!(!identity.key_grant_by_hash(hash).await.unwrap().unwrap().key_enabled);
         let off = AccountChange { enabled: Some(false), ..AccountChange::default() };
         identity.account_update(ann.id, &off).await.unwrap();

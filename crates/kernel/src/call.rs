@@ -68,6 +68,16 @@ words! {
         Lost = "lost",
     }
 
+    /// What became of one attempt at a provider.
+    AttemptOutcome {
+        /// It brought the answer, or the part of it that there was.
+        Answered = "answered",
+        /// It failed.
+        Failed = "failed",
+        /// The gateway died with it.
+        Lost = "lost",
+    }
+
     /// Why a call or an attempt did not succeed; the code shown to the caller and kept in the record.
     ErrorCode {
         /// No key was sent.

@@ -3,8 +3,7 @@
 mod model;
 pub(crate) mod store;
 
-pub use crate::settlement::Attempt;
-pub use model::{CallFilter, CallRecord, explain};
+pub use model::{Attempt, CallFilter, CallRecord, explain};
 
 use crate::{Ledger, LedgerError};
 use tacit_kernel::ids::CallId;
@@ -27,11 +26,13 @@ impl Ledger {
         self.db.read("call.show", |tx| Box::pin(store::call_by_id(tx, id))).await
     }
 
-    /// The attempts of a call, in order. One attempt that succeeded is told by the record itself and not listed.
+    /// Every attempt of a call at a provider, in order.
     ///
     /// # Errors
     /// [`LedgerError::Storage`].
-    pub async fn call_attempts(&self, id: CallId) -> Result<Vec<Attempt>, LedgerError> {
-        self.db.read("call.attempts", |tx| Box::pin(store::call_attempts(tx, id))).await
+    pub async fn call_attempts(&self, call: &CallRecord) -> Result<Vec<Attempt>, LedgerError> {
+        let id = call.id;
+        let failed = self.db.read("call.attempts", |tx| Box::pin(store::call_attempts(tx, id))).await?;
+        Ok(model::attempts(call, &failed))
     }
 }

@@ -5,30 +5,36 @@ use crate::{Ledger, LedgerError};
 use serde::Serialize;
 use tacit_kernel::Timestamp;
 use tacit_kernel::ids::SessionId;
-use tacit_storage::{Page, Paged, ReadTx, Row, Sql, Value, WriteTx};
+use tacit_storage::{Bulk, Page, Paged, ReadTx, Row, Sql, Value, WriteTx};
 
 const SESSION_INSERT: Sql = Sql::new(
-    "INSERT INTO gateway_sessions (id, gateway, version, sandbox, acknowledged, started_at, ended_at) \
-     VALUES ($1, $2, $3, $4, 0, $5, NULL)",
+    "INSERT INTO gateway_sessions (id, gateway, version, sandbox, acknowledged, started_at, seen_at, ended_at) \
+     VALUES ($1, $2, $3, $4, 0, $5, $5, NULL)",
 );
 const SESSION_OPEN_OF_GATEWAY: Sql =
     Sql::new("SELECT id FROM gateway_sessions WHERE gateway = $1 AND ended_at IS NULL ORDER BY id");
 const SESSION_BY_ID: Sql = Sql::new(
-    "SELECT id, gateway, version, sandbox, acknowledged, started_at, ended_at FROM gateway_sessions WHERE id = $1",
+    "SELECT id, gateway, version, sandbox, acknowledged, started_at, seen_at, ended_at FROM gateway_sessions WHERE id = $1",
 );
 const SESSION_FIRST: Sql = Sql::new(
-    "SELECT id, gateway, version, sandbox, acknowledged, started_at, ended_at FROM gateway_sessions \
+    "SELECT id, gateway, version, sandbox, acknowledged, started_at, seen_at, ended_at FROM gateway_sessions \
      ORDER BY id DESC LIMIT $1",
 );
 const SESSION_BEFORE: Sql = Sql::new(
-    "SELECT id, gateway, version, sandbox, acknowledged, started_at, ended_at FROM gateway_sessions \
+    "SELECT id, gateway, version, sandbox, acknowledged, started_at, seen_at, ended_at FROM gateway_sessions \
      WHERE id < $2 ORDER BY id DESC LIMIT $1",
 );
 const SESSION_OPEN_ALL: Sql = Sql::new(
-    "SELECT id, gateway, version, sandbox, acknowledged, started_at, ended_at FROM gateway_sessions \
+    "SELECT id, gateway, version, sandbox, acknowledged, started_at, seen_at, ended_at FROM gateway_sessions \
      WHERE ended_at IS NULL ORDER BY id",
 );
 const SESSION_END: Sql = Sql::new("UPDATE gateway_sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL");
+
+static SESSION_SEEN: Bulk = Bulk::new(
+    "UPDATE gateway_sessions SET seen_at = v.column2 FROM (VALUES",
+    2,
+    ") AS v WHERE id = v.column1 AND ended_at IS NULL",
+);
 
 /// Every statement, for the test that prepares them on both engines.
 pub(crate) const STATEMENTS: &[&Sql] = &[
@@ -66,6 +72,8 @@ pub struct SessionView {
     pub acknowledged: u64,
     /// When it began.
     pub started_at: Timestamp,
+    /// When a control plane last found it connected, give or take half a minute.
+    pub seen_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
 }
@@ -102,6 +110,21 @@ impl Ledger {
             Some(SessionView { ended_at: Some(_), .. }) => Err(LedgerError::SessionEnded),
             Some(view) => Ok(view.acknowledged),
         }
+    }
+
+    /// Notes that these sessions are connected, for every control plane to see.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub async fn session_seen(&self, sessions: &[SessionId]) -> Result<(), LedgerError> {
+        let now = self.clock.now();
+        let mut sessions = sessions.to_vec();
+        sessions.sort_unstable();
+        let values: Vec<Value> = sessions.into_iter().flat_map(|session| [session.into(), now.into()]).collect();
+        let values = &values;
+        self.db
+            .write("session.seen", |tx| Box::pin(async move { Ok(tx.bulk(&SESSION_SEEN, values).await.map(drop)?) }))
+            .await
     }
 
     /// All sessions that have not ended, oldest first.
@@ -164,6 +187,7 @@ fn view(row: &Row) -> Result<SessionView, LedgerError> {
         sandbox: row.get("sandbox")?,
         acknowledged: row.get("acknowledged")?,
         started_at: row.get("started_at")?,
+        seen_at: row.get("seen_at")?,
         ended_at: row.get("ended_at")?,
     })
 }

@@ -11,7 +11,7 @@ mod plan;
 pub(crate) mod store;
 
 pub use model::{
-    Attempt, BatchState, BegunCall, CommitReport, Difference, DifferenceReason, EndedCall, SessionBatch,
+    BatchState, BegunCall, CommitReport, Difference, DifferenceReason, EndedCall, FailedAttempt, SessionBatch,
     SessionOutcome, is_charged,
 };
 
@@ -329,7 +329,7 @@ async fn record(
     if written != fresh.len() as u64 {
         return Err(Halt::Known);
     }
-    calls::store::attempts_insert(tx, fresh.iter().map(|call| (call.record.id, call.attempts.as_slice()))).await?;
+    calls::store::attempts_insert(tx, fresh.iter().map(|call| (call.record.id, call.failed.as_slice()))).await?;
     store::usage_add(tx, rows.map(|(call, paid)| (call, paid.amount))).await?;
     store::pay(tx, &charges, &purses, revenue, now).await?;
     Ok(recorded)

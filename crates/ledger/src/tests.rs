@@ -15,7 +15,9 @@ use crate::wallets::WalletView;
 use crate::{Ledger, Settler};
 use std::sync::Arc;
 use tacit_kernel::call::{AgentFamily, CallSource, CallStatus, Endpoint, UsageSource};
-use tacit_kernel::ids::{AccountId, CallId, ChannelId, GroupId, KeyId, ModelId, PriceId, ProviderId, SessionId};
+use tacit_kernel::ids::{
+    AccountId, CallId, ChannelId, CredentialId, GroupId, KeyId, ModelId, PriceId, ProviderId, SessionId,
+};
 use tacit_kernel::rating::{Price, Rates, Usage};
 use tacit_kernel::time::ManualClock;
 use tacit_kernel::{Nano, Ppm, Timestamp};
@@ -136,6 +138,7 @@ impl World {
             price: Some(self.price),
             channel: Some(ChannelId(self.price.0)),
             provider: Some(ProviderId(self.price.0)),
+            credential: Some(CredentialId(self.price.0)),
             channel_multiplier: Ppm::ONE,
             started_at: Timestamp::parse("2026-11-23T11:59:00Z").unwrap(),
             reserved: Nano(reserved),
@@ -165,7 +168,8 @@ impl World {
             sealed_ip: Some(vec![1; 40]),
             sealed_user_agent: Some(vec![2; 90]),
             risk_marks: 0,
-            attempts: vec![],
+            tried: 1,
+            failed: vec![],
         }
     }
 }

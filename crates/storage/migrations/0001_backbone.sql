@@ -143,6 +143,7 @@ CREATE TABLE gateway_sessions (
     sandbox BIGINT NOT NULL CHECK (sandbox IN (0, 1)),
     acknowledged BIGINT NOT NULL,
     started_at BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL,
     ended_at BIGINT
 );
 CREATE INDEX gateway_sessions_open ON gateway_sessions (gateway) WHERE ended_at IS NULL;
@@ -180,6 +181,7 @@ CREATE TABLE calls (
     group_multiplier_ppm BIGINT NOT NULL,
     channel_id UUID,
     provider_id UUID,
+    credential_id UUID,
     channel_multiplier_ppm BIGINT NOT NULL,
     attempts BIGINT NOT NULL,
     price_id UUID,
@@ -211,6 +213,7 @@ CREATE INDEX calls_by_account ON calls (account_id, id);
 -- For the check of the books: what the calls of a settlement cost together.
 CREATE INDEX calls_by_settlement ON calls (settlement_id) WHERE settlement_id IS NOT NULL;
 
+-- Attempts that failed. One that brought an answer is told by its call.
 CREATE TABLE call_attempts (
     call_id UUID NOT NULL,
     attempt BIGINT NOT NULL,
@@ -234,10 +237,11 @@ CREATE TABLE usage_daily (
 );
 
 -- What changed, so that every control plane can tell its gateways: 'catalog' (subject empty), 'key' (subject: keyed
--- hash), 'account' (subject: id). Rows are dropped after a day.
+-- hash), 'account' (subject: id); and 'recall' (subject: id of an account whose leases are called back, and behind it the
+-- id of the session that keeps its own, if there is one). Rows are dropped after a day.
 CREATE TABLE changes (
     seq BIGINT PRIMARY KEY,
-    kind TEXT NOT NULL CHECK (kind IN ('catalog', 'key', 'account')),
+    kind TEXT NOT NULL CHECK (kind IN ('catalog', 'key', 'account', 'recall')),
     subject BYTEA NOT NULL,
     created_at BIGINT NOT NULL
 );

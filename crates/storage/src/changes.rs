@@ -8,7 +8,7 @@ use crate::error::{StorageError, StorageErrorKind};
 use crate::sql::Sql;
 use crate::tx::{ReadTx, WriteTx};
 use tacit_kernel::Timestamp;
-use tacit_kernel::ids::AccountId;
+use tacit_kernel::ids::{AccountId, SessionId};
 use uuid::Uuid;
 
 /// What changed.
@@ -20,6 +20,13 @@ pub enum Change {
     Key([u8; 32]),
     /// The account, or something all its keys depend on.
     Account(AccountId),
+    /// What gateways hold of the account's money is needed: they give back what they have not promised to calls.
+    Recall {
+        /// Whose money.
+        account: AccountId,
+        /// The session that needs it, and is not asked.
+        but: Option<SessionId>,
+    },
 }
 
 const APPEND: Sql = Sql::new(
@@ -44,6 +51,10 @@ pub async fn append(tx: &mut WriteTx<'_>, change: &Change, now: Timestamp) -> Re
         Change::Catalog => ("catalog", Vec::new()),
         Change::Key(hash) => ("key", hash.to_vec()),
         Change::Account(id) => ("account", id.0.as_bytes().to_vec()),
+        Change::Recall { account, but } => {
+            let but = but.iter().flat_map(|session| session.0.into_bytes());
+            ("recall", account.0.into_bytes().into_iter().chain(but).collect())
+        }
     };
     let row = tx.one(&APPEND, &[kind.into(), subject.into(), now.into()]).await.map_err(|e| match e.kind {
         StorageErrorKind::Unique => StorageError { kind: StorageErrorKind::Busy, ..e },
@@ -65,11 +76,18 @@ pub async fn after(tx: &mut ReadTx<'_>, seq: i64) -> Result<Vec<(i64, Change)>, 
                 "catalog" => Some(Change::Catalog),
                 "key" => <[u8; 32]>::try_from(subject.as_slice()).ok().map(Change::Key),
                 "account" => Uuid::from_slice(&subject).ok().map(|id| Change::Account(AccountId(id))),
+                "recall" => recall(&subject),
                 _ => None,
             };
             Ok((row.get("seq")?, change.ok_or_else(|| StorageError::inconsistent("changes", "subject"))?))
         })
         .collect()
+}
+
+fn recall(subject: &[u8]) -> Option<Change> {
+    let (account, but) = subject.split_at_checked(16)?;
+    let but = if but.is_empty() { None } else { Some(SessionId(Uuid::from_slice(but).ok()?)) };
+    Some(Change::Recall { account: AccountId(Uuid::from_slice(account).ok()?), but })
 }
 
 /// The number of the newest change; 0 if there was none yet.

@@ -9,7 +9,8 @@ use axum::extract::{Path, State};
 use axum::{Json, Router, routing::get};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use tacit_kernel::call::{AgentFamily, CallSource, CallStatus, Endpoint, ErrorCode, UsageSource};
+use tacit_catalog::Channel;
+use tacit_kernel::call::{AgentFamily, AttemptOutcome, CallSource, CallStatus, Endpoint, ErrorCode, UsageSource};
 use tacit_kernel::ids::{
     AccountId, CallId, ChannelId, CredentialId, GroupId, KeyId, PriceId, ProviderId, SessionId, TransactionId,
 };
@@ -96,6 +97,8 @@ pub struct Call {
     pub provider: Option<String>,
     /// The price version.
     pub price: Option<PriceId>,
+    /// The provider credential of the last attempt.
+    pub credential: Option<CredentialId>,
     /// How many attempts at a provider were made.
     pub attempts: u32,
     /// Microseconds to the first byte.
@@ -121,15 +124,20 @@ pub struct Attempt {
     pub attempt: u32,
     /// The channel, by name where it still exists.
     pub channel: String,
-    /// Its credential.
-    pub credential: CredentialId,
-    /// Microseconds after the call began.
+    /// The provider behind it, by name where it still exists.
+    pub provider: Option<String>,
+    /// The credential used; none if the channel needs none.
+    pub credential: Option<CredentialId>,
+    /// Microseconds after the call began. One that brought the answer begins here when the one before had failed, or
+    /// with the call.
     pub started_micros: u64,
-    /// Microseconds it took.
+    /// Microseconds it took; that of an answer goes on to the end of the call.
     pub duration_micros: u64,
+    /// What became of it.
+    pub outcome: AttemptOutcome,
     /// Why it failed.
     pub error_code: Option<ErrorCode>,
-    /// Status of the provider.
+    /// Status of the provider, if it is known.
     pub http_status: Option<u16>,
 }
 
@@ -209,6 +217,10 @@ async fn provider_names(admin: &Admin) -> Result<ProviderNames, Refusal> {
     Ok(admin.catalog.provider_list().await?.into_iter().map(|p| (p.id, p.name)).collect())
 }
 
+fn named(providers: &ProviderNames, id: ProviderId) -> String {
+    providers.get(&id).cloned().unwrap_or_else(|| id.to_string())
+}
+
 fn shown(record: CallRecord, providers: &ProviderNames) -> Call {
     Call {
         id: record.id,
@@ -230,8 +242,9 @@ fn shown(record: CallRecord, providers: &ProviderNames) -> Call {
         group_multiplier: record.group_multiplier,
         channel: record.channel,
         channel_multiplier: record.channel_multiplier,
-        provider: record.provider.map(|id| providers.get(&id).cloned().unwrap_or_else(|| id.to_string())),
+        provider: record.provider.map(|id| named(providers, id)),
         price: record.price,
+        credential: record.credential,
         attempts: record.attempts,
         first_byte_micros: record.first_byte_micros,
         duration_micros: record.duration_micros,
@@ -282,14 +295,15 @@ async fn show(
     let record = admin.ledger.call(id).await?.ok_or_else(missing)?;
     let revealed = if query.reveal { Some(reveal(&admin, &record).await?) } else { None };
     let charge = charge(&admin, &record).await?;
-    let attempts = attempts(&admin, id).await?;
+    let providers = provider_names(&admin).await?;
+    let attempts = attempts(&admin, &record, &providers).await?;
     let ledger_entries = match record.settlement {
         Some(transaction) => {
             admin.ledger.transaction(transaction).await?.map(|t| entries_of(t).collect()).unwrap_or_default()
         }
         None => Vec::new(),
     };
-    let call = shown(record, &provider_names(&admin).await?);
+    let call = shown(record, &providers);
     Ok(Json(CallDetail { call, attempts, charge, ledger_entries, revealed }))
 }
 
@@ -320,18 +334,24 @@ async fn charge(admin: &Admin, record: &CallRecord) -> Result<Option<Charge>, Re
     }))
 }
 
-async fn attempts(admin: &Admin, id: CallId) -> Result<Vec<Attempt>, Refusal> {
-    let names: HashMap<ChannelId, String> =
-        admin.catalog.channel_list().await?.into_iter().map(|c| (c.id, c.name)).collect();
-    let attempts = admin.ledger.call_attempts(id).await?;
-    let shown = (1..).zip(attempts).map(|(attempt, a)| Attempt {
-        attempt,
-        channel: names.get(&a.channel).cloned().unwrap_or_else(|| a.channel.to_string()),
-        credential: a.credential,
-        started_micros: a.started_micros,
-        duration_micros: a.duration_micros,
-        error_code: a.error,
-        http_status: a.http_status,
+async fn attempts(admin: &Admin, call: &CallRecord, providers: &ProviderNames) -> Result<Vec<Attempt>, Refusal> {
+    let channels: HashMap<ChannelId, Channel> =
+        admin.catalog.channel_list().await?.into_iter().map(|c| (c.id, c)).collect();
+    let attempts = admin.ledger.call_attempts(call).await?;
+    let shown = (1..).zip(attempts).map(|(attempt, a)| {
+        let channel = channels.get(&a.channel);
+        let provider = a.provider.or(channel.map(|c| c.provider));
+        Attempt {
+            attempt,
+            channel: channel.map_or_else(|| a.channel.to_string(), |c| c.name.clone()),
+            provider: provider.map(|id| named(providers, id)),
+            credential: a.credential,
+            started_micros: a.started_micros,
+            duration_micros: a.duration_micros,
+            outcome: a.outcome,
+            error_code: a.error,
+            http_status: a.http_status,
+        }
     });
     Ok(shown.collect())
 }

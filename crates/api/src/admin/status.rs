@@ -22,6 +22,8 @@ pub struct Session {
     pub acknowledged: u64,
     /// When it began.
     pub started_at: Moment,
+    /// When a control plane last found it connected, give or take half a minute.
+    pub seen_at: Moment,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Moment>,
@@ -65,6 +67,7 @@ async fn show(State(admin): State<Admin>) -> Answer<PlatformStatus> {
             sandbox: session.sandbox,
             acknowledged: session.acknowledged,
             started_at: session.started_at.into(),
+            seen_at: session.seen_at.into(),
             ended_at: session.ended_at.map(Moment),
         });
     }

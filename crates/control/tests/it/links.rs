@@ -9,7 +9,7 @@ use tacit_link::{Checked, convert};
 use tacit_storage::{Db, both_engines};
 use tonic::Streaming;
 
-async fn next(updates: &mut Streaming<wire::Update>) -> Kind {
+pub(crate) async fn next(updates: &mut Streaming<wire::Update>) -> Kind {
     loop {
         let update = tokio::time::timeout(Duration::from_secs(10), updates.message()).await.unwrap().unwrap().unwrap();
         update.check().unwrap();
@@ -54,6 +54,8 @@ both_engines! {
         control.nudge();
         let Kind::Invalidate(what) = next(&mut updates).await else { panic!("the key comes next") };
         assert_eq!(what.key_hashes, [world.hash.to_vec()]);
+        let Kind::Recall(recall) = next(&mut updates).await else { panic!("then what its account has here") };
+        assert_eq!(recall.account, convert::id_bytes(world.account));
         world.top_up(1).await;
         let Kind::Invalidate(what) = next(&mut updates).await else { panic!("the account comes next") };
         assert_eq!(what.accounts, [convert::id_bytes(world.account)]);

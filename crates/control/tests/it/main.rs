@@ -3,5 +3,6 @@
 
 mod links;
 mod money;
+mod planes;
 mod recording;
 mod world;

@@ -6,7 +6,7 @@ use tacit_catalog::{Catalog, ChannelSpec, ModelSpec, ProviderSpec};
 use tacit_control::{Control, ControlConfig};
 use tacit_identity::Identity;
 use tacit_kernel::call::{AgentFamily, CallSource, CallStatus, Endpoint, UsageSource};
-use tacit_kernel::ids::{AccountId, CallId, ChannelId, GroupId, KeyId, ModelId, PriceId, ProviderId};
+use tacit_kernel::ids::{AccountId, CallId, ChannelId, CredentialId, GroupId, KeyId, ModelId, PriceId, ProviderId};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::rating::{Price, Rates};
 use tacit_kernel::{Clock, Dialect, Nano, Personal, Ppm, SystemClock};
@@ -34,6 +34,7 @@ pub(crate) struct World {
     group: GroupId,
     price: PriceId,
     channel: ChannelId,
+    credential: CredentialId,
     provider: ProviderId,
     keys: Arc<KeyStore>,
     dir: tempfile::TempDir,
@@ -89,11 +90,27 @@ impl World {
             enabled: true,
         };
         let channel = catalog.channel_put("main", &spec).await.unwrap().value.id;
-        catalog.credential_put(channel, "one", &"provider-secret".into()).await.unwrap();
+        let credential = catalog.credential_put(channel, "one", &"provider-secret".into()).await.unwrap().value.id;
         let dir = tempfile::tempdir().unwrap();
         let hash = identity.key_hash(&text);
         let key = key.id;
-        Self { db, identity, catalog, ledger, account, key, hash, model, group, price, channel, provider, keys, dir }
+        Self {
+            db,
+            identity,
+            catalog,
+            ledger,
+            account,
+            key,
+            hash,
+            model,
+            group,
+            price,
+            channel,
+            credential,
+            provider,
+            keys,
+            dir,
+        }
     }
 
     fn endpoint(&self, name: &str) -> tacit_link::Endpoint {
@@ -105,13 +122,17 @@ impl World {
     }
 
     pub(crate) async fn start_as(&self, socket: &str, lost_after: Duration) -> Control {
+        self.start_with(socket, lost_after, Arc::new(SystemClock)).await
+    }
+
+    pub(crate) async fn start_with(&self, socket: &str, lost_after: Duration, clock: Arc<dyn Clock>) -> Control {
         let config = ControlConfig {
             db: self.db.clone(),
             keys: Arc::clone(&self.keys),
             identity: self.identity.clone(),
             catalog: self.catalog.clone(),
             ledger: self.ledger.clone(),
-            clock: Arc::new(SystemClock),
+            clock,
             link: self.endpoint(socket),
             tls: None,
             currency: "USD".into(),
@@ -136,6 +157,10 @@ impl World {
         Gateway::open(self.client(), name).await
     }
 
+    pub(crate) async fn gateway_of(&self, socket: &str, name: &str) -> Gateway {
+        Gateway::open(self.client_of(socket), name).await
+    }
+
     pub(crate) fn begun(&self, call: CallId) -> wire::Begun {
         wire::Begun {
             call: Some(call.into()),
@@ -154,6 +179,7 @@ impl World {
             endpoint: Endpoint::ChatCompletions.number(),
             stream: true,
             source: CallSource::Api.number(),
+            credential: Some(self.credential.into()),
         }
     }
 
@@ -175,6 +201,7 @@ impl World {
             sealed_user_agent: vec![],
             risk_marks: 0,
             attempts: vec![],
+            tried: 1,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Limits of keys and accounts, and money under pressure.
 
-use crate::platform::{Platform, Wishes};
+use crate::platform::{Platform, Wishes, key_hash};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -89,6 +89,53 @@ async fn calls_at_the_same_time_do_not_pass_a_spend_limit_together() {
     assert!(statuses.contains(&200) && statuses.contains(&402), "{statuses:?}");
     let spent: i64 = p.plane.calls(100).await.iter().map(|c| c.amount).sum();
     assert!(spent > 0 && spent <= 2_000_000, "{spent}");
+}
+
+/// The control plane reads what was spent, a call is settled, and only then the answer arrives.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_charge_settled_during_a_look_up_counts_against_the_spend_limit() {
+    let account_limits = Limits { spend_total: Some(Nano(1_000_000)), ..Limits::default() };
+    let models = vec![("slow", vec![("practice-chat:tokens-60+wait-500", 0)]), ("chat", vec![("practice-chat", 0)])];
+    let p = Platform::start(Wishes { account_limits, models, ..Wishes::default() }).await;
+    let until = async |what: &str, holds: &(dyn Fn() -> bool + Sync)| {
+        for _ in 0..1000 {
+            if holds() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("waited in vain until {what}");
+    };
+    let (slow, refused) = tokio::join!(p.chat("slow", r#","max_tokens":60"#), async {
+        until("the call is under way", &|| p.plane.books.lock().unwrap().begun.len() == 1).await;
+        p.plane.delayed.store(true, SeqCst);
+        let what = tacit_link::wire::Invalidate { key_hashes: vec![key_hash(&p.key)], ..Default::default() };
+        p.plane.updates.send(tacit_link::wire::update::Kind::Invalidate(what)).unwrap();
+        tokio::join!(
+            async {
+                // Until the invalidation has arrived a call is admitted without a look-up, and refused for the room.
+                loop {
+                    let answer = p.chat("chat", r#","max_tokens":60"#).await;
+                    if p.plane.lookups.load(SeqCst) == 2 {
+                        return answer;
+                    }
+                }
+            },
+            async {
+                until("the key is looked up again", &|| p.plane.lookups.load(SeqCst) == 2).await;
+                let charged = || p.plane.books.lock().unwrap().ended.values().any(|e| e.amount > 0);
+                until("the call is charged", &charged).await;
+                let acknowledged = "tacit_gateway_unacknowledged_events 0\n";
+                while !p.get_from(p.admin, "/metrics").await.body.contains(acknowledged) {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                p.plane.delayed.store(false, SeqCst);
+            }
+        )
+        .0
+    });
+    assert_eq!((slow.status.as_u16(), refused.status.as_u16()), (200, 402), "{}", refused.body);
+    p.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

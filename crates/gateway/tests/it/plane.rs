@@ -6,15 +6,21 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tacit_kernel::ids::fresh;
+use tacit_kernel::{Clock, SystemClock};
 use tacit_link::wire::control_plane_server::ControlPlane;
 use tacit_link::wire::{self, update::Kind};
-use tacit_link::{Checked, Endpoint, Listener};
+use tacit_link::{Checked, Endpoint, Listener, convert};
 use tokio::sync::{broadcast, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
 pub(crate) const PEPPER: [u8; 32] = [7; 32];
+
+/// An id as it stands in call events.
+pub(crate) fn event_id(id: &[u8]) -> Option<wire::Id> {
+    convert::id::<uuid::Uuid>("id", id).ok().map(Into::into)
+}
 
 #[derive(Default)]
 pub(crate) struct Books {
@@ -34,6 +40,21 @@ pub(crate) struct Books {
 }
 
 impl Books {
+    /// A key, with what was settled of its calls so far.
+    fn grant(&self, hash: &[u8]) -> Option<wire::KeyGrant> {
+        let grant = self.keys.get(hash)?;
+        let spent = |of: &dyn Fn(&wire::Begun) -> bool| {
+            let calls = self.ended.values().filter(|e| e.begun.as_ref().is_some_and(of));
+            let sum = calls.map(|e| e.amount).sum();
+            Some(wire::Spend { day: sum, month: sum, total: sum, as_of: SystemClock.now().0 })
+        };
+        Some(wire::KeyGrant {
+            key_spend: spent(&|begun| begun.key == event_id(&grant.key)),
+            account_spend: spent(&|begun| begun.account == event_id(&grant.account)),
+            ..grant.clone()
+        })
+    }
+
     /// The session has ended: what was leased goes back to the wallet, and the next one begins.
     pub(crate) fn next_session(&mut self) {
         self.session = fresh().as_bytes().to_vec();
@@ -54,6 +75,8 @@ pub(crate) struct Plane {
     pub(crate) blind: AtomicBool,
     /// Look-ups of keys that are not known never end.
     pub(crate) pensive: AtomicBool,
+    /// Answers to look-ups of keys are on their way for as long as this holds.
+    pub(crate) delayed: AtomicBool,
     pub(crate) lookups: AtomicUsize,
     pub(crate) leases: AtomicUsize,
     /// Milliseconds until a lease is answered.
@@ -75,6 +98,7 @@ impl Plane {
             silent: AtomicBool::new(false),
             blind: AtomicBool::new(false),
             pensive: AtomicBool::new(false),
+            delayed: AtomicBool::new(false),
             lookups: AtomicUsize::new(0),
             leases: AtomicUsize::new(0),
             slow: AtomicU64::new(0),
@@ -161,11 +185,15 @@ impl ControlPlane for Service {
     }
 
     async fn key(&self, request: Request<wire::KeyRequest>) -> Result<Response<wire::KeyReply>, Status> {
-        self.0.lookups.fetch_add(1, SeqCst);
         if self.0.blind.load(SeqCst) {
+            self.0.lookups.fetch_add(1, SeqCst);
             return Err(Status::unavailable("blind"));
         }
-        let grant = self.0.books.lock().unwrap().keys.get(&request.into_inner().hash).cloned();
+        let grant = self.0.books.lock().unwrap().grant(&request.into_inner().hash);
+        self.0.lookups.fetch_add(1, SeqCst);
+        while self.0.delayed.load(SeqCst) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         if grant.is_none() && self.0.pensive.load(SeqCst) {
             std::future::pending::<()>().await;
         }

@@ -168,7 +168,7 @@ async fn a_stream_that_breaks_off_before_its_first_event_is_asked_for_elsewhere(
         let answer = p.chat("chat", r#","stream":true"#).await;
         assert!(answer.status == 200 && answer.body.ends_with("data: [DONE]\n\n"), "{fault}");
         let call = p.plane.only_call().await;
-        assert_eq!((call.attempts.len(), call.status), (2, CallStatus::Completed.number()), "{fault}");
+        assert_eq!((call.tried, call.attempts.len(), call.status), (2, 1, CallStatus::Completed.number()), "{fault}");
         assert!(call.attempts[0].error != 0 && call.amount > 0);
 
         // With nobody else to ask it is a failure, and costs nothing.

@@ -1,10 +1,11 @@
 //! The record of a call: metadata only. It has no field that could hold a prompt or an answer; the client's address
 //! and user agent stay sealed with the subject's key.
 
+use crate::settlement::FailedAttempt;
 use serde::Serialize;
-use tacit_kernel::call::{AgentFamily, CallSource, CallStatus, Endpoint, ErrorCode, UsageSource};
+use tacit_kernel::call::{AgentFamily, AttemptOutcome, CallSource, CallStatus, Endpoint, ErrorCode, UsageSource};
 use tacit_kernel::ids::{
-    AccountId, CallId, ChannelId, GroupId, KeyId, ModelId, PriceId, ProviderId, SessionId, TransactionId,
+    AccountId, CallId, ChannelId, CredentialId, GroupId, KeyId, ModelId, PriceId, ProviderId, SessionId, TransactionId,
 };
 use tacit_kernel::rating::{Charge, Price, Usage};
 use tacit_kernel::{Nano, Ppm, Timestamp};
@@ -40,6 +41,8 @@ pub struct CallRecord {
     pub channel: Option<ChannelId>,
     /// The provider behind it.
     pub provider: Option<ProviderId>,
+    /// The credential of the last attempt; none if the channel needs none.
+    pub credential: Option<CredentialId>,
     /// The channel's multiplier at that time.
     pub channel_multiplier: Ppm,
     /// How many attempts at a provider were made.
@@ -78,6 +81,63 @@ pub struct CallRecord {
     /// The client's user agent, sealed (data map: `calls.user_agent`).
     #[serde(skip)]
     pub user_agent_sealed: Option<Vec<u8>>,
+}
+
+/// One attempt at a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Attempt {
+    /// The channel tried.
+    pub channel: ChannelId,
+    /// The provider behind it, where the record of the call names it.
+    pub provider: Option<ProviderId>,
+    /// The credential used; none if the channel needs none.
+    pub credential: Option<CredentialId>,
+    /// Microseconds after the call began.
+    pub started_micros: u64,
+    /// Microseconds it took; that of an answer goes on to the end of the call.
+    pub duration_micros: u64,
+    /// What became of it.
+    pub outcome: AttemptOutcome,
+    /// Why it failed.
+    pub error: Option<ErrorCode>,
+    /// The provider's status, if it is known.
+    pub http_status: Option<u16>,
+}
+
+/// Every attempt of a call: those that failed as they were recorded, and one that brought an answer, or of which
+/// nothing more was heard, as the record of the call tells it. It began when the one before had failed; the first, when
+/// the call began.
+#[must_use]
+pub(super) fn attempts(call: &CallRecord, failed: &[FailedAttempt]) -> Vec<Attempt> {
+    let mut attempts: Vec<Attempt> = failed
+        .iter()
+        .map(|attempt| Attempt {
+            channel: attempt.channel,
+            provider: call.provider.filter(|_| call.channel == Some(attempt.channel)),
+            credential: (!attempt.credential.0.is_nil()).then_some(attempt.credential),
+            started_micros: attempt.started_micros,
+            duration_micros: attempt.duration_micros,
+            outcome: AttemptOutcome::Failed,
+            error: attempt.error,
+            http_status: attempt.http_status,
+        })
+        .collect();
+    let told = u32::try_from(failed.len()).unwrap_or(u32::MAX);
+    if let Some(channel) = call.channel.filter(|_| told < call.attempts) {
+        let started_micros = failed.last().map_or(0, |a| a.started_micros.saturating_add(a.duration_micros));
+        let lost = call.status == CallStatus::Lost;
+        attempts.push(Attempt {
+            channel,
+            provider: call.provider,
+            credential: call.credential,
+            started_micros,
+            duration_micros: call.duration_micros.saturating_sub(started_micros),
+            outcome: if lost { AttemptOutcome::Lost } else { AttemptOutcome::Answered },
+            error: None,
+            http_status: (call.http_status > 0).then_some(call.http_status),
+        });
+    }
+    attempts
 }
 
 /// Which calls to list; every part given must hold.

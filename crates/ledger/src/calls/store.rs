@@ -2,7 +2,7 @@
 
 use super::model::{CallFilter, CallRecord};
 use crate::LedgerError;
-use crate::settlement::Attempt;
+use crate::settlement::FailedAttempt;
 use tacit_kernel::Nano;
 use tacit_kernel::call::{AgentFamily, CallSource, CallStatus, Endpoint, ErrorCode, UsageSource};
 use tacit_kernel::ids::{CallId, TransactionId};
@@ -13,8 +13,8 @@ use tacit_storage::{Bulk, Page, Paged, ReadTx, Row, Sql, SqlText, StorageError, 
 macro_rules! columns {
     () => {
         "id, account_id, key_id, session_id, started_at, endpoint, stream, source, model_id, model, group_id, \
-         group_multiplier_ppm, channel_id, provider_id, channel_multiplier_ppm, attempts, price_id, status, error_code, \
-         http_status, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, \
+         group_multiplier_ppm, channel_id, provider_id, credential_id, channel_multiplier_ppm, attempts, price_id, \
+         status, error_code, http_status, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, \
          audio_input_tokens, image_input_tokens, output_tokens, reasoning_tokens, audio_output_tokens, usage_source, \
          amount, capped, settlement_id, first_byte_micros, duration_micros, concurrency, risk_marks, agent_family, \
          ip_sealed, user_agent_sealed"
@@ -23,7 +23,7 @@ macro_rules! columns {
 
 static CALLS_INSERT: Bulk =
     Bulk::new(concat!("INSERT INTO calls (", columns!(), ") VALUES"), COLUMNS, "ON CONFLICT (id) DO NOTHING");
-const COLUMNS: usize = 40;
+const COLUMNS: usize = 41;
 static ATTEMPTS_INSERT: Bulk = Bulk::new(
     "INSERT INTO call_attempts \
      (call_id, attempt, channel_id, credential_id, started_micros, duration_micros, error_code, http_status) VALUES",
@@ -64,6 +64,7 @@ fn values(call: &CallRecord, amount: Nano, capped: bool, settlement: Option<Tran
         call.group_multiplier.into(),
         call.channel.into(),
         call.provider.into(),
+        call.credential.into(),
         call.channel_multiplier.into(),
         call.attempts.into(),
         call.price.into(),
@@ -105,10 +106,10 @@ pub(crate) async fn insert<'a>(
     Ok(tx.bulk(&CALLS_INSERT, &rows).await?)
 }
 
-/// Writes the attempts of calls.
+/// Writes the failed attempts of calls.
 pub(crate) async fn attempts_insert<'a>(
     tx: &mut WriteTx<'_>,
-    calls: impl Iterator<Item = (CallId, &'a [Attempt])>,
+    calls: impl Iterator<Item = (CallId, &'a [FailedAttempt])>,
 ) -> Result<(), LedgerError> {
     let mut rows: Vec<Value> = Vec::new();
     for (call, attempts) in calls {
@@ -156,6 +157,7 @@ fn call(row: &Row) -> Result<CallRecord, LedgerError> {
         group_multiplier: row.get("group_multiplier_ppm")?,
         channel: row.get("channel_id")?,
         provider: row.get("provider_id")?,
+        credential: row.get("credential_id")?,
         channel_multiplier: row.get("channel_multiplier_ppm")?,
         attempts: row.get("attempts")?,
         price: row.get("price_id")?,
@@ -218,11 +220,11 @@ pub(crate) async fn call_list(
     Ok(page.take(items, |call| call.id.0))
 }
 
-/// The attempts of a call.
-pub(crate) async fn call_attempts(tx: &mut ReadTx<'_>, id: CallId) -> Result<Vec<Attempt>, LedgerError> {
+/// The failed attempts of a call.
+pub(crate) async fn call_attempts(tx: &mut ReadTx<'_>, id: CallId) -> Result<Vec<FailedAttempt>, LedgerError> {
     let mut attempts = Vec::new();
     for row in tx.all(&CALL_ATTEMPTS, &[id.into()]).await? {
-        attempts.push(Attempt {
+        attempts.push(FailedAttempt {
             channel: row.get("channel_id")?,
             credential: row.get("credential_id")?,
             started_micros: row.get("started_micros")?,

@@ -24,6 +24,7 @@ struct Entry {
     price: Option<Uuid>,
     channel: Option<Uuid>,
     provider: Option<Uuid>,
+    credential: Option<Uuid>,
     channel_multiplier: i64,
     started_at: i64,
     reserved: i64,
@@ -62,6 +63,7 @@ fn entry(call: &BegunCall) -> Entry {
         price: call.price.map(|id| id.0),
         channel: call.channel.map(|id| id.0),
         provider: call.provider.map(|id| id.0),
+        credential: call.credential.map(|id| id.0),
         channel_multiplier: call.channel_multiplier.0,
         started_at: call.started_at.0,
         reserved: call.reserved.0,
@@ -84,6 +86,7 @@ fn call(entry: Entry) -> Option<BegunCall> {
         price: entry.price.map(Into::into),
         channel: entry.channel.map(Into::into),
         provider: entry.provider.map(Into::into),
+        credential: entry.credential.map(Into::into),
         channel_multiplier: Ppm(entry.channel_multiplier),
         started_at: Timestamp(entry.started_at),
         reserved: Nano(entry.reserved),
@@ -97,7 +100,7 @@ fn call(entry: Entry) -> Option<BegunCall> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tacit_kernel::ids::{AccountId, CallId, GroupId, KeyId, ModelId};
+    use tacit_kernel::ids::{AccountId, CallId, CredentialId, GroupId, KeyId, ModelId};
 
     #[test]
     fn calls_come_back_and_rubbish_does_not() {
@@ -112,6 +115,7 @@ mod tests {
             price: None,
             channel: None,
             provider: None,
+            credential: Some(CredentialId::fresh()),
             channel_multiplier: Ppm::ONE,
             started_at: Timestamp(5),
             reserved: Nano(-1),

@@ -7,8 +7,8 @@ use tacit_kernel::ids::{
 use tacit_kernel::rating::{Price, Usage};
 use tacit_kernel::{Nano, Ppm, Timestamp};
 
-/// A call that was admitted; what is known before the provider is called. In an [`EndedCall`] channel, provider and
-/// channel multiplier are those of the channel that served the call.
+/// A call that was admitted; what is known before the provider is called. In an [`EndedCall`] channel, provider,
+/// credential and channel multiplier are those of the last attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BegunCall {
     /// The call.
@@ -31,6 +31,8 @@ pub struct BegunCall {
     pub channel: Option<ChannelId>,
     /// The provider of that channel.
     pub provider: Option<ProviderId>,
+    /// The credential of that channel; none if it needs none.
+    pub credential: Option<CredentialId>,
     /// Multiplier of the channel.
     pub channel_multiplier: Ppm,
     /// When it began.
@@ -80,16 +82,18 @@ pub struct EndedCall {
     pub sealed_user_agent: Option<Vec<u8>>,
     /// Bit set of risk marks.
     pub risk_marks: u32,
-    /// Every attempt at a provider, in order.
-    pub attempts: Vec<Attempt>,
+    /// How many attempts at a provider were made.
+    pub tried: u32,
+    /// Those of them that failed, in order. One that brought an answer came last, and is told by the rest.
+    pub failed: Vec<FailedAttempt>,
 }
 
-/// One attempt at a provider.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Attempt {
+/// An attempt at a provider that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedAttempt {
     /// The channel tried.
     pub channel: ChannelId,
-    /// The credential used.
+    /// The credential used; the nil id if it needs none.
     pub credential: CredentialId,
     /// Microseconds after the call began.
     pub started_micros: u64,

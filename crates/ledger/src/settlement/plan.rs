@@ -2,7 +2,7 @@
 //! plane remembers of the sessions' open calls.
 
 use super::journal;
-use super::model::{Attempt, BatchState, SessionOutcome};
+use super::model::{BatchState, FailedAttempt, SessionOutcome};
 use super::model::{BegunCall, DifferenceReason, Due, EndedCall, SessionBatch, bounded, due, due_of_lost};
 use crate::LedgerError;
 use crate::calls::CallRecord;
@@ -64,7 +64,7 @@ pub(crate) struct Pending {
     pub(crate) record: CallRecord,
     pub(crate) due: Due,
     pub(crate) said: Nano,
-    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) failed: Vec<FailedAttempt>,
 }
 
 /// A session that moves on.
@@ -159,7 +159,7 @@ fn pending(session: SessionId, call: &EndedCall, price_of: &impl Fn(PriceId) -> 
     let usage = bounded(&call.usage);
     let price = call.begun.price.and_then(price_of);
     let mut record = record(session, &call.begun, usage);
-    record.attempts = u32::try_from(call.attempts.len()).unwrap_or(u32::MAX);
+    record.attempts = call.tried;
     record.status = call.status;
     record.error = call.error;
     record.http_status = call.http_status;
@@ -171,10 +171,7 @@ fn pending(session: SessionId, call: &EndedCall, price_of: &impl Fn(PriceId) -> 
     record.agent = call.agent;
     record.ip_sealed.clone_from(&call.sealed_ip);
     record.user_agent_sealed.clone_from(&call.sealed_user_agent);
-    // One attempt that succeeded is told by the record itself.
-    let told = matches!(call.attempts.as_slice(), [only] if only.error.is_none());
-    let attempts = if told { Vec::new() } else { call.attempts.clone() };
-    Pending { due: due(call, &usage, price.as_deref()), record, said: call.amount, attempts }
+    Pending { due: due(call, &usage, price.as_deref()), record, said: call.amount, failed: call.failed.clone() }
 }
 
 /// A call that was open when its gateway died, by the published rule.
@@ -189,7 +186,7 @@ pub(crate) fn lost(
     let due = due_of_lost(call, &usage, price.as_deref());
     let mut record = record(session, call, usage);
     record.duration_micros = u64::try_from(now.micros_since(call.started_at)).unwrap_or(0);
-    Pending { record, due, said: due.amount, attempts: Vec::new() }
+    Pending { record, due, said: due.amount, failed: Vec::new() }
 }
 
 /// The part that a begun call already tells; the rest as of a lost one.
@@ -210,7 +207,9 @@ fn record(session: SessionId, call: &BegunCall, usage: Usage) -> CallRecord {
         channel: call.channel,
         provider: call.provider,
         channel_multiplier: call.channel_multiplier,
-        attempts: 0,
+        credential: call.credential,
+        // Of a lost call it is known that it reached its first channel, and no more.
+        attempts: u32::from(call.channel.is_some()),
         price: call.price,
         status: CallStatus::Lost,
         error: None,

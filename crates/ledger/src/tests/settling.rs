@@ -4,10 +4,9 @@ use super::*;
 use crate::LedgerError;
 use crate::calls::{Attempt, CallFilter, explain};
 use crate::leases::LeaseRequest;
-use crate::settlement::{BatchState, Difference, DifferenceReason, SessionOutcome};
+use crate::settlement::{BatchState, Difference, DifferenceReason, FailedAttempt, SessionOutcome};
 use std::slice::from_ref;
-use tacit_kernel::call::ErrorCode;
-use tacit_kernel::ids::CredentialId;
+use tacit_kernel::call::{AttemptOutcome, ErrorCode};
 use tacit_storage::Page;
 
 const ALL: Page = Page { after: None, limit: 500 };
@@ -125,15 +124,6 @@ tacit_storage::both_engines! {
     async fn free_calls_move_no_money(db: Db) {
         let world = World::new(db).await;
         let (a, s) = (world.account().await, world.session("gw").await);
-        let credential = CredentialId::fresh();
-        let attempt = |error| Attempt {
-            channel: ChannelId(world.price.0),
-            credential,
-            started_micros: 1,
-            duration_micros: 2,
-            error,
-            http_status: error.map(|_| 503),
-        };
         let refused = EndedCall {
             status: CallStatus::Refused,
             error: Some(ErrorCode::BalanceInsufficient),
@@ -146,19 +136,94 @@ tacit_storage::both_engines! {
             status: CallStatus::Failed,
             error: Some(ErrorCode::ProviderError),
             amount: Nano::ZERO,
-            attempts: vec![attempt(Some(ErrorCode::ProviderTimeout)), attempt(Some(ErrorCode::ProviderError))],
             ..world.ended(&world.begun(a, 0, 5), 7, 7)
         };
-        let empty = EndedCall { attempts: vec![attempt(None)], ..world.ended(&world.begun(a, 0, 5), 0, 0) };
+        let empty = world.ended(&world.begun(a, 0, 5), 0, 0);
         let report = world.commit(&[batch(s, 1, &[], &[refused.clone(), failed.clone(), empty.clone()])]).await;
         assert_eq!((report.calls, report.amount, report.differences), (3, Nano::ZERO, vec![]));
         assert_eq!(world.ledger.entries(None, ALL).await.unwrap().items, []);
-        assert_eq!(world.ledger.call_attempts(failed.begun.call).await.unwrap(), failed.attempts);
-        assert_eq!(world.ledger.call_attempts(empty.begun.call).await.unwrap(), []);
         let record = world.ledger.call(refused.begun.call).await.unwrap().unwrap();
         assert_eq!((record.error, record.settlement, record.price), (refused.error, None, None));
-        assert_eq!(world.ledger.call(empty.begun.call).await.unwrap().unwrap().attempts, 1);
         world.assert_clean().await;
+    }
+
+    async fn every_attempt_is_told(db: Db) {
+        let world = World::new(db).await;
+        let (a, s) = (world.account().await, world.session("gw").await);
+        let own = ChannelId(world.price.0);
+        let provider = Some(ProviderId(world.price.0));
+        let last = Some(CredentialId(world.price.0));
+        let (other, credential) = (ChannelId::fresh(), CredentialId::fresh());
+        let timeout = FailedAttempt {
+            channel: other,
+            credential,
+            started_micros: 10,
+            duration_micros: 500,
+            error: Some(ErrorCode::ProviderTimeout),
+            http_status: None,
+        };
+        let broke = FailedAttempt {
+            channel: own,
+            credential: CredentialId(uuid::Uuid::nil()),
+            started_micros: 600,
+            error: Some(ErrorCode::ProviderBroken),
+            http_status: Some(200),
+            ..timeout
+        };
+        let first = Attempt {
+            channel: other,
+            provider: None,
+            credential: Some(credential),
+            started_micros: 10,
+            duration_micros: 500,
+            outcome: AttemptOutcome::Failed,
+            error: Some(ErrorCode::ProviderTimeout),
+            http_status: None,
+        };
+        let answered = Attempt {
+            channel: own,
+            provider,
+            credential: last,
+            started_micros: 0,
+            duration_micros: 2_000,
+            outcome: AttemptOutcome::Answered,
+            error: None,
+            http_status: Some(200),
+        };
+        let ended = |tried, failed| EndedCall { tried, failed, ..world.ended(&world.begun(a, 0, 0), 0, 0) };
+        let at_once = ended(1, vec![]);
+        let again = ended(2, vec![timeout.clone()]);
+        let never = EndedCall { status: CallStatus::Failed, ..ended(2, vec![timeout.clone(), broke.clone()]) };
+        let refused = EndedCall { status: CallStatus::Refused, ..ended(0, vec![]) };
+        let lost = world.begun(a, 0, 0);
+        let calls = [at_once.clone(), again.clone(), never.clone(), refused.clone()];
+        world.commit(&[batch(s, 1, from_ref(&lost), &calls)]).await;
+        world.settler.settle_lost(s, &world.price_of()).await.unwrap();
+
+        let told = async |id: CallId| {
+            let call = world.ledger.call(id).await.unwrap().unwrap();
+            let attempts = world.ledger.call_attempts(&call).await.unwrap();
+            assert_eq!(attempts.len(), usize::try_from(call.attempts).unwrap());
+            attempts
+        };
+        assert_eq!(told(at_once.begun.call).await, [answered.clone()]);
+        let second = Attempt { started_micros: 510, duration_micros: 1_490, ..answered.clone() };
+        assert_eq!(told(again.begun.call).await, [first.clone(), second]);
+        let broken = Attempt {
+            provider,
+            credential: None,
+            channel: own,
+            started_micros: 600,
+            error: broke.error,
+            http_status: broke.http_status,
+            ..first.clone()
+        };
+        assert_eq!(told(never.begun.call).await, [first, broken]);
+        assert_eq!(told(refused.begun.call).await, []);
+        let lost = told(lost.call).await;
+        let [only] = lost.as_slice() else { panic!("{lost:?}") };
+        assert_eq!((only.outcome, only.channel, only.credential), (AttemptOutcome::Lost, own, last));
+        assert_eq!((only.error, only.http_status), (None, None));
     }
 
     async fn the_ledger_computes_for_itself(db: Db) {

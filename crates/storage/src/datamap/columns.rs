@@ -114,7 +114,7 @@ const OPEN_CALL: Class = Class::account("user.behavior", "open_calls.begun -> ac
     .cites(&["YY-2.2"]);
 const USAGE: Class =
     Class::account("user.behavior", "usage_daily.account_id -> accounts.id", CALLS).cites(&["YY-2.2", "YY-7"]);
-/// Either an account's id or a key's hash, for a day.
+/// Either an account's id, with or without that of a gateway's session, or a key's hash, for a day.
 const CHANGE: Class = Class::account("user.unique_id", "changes.subject -> accounts.id", SERVICE)
     .kept(Retention::Days { min: 0, max: 1 })
     .cites(&["YY-2.2"]);
@@ -179,7 +179,7 @@ columns! {
         POSTING => transaction_id, line, ledger_account_id, amount;
     }
     gateway_sessions {
-        GATEWAY => id, gateway, version, sandbox, acknowledged, started_at, ended_at;
+        GATEWAY => id, gateway, version, sandbox, acknowledged, started_at, seen_at, ended_at;
     }
     leases {
         LEASE => session_id, from_gift, from_wallet, last_request, last_granted;
@@ -191,7 +191,7 @@ columns! {
     calls {
         CALL.category("user.unique_id") => id, account_id, key_id;
         CALL => session_id, started_at, endpoint, stream, source, model_id, model, group_id, group_multiplier_ppm,
-            channel_id, provider_id, channel_multiplier_ppm, attempts, status, error_code, http_status,
+            channel_id, provider_id, credential_id, channel_multiplier_ppm, attempts, status, error_code, http_status,
             input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, audio_input_tokens,
             image_input_tokens, output_tokens, reasoning_tokens, audio_output_tokens, usage_source,
             first_byte_micros, duration_micros;

@@ -1,7 +1,7 @@
 use crate::changes::{Change, after, append, newest, prune};
 use crate::{Db, StorageError, both_engines};
 use tacit_kernel::Timestamp;
-use tacit_kernel::ids::AccountId;
+use tacit_kernel::ids::{AccountId, SessionId};
 
 async fn add(db: &Db, change: Change, at: i64) -> Result<i64, StorageError> {
     let change = &change;
@@ -14,13 +14,20 @@ async fn read(db: &Db, seq: i64) -> Vec<(i64, Change)> {
 
 both_engines! {
     async fn changes_are_read_in_order(db: Db) {
-        let all = [Change::Catalog, Change::Key([7; 32]), Change::Account(AccountId::fresh())];
+        let account = AccountId::fresh();
+        let all = [
+            Change::Catalog,
+            Change::Key([7; 32]),
+            Change::Account(account),
+            Change::Recall { account, but: None },
+            Change::Recall { account, but: Some(SessionId::fresh()) },
+        ];
         for (change, seq) in all.into_iter().zip(1..) {
             assert_eq!(add(&db, change, seq).await.unwrap(), seq);
         }
         assert_eq!(read(&db, 0).await, (1..).zip(all).collect::<Vec<_>>());
-        assert_eq!(read(&db, 2).await, [(3, all[2])]);
-        assert!(read(&db, 3).await.is_empty());
+        assert_eq!(read(&db, 4).await, [(5, all[4])]);
+        assert!(read(&db, 5).await.is_empty());
     }
 
     async fn the_newest_is_never_pruned(db: Db) {

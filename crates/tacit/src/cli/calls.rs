@@ -78,7 +78,7 @@ impl Row for Call {
         vec![
             self.started_at.to_string(),
             self.id.to_string(),
-            self.model.clone().unwrap_or_else(|| "-".into()),
+            or_dash(self.model.as_ref()),
             self.endpoint.as_str().into(),
             status,
             self.http_status.to_string(),
@@ -145,6 +145,7 @@ fn csv_head() -> Vec<String> {
         "channel",
         "provider",
         "channel_multiplier",
+        "credential",
         "attempts",
         "price",
         "status",
@@ -188,6 +189,7 @@ fn csv_row(call: &Call) -> Vec<String> {
         or_empty(call.channel),
         call.provider.clone().unwrap_or_default(),
         call.channel_multiplier.to_string(),
+        or_empty(call.credential),
         call.attempts.to_string(),
         or_empty(call.price),
         call.status.as_str().to_owned(),
@@ -210,14 +212,17 @@ fn csv_row(call: &Call) -> Vec<String> {
     row
 }
 
+fn or_dash<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "-".into(), |v| v.to_string())
+}
+
 /// A call for people.
 pub(crate) fn described(detail: &CallDetail) -> anyhow::Result<String> {
     let mut lines = Vec::new();
     output::flatten("", &serde_json::to_value(&detail.call)?, &mut lines);
     if let Some(revealed) = &detail.revealed {
-        let shown = |v: &Option<String>| v.clone().unwrap_or_else(|| "-".into());
-        lines.push(("ip".into(), shown(&revealed.ip)));
-        lines.push(("user_agent".into(), shown(&revealed.user_agent)));
+        lines.push(("ip".into(), or_dash(revealed.ip.as_ref())));
+        lines.push(("user_agent".into(), or_dash(revealed.user_agent.as_ref())));
     }
     let mut out = output::pairs(&lines);
     if !detail.attempts.is_empty() {
@@ -228,13 +233,17 @@ pub(crate) fn described(detail: &CallDetail) -> anyhow::Result<String> {
                 vec![
                     a.attempt.to_string(),
                     a.channel.clone(),
-                    a.http_status.map_or_else(|| "-".into(), |s| s.to_string()),
-                    a.error_code.map_or_else(|| "-".into(), |c| c.as_str().to_owned()),
+                    or_dash(a.provider.as_ref()),
+                    or_dash(a.credential),
+                    or_dash(a.http_status),
+                    a.error_code.map_or(a.outcome.as_str(), |c| c.as_str()).to_owned(),
+                    (a.started_micros / 1_000).to_string(),
                     (a.duration_micros / 1_000).to_string(),
                 ]
             })
             .collect();
-        out.push_str(&format!("\n{}", output::table(&["attempt", "channel", "http", "error", "ms"], &rows)));
+        let head = ["attempt", "channel", "provider", "credential", "http", "outcome", "after ms", "ms"];
+        out.push_str(&format!("\n{}", output::table(&head, &rows)));
     }
     match &detail.charge {
         Some(charge) => out.push_str(&format!("\n{}", computation(charge, &detail.call))),

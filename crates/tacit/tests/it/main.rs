@@ -143,12 +143,25 @@ fn a_killed_child_comes_back_alone_and_the_demo_works_on_the_running_platform() 
     let id = calls["items"][0]["id"].as_str().unwrap().to_owned();
     let shown = platform.run(&["calls", "show", &id]);
     assert!(said(&shown).contains("Charge by price version 1"), "{}", said(&shown));
-    assert!(platform.json(&["calls", "show", &id])["revealed"].is_null());
+    let detail = platform.json(&["calls", "show", &id]);
+    assert!(detail["revealed"].is_null());
+    // The one attempt that brought the answer.
+    let credential = detail["call"]["credential"].as_str().unwrap();
+    let [attempt] = detail["attempts"].as_array().unwrap().as_slice() else { panic!("{detail}") };
+    assert_eq!((&attempt["outcome"], &attempt["error_code"]), (&Value::from("answered"), &Value::Null), "{detail}");
+    assert_eq!((&attempt["attempt"], &attempt["http_status"]), (&Value::from(1), &Value::from(200)), "{detail}");
+    assert_eq!((&attempt["credential"], &attempt["provider"]), (&Value::from(credential), &detail["call"]["provider"]));
+    assert_eq!(attempt["duration_micros"], detail["call"]["duration_micros"]);
+    let line = said(&shown).lines().find(|l| l.contains("answered")).map(str::to_owned).unwrap();
+    assert!(line.contains(credential) && line.contains(attempt["channel"].as_str().unwrap()), "{line}");
     let revealed = platform.json(&["calls", "show", &id, "--reveal"]);
     assert_eq!(revealed["revealed"]["ip"], "127.0.0.1");
     assert!(platform.file("log").contains("call.revealed"));
     let csv = platform.run(&["calls", "list", "--csv"]);
     assert!(said(&csv).starts_with("id,started_at,"), "{}", said(&csv));
+    let rows: Vec<Vec<String>> = said(&csv).lines().map(|l| l.split(',').map(str::to_owned).collect()).collect();
+    let column = rows[0].iter().position(|c| c == "credential").unwrap();
+    assert_eq!((rows[0].len(), rows[1][column].as_str()), (rows[1].len(), credential));
     assert!(platform.run(&["ledger", "verify"]).status.success());
 
     // What the platform is, as a file, changes nothing when it is applied again.
