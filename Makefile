@@ -57,7 +57,7 @@ lint:
 
 deny:
 	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny@$(DENY)
-	$(CARGO) deny check bans licenses sources
+	$(CARGO) deny check -D warnings bans licenses sources
 
 audit: ## Known advisories; needs the advisory database from the network
 	$(CARGO) deny check advisories

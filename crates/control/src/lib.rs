@@ -77,8 +77,6 @@ pub struct ControlConfig {
 impl ControlConfig {
     /// A gateway that has been away for that long is taken for lost.
     pub const LOST_AFTER: Duration = Duration::from_secs(15 * 60);
-    /// The ledger is checked that often.
-    pub const VERIFY_EVERY: Duration = Duration::from_secs(60 * 60);
 }
 
 /// What the tasks share.

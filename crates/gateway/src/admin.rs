@@ -40,6 +40,7 @@ fn metrics(gateway: &Gateway) -> Response<Reply> {
     let metrics = &gateway.metrics;
     metrics.link_up.set(i64::from(gateway.link.up()));
     metrics.unacknowledged.set(i64::try_from(gateway.outbox.unacknowledged()).unwrap_or(i64::MAX));
+    metrics.bodies.set(i64::try_from(gateway.bodies.held()).unwrap_or(i64::MAX));
     let mut text = String::new();
     if prometheus_client::encoding::text::encode(&mut text, &metrics.registry).is_err() {
         return reply::text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written\n");

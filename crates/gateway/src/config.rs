@@ -22,10 +22,18 @@ pub struct GatewayConfig {
     pub link_tls: Option<tacit_link::Tls>,
     /// Whether the process locks itself in.
     pub sandbox: Sandbox,
+    /// Client connections at the same time, as far as the limit of open files allows; more wait to be accepted.
+    pub max_connections: usize,
+    /// Calls at the same time; more are refused.
+    pub max_calls: usize,
     /// Largest request body, in bytes.
     pub max_body_bytes: u64,
-    /// Most memory for the request bodies of all calls, in bytes; calls beyond it are refused.
+    /// Largest answer that is no stream, in bytes.
+    pub max_answer_bytes: u64,
+    /// Most memory for the request bodies and the whole answers of all calls, in bytes; calls beyond it are refused.
     pub max_bodies_bytes: u64,
+    /// Attempts at a provider that a call makes at most.
+    pub max_attempts: usize,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Threads that serve; at least two are used.
@@ -59,6 +67,8 @@ pub enum Sandbox {
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
+    /// How long a connection may be idle in HTTP/1.1, and how long the head of a request may take.
+    pub head: Duration,
     /// Until a request body has arrived.
     pub body: Duration,
     /// Until a connection to a provider stands.
@@ -78,6 +88,7 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
+            head: Duration::from_secs(30),
             body: Duration::from_secs(60),
             connect: Duration::from_secs(10),
             first_byte: Duration::from_secs(600),
@@ -101,8 +112,12 @@ impl GatewayConfig {
             link,
             link_tls: None,
             sandbox: Sandbox::On,
+            max_connections: 20_000,
+            max_calls: 20_000,
             max_body_bytes: 32 << 20,
+            max_answer_bytes: 256 << 20,
             max_bodies_bytes: 2 << 30,
+            max_attempts: 4,
             trusted_proxies: Vec::new(),
             workers: std::thread::available_parallelism().map_or(2, usize::from),
             max_unacknowledged: 100_000,

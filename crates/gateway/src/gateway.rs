@@ -4,9 +4,9 @@ use crate::catalog::Catalog;
 use crate::config::GatewayConfig;
 use crate::grants::Grants;
 use crate::link::Link;
+use crate::memory::BodyMemory;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
-use crate::request::BodyMemory;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -34,5 +34,10 @@ impl Gateway {
     /// Whether calls are served now.
     pub(crate) fn ready(&self) -> bool {
         self.serving.load(Relaxed) && !self.draining.load(Relaxed) && !self.outbox.full()
+    }
+
+    /// Whether there is room for one more call.
+    pub(crate) fn has_room(&self) -> bool {
+        usize::try_from(self.metrics.open.get()).is_ok_and(|open| open < self.config.max_calls)
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! [`run`] is the whole process: it binds, reads its certificates, closes the sandbox, starts its threads, opens the
 //! session with the control plane and serves. A call goes through `serve` (HTTP), `grants` (who), `admit` (whether),
-//! `lease` (money), `route`, `relay` and `upstream` (to a provider), `stream` (the answer), `call` (its record) and `outbox` (to the
-//! control plane).
+//! `lease` (money), `route`, `relay` and `upstream` (to a provider), `stream` (the answer), `unread` (a client that does not
+//! take it), `call` (its record) and `outbox` (to the control plane).
 
 mod admin;
 mod admit;
@@ -21,6 +21,7 @@ mod lease;
 mod limits;
 mod link;
 mod listener;
+mod memory;
 mod metrics;
 mod moment;
 mod outbox;
@@ -33,6 +34,7 @@ mod route;
 pub mod sandbox;
 mod serve;
 mod stream;
+mod unread;
 mod upstream;
 
 use crate::catalog::Catalog;
@@ -137,7 +139,8 @@ impl Bound {
     ///
     /// # Errors
     /// [`GatewayError`].
-    pub fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), GatewayError> {
+    pub fn run(mut self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), GatewayError> {
+        self.config.max_connections = listener::connections(self.config.max_connections);
         sandbox::enter(self.config.sandbox)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(self.config.workers.max(2))
@@ -181,7 +184,7 @@ impl Bound {
             outbox,
             metrics: Metrics::new(config.sandbox == Sandbox::On),
             upstream: Upstream::new(config.timeouts.connect)?,
-            bodies: Arc::new(request::BodyMemory::new(config.max_bodies_bytes)),
+            bodies: Arc::new(memory::BodyMemory::new(config.max_bodies_bytes)),
             serving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             config,

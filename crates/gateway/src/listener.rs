@@ -3,9 +3,10 @@
 use crate::config::TlsFiles;
 use crate::gateway::Gateway;
 use crate::serve;
+use crate::unread::{Delivery, Patient, Streams};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use rustls_pki_types::pem::PemObject;
@@ -23,11 +24,26 @@ use tokio_rustls::TlsAcceptor;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 4096;
-/// How long a TLS handshake may take, and the head of a request.
+/// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-const HEAD: Duration = Duration::from_secs(30);
-/// Connections at the same time. More wait in the backlog, so that the rest of the process keeps its descriptors.
-const CONNECTIONS: usize = 20_000;
+/// What is written of an answer before the client has to take some of it, for each call. In HTTP/1.1 it is also the longest
+/// head of a request.
+const AHEAD: usize = 64 * 1024;
+/// Descriptors that are not those of calls.
+const APART: u64 = 64;
+
+/// Lets the process have as many descriptors as the system allows it, and tells how many connections of clients that is
+/// enough for: a call needs one for its client and one for its provider. More connections wait in the backlog.
+pub(crate) fn connections(wanted: usize) -> usize {
+    use nix::sys::resource::{Resource::RLIMIT_NOFILE, getrlimit, setrlimit};
+    let Ok((soft, hard)) = getrlimit(RLIMIT_NOFILE) else { return wanted };
+    let allowed = if setrlimit(RLIMIT_NOFILE, hard, hard).is_ok() { hard } else { soft };
+    let enough_for = usize::try_from(allowed.saturating_sub(APART) / 2).unwrap_or(usize::MAX).max(1);
+    if enough_for < wanted {
+        tracing::warn!(event = "connections.fewer", count = enough_for, "the limit of open files allows no more");
+    }
+    wanted.min(enough_for)
+}
 
 /// Binds an address.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -83,17 +99,20 @@ pub(crate) async fn serve(
     drain: Duration,
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(64 * 1024).half_close(false);
+    let timeouts = gateway.config.timeouts;
+    let let_go = gateway.metrics.unread.clone();
+    let mut http = auto::Builder::new(Streams { patience: timeouts.unread, let_go: let_go.clone() });
+    http.http1().timer(TokioTimer::new()).header_read_timeout(timeouts.head).max_buf_size(AHEAD).half_close(false);
     http.http2()
         .timer(TokioTimer::new())
         .adaptive_window(true)
         .keep_alive_interval(Duration::from_secs(30))
+        .max_send_buf_size(AHEAD)
         .max_concurrent_streams(1024);
     let http = Arc::new(http);
     let graceful = GracefulShutdown::new();
     tokio::pin!(stop);
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let room = Arc::new(Semaphore::new(gateway.config.max_connections));
     loop {
         let accepting = async {
             let place = Arc::clone(&room).acquire_owned().await;
@@ -112,7 +131,9 @@ pub(crate) async fn serve(
             () = &mut stop => break,
         };
         let _ = stream.set_nodelay(true);
-        let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(gateway.config.timeouts.unread));
+        // For what the kernel has taken over; see `unread` for the rest.
+        let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(timeouts.unread));
+        let stream = Patient::new(stream, timeouts.unread, let_go.clone());
         let watcher = graceful.watcher();
         let (gateway, http, tls) = (Arc::clone(&gateway), Arc::clone(&http), tls.clone());
         tokio::spawn(async move {
@@ -140,7 +161,7 @@ pub(crate) async fn serve(
 
 async fn connection<S>(
     gateway: Arc<Gateway>,
-    http: &auto::Builder<TokioExecutor>,
+    http: &auto::Builder<Streams>,
     stream: S,
     peer: SocketAddr,
     watcher: hyper_util::server::graceful::Watcher,
@@ -149,7 +170,11 @@ async fn connection<S>(
 {
     let service = service_fn(move |request: http::Request<Incoming>| {
         let gateway = Arc::clone(&gateway);
-        async move { Ok::<_, Infallible>(serve::serve(gateway, peer.ip(), request).await) }
+        let version = request.version();
+        async move {
+            let response = serve::serve(gateway, peer.ip(), request).await;
+            Ok::<_, Infallible>(response.map(|reply| Delivery::new(reply, version)))
+        }
     });
     let connection = http.serve_connection(TokioIo::new(stream), service).into_owned();
     // How a connection ends is the client's affair; calls in it have ended by themselves.
@@ -169,13 +194,15 @@ pub(crate) async fn serve_admin(gateway: Arc<Gateway>, listener: TcpListener) ->
 }
 
 async fn admin_connection(gateway: Arc<Gateway>, stream: TcpStream) {
+    let head = gateway.config.timeouts.head;
     let service = service_fn(move |request: http::Request<Incoming>| {
         let response = crate::admin::answer(&gateway, request.method(), request.uri().path());
+        let response = response.map(|reply| Delivery::new(reply, request.version()));
         async move { Ok::<_, Infallible>(response) }
     });
     let _ = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(head)
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }

@@ -46,6 +46,10 @@ pub(crate) struct Metrics {
     pub(crate) panics: Counter,
     /// Records of refused calls that were left out because too much waited.
     pub(crate) unrecorded: Counter,
+    /// Connections and streams whose client did not read.
+    pub(crate) unread: Counter,
+    /// Set when the metrics are read.
+    pub(crate) bodies: Gauge,
 }
 
 impl Metrics {
@@ -62,6 +66,8 @@ impl Metrics {
             link_up: Gauge::default(),
             panics: Counter::default(),
             unrecorded: Counter::default(),
+            unread: Counter::default(),
+            bodies: Gauge::default(),
             registry: Registry::default(),
         };
         let sandboxed: Gauge<i64, AtomicI64> = Gauge::default();
@@ -86,6 +92,9 @@ impl Metrics {
         registry.register("sandbox", "1 if the process has locked itself in", sandboxed);
         registry.register("panics", "Panics in calls", metrics.panics.clone());
         registry.register("unrecorded", "Refused calls that were not recorded", metrics.unrecorded.clone());
+        registry.register("unread", "Clients that were let go because they did not read", metrics.unread.clone());
+        let bodies = "Memory that request bodies and whole answers take";
+        registry.register_with_unit("bodies", bodies, Unit::Bytes, metrics.bodies.clone());
         Self { registry, ..metrics }
     }
 

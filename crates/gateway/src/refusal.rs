@@ -64,7 +64,7 @@ impl Refusal {
     pub(crate) fn into_response(self, dialect: Dialect, request_id: &str) -> Response<Reply> {
         if let Some(relayed) = self.relayed {
             let (status, headers, body) = *relayed;
-            let mut response = Response::new(Reply::chunks(body.into_chunks_for_client()));
+            let mut response = Response::new(Reply::Refused(body.into_chunks_for_client()));
             *response.status_mut() = status;
             *response.headers_mut() = headers;
             return response;

@@ -3,6 +3,7 @@
 use crate::call::Call;
 use crate::catalog::Model;
 use crate::health::{Backoff, ChannelPlace};
+use crate::memory::Room;
 use crate::moment;
 use crate::refusal::Refusal;
 use crate::route::{self, Pick, Tried};
@@ -17,13 +18,12 @@ use tacit_protocol::usage::{UsageScanner, estimate_output};
 use tacit_protocol::{Body, Chunks, Envelope, MeterOutput, StreamMeter, errors, headers};
 use tokio::time::timeout;
 
-/// Attempts a call makes at most.
-const ATTEMPTS: usize = 4;
 /// How much of a provider's error is read, and for how long.
 const ERROR_BYTES: usize = 64 * 1024;
 const ERROR_TIME: Duration = Duration::from_secs(5);
-/// Largest answer that is not streamed.
-const ANSWER_BYTES: usize = 256 << 20;
+/// What a caller is told whose whole answer would be larger than `gateway.max_answer_bytes`.
+const TOO_LARGE: &str =
+    "the model provider's answer is larger than this gateway accepts; ask for less, or for a stream";
 
 /// What of a request its answer depends on.
 #[derive(Clone, Copy)]
@@ -90,7 +90,7 @@ pub(crate) async fn relay(
     let mut tried = Tried::new();
     let mut last: Option<Refusal> = None;
     let mut again = true;
-    for _ in 0..ATTEMPTS {
+    for _ in 0..call.gateway.config.max_attempts {
         let mut pick = route::pick(&model, request.dialect, &tried, moment::now());
         if pick.is_none() && again && last.as_ref().is_some_and(|l| l.code == ErrorCode::ProviderUnreachable) {
             // Nothing else is left, and it was not reached at all: a pooled connection may just have been closed.
@@ -227,34 +227,38 @@ pub(crate) async fn whole(
     mut call: Box<Call>,
     dialect: Dialect,
     answer: Answer,
-) -> Result<(HeaderMap, Chunks), (Box<Call>, Refusal)> {
+) -> Result<(HeaderMap, Chunks, Room), (Box<Call>, Refusal)> {
     let Answer { mut headers, body: mut incoming, place, .. } = answer;
     headers.entry(CONTENT_TYPE).or_insert(http::HeaderValue::from_static("application/json"));
-    let idle = call.gateway.config.timeouts.idle;
+    let (idle, largest) = (call.gateway.config.timeouts.idle, call.gateway.config.max_answer_bytes);
+    let mut room = call.gateway.bodies.room();
     let mut body = Body::new();
     let mut scanner = UsageScanner::new(dialect);
     let broke = loop {
         match timeout(idle, incoming.data()).await {
             Ok(Some(Ok(data))) => {
                 call.first_byte();
+                if !room.grow(data.len()) {
+                    break Some(ErrorCode::GatewayBusy.into());
+                }
                 scanner.push(&data);
                 body.push(data);
-                if body.len() > ANSWER_BYTES {
-                    break Some(ErrorCode::ProviderBroken);
+                if u64::try_from(body.len()).is_ok_and(|len| len > largest) {
+                    break Some(Refusal::saying(ErrorCode::ProviderBroken, TOO_LARGE));
                 }
             }
             Ok(None) => break None,
-            Ok(Some(Err(_))) => break Some(ErrorCode::ProviderBroken),
-            Err(_) => break Some(ErrorCode::ProviderTimeout),
+            Ok(Some(Err(_))) => break Some(ErrorCode::ProviderBroken.into()),
+            Err(_) => break Some(ErrorCode::ProviderTimeout.into()),
         }
     };
     drop(place);
     let said = scanner.finish();
-    if let Some(code) = broke.or((!said.whole).then_some(ErrorCode::ProviderBroken)) {
+    if let Some(refusal) = broke.or_else(|| (!said.whole).then(|| ErrorCode::ProviderBroken.into())) {
         // Nothing of it was delivered, so it costs nothing.
         call.answered = false;
-        call.answer_broke(code);
-        return Err((call, code.into()));
+        call.answer_broke(refusal.code);
+        return Err((call, refusal));
     }
     (call.usage, call.usage_source) = match said.usage {
         Some(usage) => (usage, UsageSource::Provider),
@@ -270,5 +274,5 @@ pub(crate) async fn whole(
     if let Some(ticket) = if strict { ended } else { begun } {
         call.gateway.outbox.durable(ticket).await;
     }
-    Ok((headers, body.into_chunks_for_client()))
+    Ok((headers, body.into_chunks_for_client(), room))
 }

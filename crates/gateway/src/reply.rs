@@ -1,12 +1,11 @@
 //! The body of an answer to a client.
 
+use crate::memory::Room;
 use crate::stream::Streamed;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
-use http_body::{Body, Frame, SizeHint};
-use std::convert::Infallible;
-use std::pin::Pin;
+use http_body::SizeHint;
 use std::task::{Context, Poll};
 use tacit_protocol::Chunks;
 
@@ -14,15 +13,41 @@ use tacit_protocol::Chunks;
 pub(crate) enum Reply {
     /// Our own words.
     Ours(Option<Bytes>),
-    /// A provider's whole answer.
-    Chunks(Chunks),
+    /// A provider's words about a request that it refused.
+    Refused(Chunks),
+    /// A provider's whole answer, and the room it takes.
+    Whole { chunks: Chunks, _room: Room },
     /// A streamed answer.
     Stream(Box<Streamed>),
 }
 
 impl Reply {
-    pub(crate) fn chunks(chunks: Chunks) -> Self {
-        Self::Chunks(chunks)
+    /// The next bytes.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        Poll::Ready(match self {
+            Self::Ours(bytes) => bytes.take(),
+            Self::Refused(chunks) | Self::Whole { chunks, .. } => chunks.next(),
+            Self::Stream(stream) => return stream.poll_next(cx),
+        })
+    }
+
+    /// Whether it is known that nothing follows.
+    pub(crate) fn is_over(&self) -> bool {
+        match self {
+            Self::Ours(bytes) => bytes.is_none(),
+            Self::Refused(chunks) | Self::Whole { chunks, .. } => chunks.remaining() == 0,
+            Self::Stream(_) => false,
+        }
+    }
+
+    /// How much follows, where that is known.
+    pub(crate) fn size_hint(&self) -> SizeHint {
+        let exact = |len: usize| SizeHint::with_exact(u64::try_from(len).unwrap_or(u64::MAX));
+        match self {
+            Self::Ours(bytes) => exact(bytes.as_ref().map_or(0, Bytes::len)),
+            Self::Refused(chunks) | Self::Whole { chunks, .. } => exact(chunks.remaining()),
+            Self::Stream(_) => SizeHint::default(),
+        }
     }
 }
 
@@ -41,38 +66,4 @@ fn of_kind(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Repl
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
-}
-
-impl Body for Reply {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let next = match self.get_mut() {
-            Self::Ours(bytes) => bytes.take(),
-            Self::Chunks(chunks) => chunks.next(),
-            Self::Stream(stream) => match stream.poll_next(cx) {
-                Poll::Ready(next) => next,
-                Poll::Pending => return Poll::Pending,
-            },
-        };
-        Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Ours(bytes) => bytes.is_none(),
-            Self::Chunks(chunks) => chunks.remaining() == 0,
-            Self::Stream(_) => false,
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let exact = |len: usize| SizeHint::with_exact(u64::try_from(len).unwrap_or(u64::MAX));
-        match self {
-            Self::Ours(bytes) => exact(bytes.as_ref().map_or(0, Bytes::len)),
-            Self::Chunks(chunks) => exact(chunks.remaining()),
-            Self::Stream(_) => SizeHint::default(),
-        }
-    }
 }

@@ -2,8 +2,8 @@
 
 use crate::call::{Caller, USER_AGENT};
 use crate::gateway::Gateway;
+use crate::memory::BodyMemory;
 use crate::refusal::Refusal;
-use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap};
 use http::request::Parts;
 use http_body::Body as _;
@@ -12,7 +12,6 @@ use hyper::body::Incoming;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tacit_kernel::call::ErrorCode;
 use tacit_protocol::{Body, Envelope, EnvelopeScanner, headers};
@@ -59,48 +58,6 @@ pub(crate) fn address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> I
         }
     }
     last
-}
-
-/// How much memory the bodies of all calls take.
-pub(crate) struct BodyMemory {
-    held: AtomicU64,
-    most: u64,
-}
-
-/// A piece of a body, counted until nobody holds it any more, neither we nor the connection to a provider.
-struct Counted {
-    bytes: Bytes,
-    size: u64,
-    memory: Arc<BodyMemory>,
-}
-
-impl BodyMemory {
-    /// What a piece takes besides its bytes.
-    const OVERHEAD: u64 = 256;
-
-    pub(crate) const fn new(most: u64) -> Self {
-        Self { held: AtomicU64::new(0), most }
-    }
-
-    /// The same bytes, counted; nothing if there is no room for them.
-    fn count(self: &Arc<Self>, bytes: Bytes) -> Option<Bytes> {
-        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX).saturating_add(Self::OVERHEAD);
-        let before = self.held.fetch_add(size, Relaxed);
-        let counted = Counted { bytes, size, memory: Arc::clone(self) };
-        (before.saturating_add(size) <= self.most).then(|| Bytes::from_owner(counted))
-    }
-}
-
-impl AsRef<[u8]> for Counted {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.memory.held.fetch_sub(self.size, Relaxed);
-    }
 }
 
 /// Reads the body and what it asks for.
@@ -191,19 +148,6 @@ mod tests {
         assert_eq!(key(&parts("/v1/models", &[("x-goog-api-key", "sk-c")])), Some("sk-c"));
         assert_eq!(key(&parts("/v1/models?a=1&key=sk-d", &[])), Some("sk-d"));
         assert_eq!(key(&parts("/v1/models?apikey=sk-d", &[("authorization", "Basic eA==")])), None);
-    }
-
-    #[test]
-    fn bodies_are_counted_while_anybody_holds_them() {
-        let memory = Arc::new(BodyMemory::new(2_000));
-        let first = memory.count(Bytes::from(vec![b'x'; 1_000])).unwrap();
-        assert_eq!(first, vec![b'x'; 1_000]);
-        assert!(memory.count(Bytes::from(vec![b'y'; 1_000])).is_none());
-        let part = first.slice(10..20);
-        drop(first);
-        assert!(memory.count(Bytes::from(vec![b'y'; 1_000])).is_none(), "a part of it is still held");
-        drop(part);
-        assert!(memory.count(Bytes::from(vec![b'y'; 1_000])).is_some());
     }
 
     #[test]

@@ -173,7 +173,7 @@ async fn call(
     incoming: Incoming,
 ) -> Result<Response<Reply>, Refusal> {
     let dialect = relay::dialect(endpoint);
-    if !gateway.ready() {
+    if !gateway.ready() || !gateway.has_room() {
         request::drain(incoming).await;
         let code = if gateway.serving.load(Relaxed) { ErrorCode::GatewayBusy } else { ErrorCode::ControlUnavailable };
         return Err(code.into());
@@ -259,8 +259,8 @@ async fn answered(
     match found {
         Ok(answer) if stream && answer.streamed => Ok(streamed(Streamed::flowing(call, answer, asked, request_id))),
         Ok(answer) => match relay::whole(call, asked.dialect, answer).await {
-            Ok((headers, chunks)) => {
-                let mut response = Response::new(Reply::chunks(chunks));
+            Ok((headers, chunks, room)) => {
+                let mut response = Response::new(Reply::Whole { chunks, _room: room });
                 *response.headers_mut() = headers;
                 Ok(response)
             }

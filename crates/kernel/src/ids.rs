@@ -50,7 +50,7 @@ pub struct BadId {
     prefix: &'static str,
 }
 
-macro_rules! ids {
+macro_rules! define {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,32 +99,41 @@ macro_rules! ids {
     )*};
 }
 
-ids! {
-    /// A customer's account: the owner of keys, wallet and call records, and the data subject of both.
-    AccountId = "acct";
-    /// An API key.
-    KeyId = "key";
-    /// A pricing group of accounts.
-    GroupId = "grp";
-    /// A model provider.
-    ProviderId = "prov";
-    /// A channel: one way to a provider.
-    ChannelId = "chan";
-    /// A provider credential of a channel.
-    CredentialId = "cred";
-    /// A model as registered here.
-    ModelId = "model";
-    /// One version of a model's price.
-    PriceId = "price";
-    /// A call through the gateway; also its log id.
-    CallId = "call";
-    /// One run of a gateway process.
-    SessionId = "gws";
-    /// A transaction of the ledger.
-    TransactionId = "txn";
-    /// An account of the ledger.
-    LedgerAccountId = "lacc";
+/// The one list of all kinds of ids: hands it to the macro of that name, as `Name = "prefix";` with their documentation.
+/// Whoever teaches every id something new (a database how to store them, for example) is given each of them.
+#[macro_export]
+macro_rules! every_id {
+    ($then:ident) => {
+        $then! {
+            /// A customer's account: the owner of keys, wallet and call records, and the data subject of both.
+            AccountId = "acct";
+            /// An API key.
+            KeyId = "key";
+            /// A pricing group of accounts.
+            GroupId = "grp";
+            /// A model provider.
+            ProviderId = "prov";
+            /// A channel: one way to a provider.
+            ChannelId = "chan";
+            /// A provider credential of a channel.
+            CredentialId = "cred";
+            /// A model as registered here.
+            ModelId = "model";
+            /// One version of a model's price.
+            PriceId = "price";
+            /// A call through the gateway; also its log id.
+            CallId = "call";
+            /// One run of a gateway process.
+            SessionId = "gws";
+            /// A transaction of the ledger.
+            TransactionId = "txn";
+            /// An account of the ledger.
+            LedgerAccountId = "lacc";
+        }
+    };
 }
+
+every_id!(define);
 
 #[cfg(test)]
 mod tests {

@@ -17,7 +17,6 @@ use tokio::sync::RwLock;
 /// Statements kept prepared on each connection. Every constant statement and every group size of every [`crate::Bulk`]
 /// fits.
 pub(crate) const PREPARED: usize = 512;
-pub(crate) const POSTGRES_CONNECTIONS: u32 = 16;
 
 /// Which database program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +55,23 @@ impl Db {
     /// `Unavailable` if it cannot be opened or reached, `Other` if the URL has another form. The URL, which may hold a
     /// password, is not in the error.
     pub async fn open(url: &str) -> Result<Self, StorageError> {
+        Self::open_with(url, Self::CONNECTIONS).await
+    }
+
+    /// Connections to PostgreSQL at most, where nobody says how many.
+    pub const CONNECTIONS: u32 = 16;
+
+    /// The same, with at most that many connections to PostgreSQL. SQLite has one writer and a few readers, always.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub async fn open_with(url: &str, connections: u32) -> Result<Self, StorageError> {
         let pools = match url.split_once(':') {
             Some(("sqlite", path)) => match path.strip_prefix("//").unwrap_or(path) {
                 "" => return Err(bad_url()),
                 path => Pools::Sqlite(Arc::new(sqlite::File::open(Path::new(path)).await?)),
             },
-            Some(("postgres" | "postgresql", _)) => open_postgres(url).await?,
+            Some(("postgres" | "postgresql", _)) => open_postgres(url, connections).await?,
             _ => return Err(bad_url()),
         };
         Ok(Self { pools, writers: Arc::default() })
@@ -137,7 +147,7 @@ fn bad_url() -> StorageError {
     StorageError::new(StorageErrorKind::Other, detail)
 }
 
-async fn open_postgres(url: &str) -> Result<Pools, StorageError> {
+async fn open_postgres(url: &str, connections: u32) -> Result<Pools, StorageError> {
     let options: PgConnectOptions = url.parse().map_err(|_| bad_url())?;
     let options = options.application_name("tacit").statement_cache_capacity(PREPARED).disable_statement_logging();
     // One connection by hand: the pool would try for long and then not say what is wrong.
@@ -147,7 +157,7 @@ async fn open_postgres(url: &str) -> Result<Pools, StorageError> {
     })?;
     first.close().await?;
     let pool = PgPoolOptions::new()
-        .max_connections(POSTGRES_CONNECTIONS)
+        .max_connections(connections)
         .acquire_timeout(Duration::from_secs(10))
         .test_before_acquire(false)
         .connect_lazy_with(options);

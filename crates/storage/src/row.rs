@@ -5,10 +5,6 @@ use crate::sqlite::{Cell, FromCell, SqliteRow};
 use serde::de::DeserializeOwned;
 use sqlx::postgres::PgRow;
 use std::fmt;
-use tacit_kernel::ids::{
-    AccountId, CallId, ChannelId, CredentialId, GroupId, KeyId, LedgerAccountId, ModelId, PriceId, ProviderId,
-    SessionId, TransactionId,
-};
 use tacit_kernel::{Nano, Ppm, Timestamp};
 use uuid::Uuid;
 
@@ -102,7 +98,7 @@ macro_rules! through {
 }
 
 macro_rules! ids {
-    ($($id:ident),*) => { through! { $(Uuid => $id: |u| Some($id(u));)* } };
+    ($($(#[$doc:meta])* $id:ident = $prefix:literal;)*) => { through! { $(Uuid => tacit_kernel::ids::$id: |u| Some(u.into());)* } };
 }
 
 native!(i64, String, Vec<u8>, Uuid);
@@ -115,20 +111,7 @@ through! {
     i64 => Timestamp: |n| Some(Timestamp(n));
     Vec<u8> => [u8; 32]: |b| <[u8; 32]>::try_from(b).ok();
 }
-ids!(
-    AccountId,
-    KeyId,
-    GroupId,
-    ProviderId,
-    ChannelId,
-    CredentialId,
-    ModelId,
-    PriceId,
-    CallId,
-    SessionId,
-    TransactionId,
-    LedgerAccountId
-);
+tacit_kernel::every_id!(ids);
 
 impl<T: FromColumn> FromColumn for Option<T> {
     fn from_nullable(row: &Row, column: &'static str) -> Result<Option<Self>, StorageError> {

@@ -1,7 +1,7 @@
 //! Transactions: what a closure given to [`Db::read`](crate::Db::read) or [`Db::write`](crate::Db::write) works with,
 //! and the loop that tries it again.
 
-use crate::db::{Db, Engine, POSTGRES_CONNECTIONS, Pools};
+use crate::db::{Db, Engine, Pools};
 use crate::error::{Retryable, StorageError, StorageErrorKind};
 use crate::row::{Inner, Row};
 use crate::sql::{Bulk, Sql, SqlText};
@@ -289,7 +289,8 @@ async fn begin_postgres(pool: &PgPool, write: bool) -> Result<sqlx::Transaction<
         let error = StorageError::from(error);
         // A pooled connection that died while it was idle, as all do when the server is restarted: nothing was done on
         // it yet, and the pool drops it.
-        if !by_connection || error.kind != StorageErrorKind::Unavailable || stale > POSTGRES_CONNECTIONS {
+        if !by_connection || error.kind != StorageErrorKind::Unavailable || stale > pool.options().get_max_connections()
+        {
             return Err(error);
         }
         stale += 1;

@@ -6,10 +6,6 @@ use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgTypeInfo};
 use sqlx::{Arguments as _, Postgres, Type};
 use std::fmt;
-use tacit_kernel::ids::{
-    AccountId, CallId, ChannelId, CredentialId, GroupId, KeyId, LedgerAccountId, ModelId, PriceId, ProviderId,
-    SessionId, TransactionId,
-};
 use tacit_kernel::{Nano, Ppm, Timestamp};
 use uuid::Uuid;
 
@@ -57,8 +53,10 @@ macro_rules! from {
 }
 
 macro_rules! from_ids {
-    ($($id:ty),*) => {$(
-        impl From<$id> for Value { fn from(id: $id) -> Self { Self::Uuid(id.0) } }
+    ($($(#[$doc:meta])* $id:ident = $prefix:literal;)*) => {$(
+        impl From<tacit_kernel::ids::$id> for Value {
+            fn from(id: tacit_kernel::ids::$id) -> Self { Self::Uuid(id.0) }
+        }
     )*};
 }
 
@@ -77,20 +75,7 @@ from! {
     &[u8; 32] => |b| Self::Bytes(b.to_vec());
     Uuid => |u| Self::Uuid(u);
 }
-from_ids!(
-    AccountId,
-    KeyId,
-    GroupId,
-    ProviderId,
-    ChannelId,
-    CredentialId,
-    ModelId,
-    PriceId,
-    CallId,
-    SessionId,
-    TransactionId,
-    LedgerAccountId
-);
+tacit_kernel::every_id!(from_ids);
 
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Self {

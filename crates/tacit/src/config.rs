@@ -41,6 +41,7 @@ pub(crate) enum Profile {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Database {
     pub(crate) url: DatabaseUrl,
+    pub(crate) max_connections: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,12 +63,20 @@ pub(crate) struct Gateway {
     pub(crate) tls_cert: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) max_connections: usize,
+    pub(crate) max_calls: usize,
     pub(crate) max_body_bytes: u64,
+    pub(crate) max_answer_bytes: u64,
+    pub(crate) max_bodies_bytes: u64,
+    pub(crate) max_attempts: usize,
+    pub(crate) max_unacknowledged: usize,
+    pub(crate) head_timeout_seconds: u64,
     pub(crate) body_timeout_seconds: u64,
     pub(crate) connect_timeout_seconds: u64,
     pub(crate) first_byte_timeout_seconds: u64,
     pub(crate) idle_timeout_seconds: u64,
     pub(crate) keep_alive_seconds: u64,
+    pub(crate) unread_timeout_seconds: u64,
     pub(crate) drain_seconds: u64,
     pub(crate) trusted_proxies: Vec<ipnet::IpNet>,
 }
@@ -84,6 +93,8 @@ impl Gateway {
 pub(crate) struct Control {
     pub(crate) admin_socket: PathBuf,
     pub(crate) admin_listen: Listen,
+    pub(crate) lost_after_seconds: u64,
+    pub(crate) verify_seconds: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -249,6 +260,17 @@ impl Config {
                 "gateway.tls_cert",
                 "a certificate needs its key: set both gateway.tls_cert and gateway.tls_key".into(),
             );
+        }
+        for (key, largest) in [
+            ("gateway.max_body_bytes", self.gateway.max_body_bytes),
+            ("gateway.max_answer_bytes", self.gateway.max_answer_bytes),
+        ] {
+            if largest > self.gateway.max_bodies_bytes {
+                wrong(
+                    key,
+                    "more than gateway.max_bodies_bytes, which holds them all: raise that, or lower this".into(),
+                );
+            }
         }
         let tls = self.link.ca.is_some() && self.link.cert.is_some() && self.link.key.is_some();
         for (key, endpoint) in [("link.listen", &self.link.listen), ("link.connect", &self.link.connect)] {

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use secrecy::ExposeSecret;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tacit_api::admin::{Admin, router, server};
 use tacit_catalog::Catalog;
 use tacit_control::{Control, ControlConfig};
@@ -41,7 +42,7 @@ impl Stores {
             .read()
             .context("keyring.master_key cannot be read; `tacit setup` makes the master key")?;
         let master = MasterKey::from_text(&master).context("keyring.master_key is not a master key of Tacit")?;
-        let db = open("database.url", &config.database.url).await?;
+        let db = open("database.url", &config.database.url, config.database.max_connections).await?;
         db.migrate(clock.now()).await.map_err(detailed)?;
         let wanted = &config.money.currency;
         let fixed = Ledger::new(db.clone(), Arc::clone(clock)).currency(wanted).await.map_err(detailed)?;
@@ -49,7 +50,7 @@ impl Stores {
             fixed == *wanted,
             "money.currency is {wanted}, but the amounts in this database are in {fixed}: set it to {fixed}"
         );
-        let keyring = open("keyring.url", &config.keyring.url).await?;
+        let keyring = open("keyring.url", &config.keyring.url, config.database.max_connections).await?;
         let keys = KeyStore::open(keyring.clone(), &master, Arc::clone(clock)).await.map_err(detailed)?;
         for (name, db) in [("database", &db), ("keyring", &keyring)] {
             let undeclared = tacit_storage::datamap::undeclared(db).await.map_err(detailed)?;
@@ -64,9 +65,10 @@ impl Stores {
     }
 }
 
-async fn open(key: &str, url: &source::DatabaseUrl) -> anyhow::Result<Db> {
+async fn open(key: &str, url: &source::DatabaseUrl, connections: u32) -> anyhow::Result<Db> {
     let url = url.read().with_context(|| format!("{key} cannot be read"))?;
-    Db::open(url.expose_secret()).await.map_err(detailed).with_context(|| format!("{key} cannot be opened"))
+    let db = Db::open_with(url.expose_secret(), connections).await;
+    db.map_err(detailed).with_context(|| format!("{key} cannot be opened"))
 }
 
 /// A failure with the detail that is meant for the operator: it goes to the operator's own terminal.
@@ -98,8 +100,8 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         tls: config.link.tls(&config.link.listen)?,
         currency: config.money.currency.clone(),
         strict: config.money.settlement == crate::config::Settlement::Strict,
-        lost_after: ControlConfig::LOST_AFTER,
-        verify_every: Some(ControlConfig::VERIFY_EVERY),
+        lost_after: Duration::from_secs(config.control.lost_after_seconds),
+        verify_every: (config.control.verify_seconds > 0).then(|| Duration::from_secs(config.control.verify_seconds)),
     })
     .await
     .context("the link to the gateways cannot be served")?;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what clippy.toml allows in tests, for what tests share")]
 
+mod bounds;
 mod calls;
 #[cfg(feature = "faults")]
 mod faults;
@@ -12,3 +13,4 @@ mod plane;
 mod platform;
 mod streams;
 mod transport;
+mod unread;

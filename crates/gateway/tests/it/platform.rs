@@ -35,9 +35,11 @@ pub(crate) struct Wishes {
     pub(crate) keep_alive: Duration,
     pub(crate) idle: Duration,
     pub(crate) max_body: u64,
-    pub(crate) max_bodies: u64,
-    pub(crate) unread: Duration,
     pub(crate) max_unacknowledged: usize,
+    /// Whatever else is to be other than usual.
+    pub(crate) tune: fn(&mut GatewayConfig),
+    /// Stands in for the practice provider.
+    pub(crate) provider: Option<SocketAddr>,
     /// Of every model; 0: not known. The practice provider does not keep to it.
     pub(crate) max_output_tokens: u64,
     pub(crate) tls: Option<tacit_gateway::config::TlsFiles>,
@@ -55,9 +57,9 @@ impl Default for Wishes {
             keep_alive: Duration::from_secs(10),
             idle: Duration::from_secs(10),
             max_body: 1 << 20,
-            max_bodies: 1 << 30,
-            unread: Duration::from_secs(120),
             max_unacknowledged: 10_000,
+            tune: |_| (),
+            provider: None,
             max_output_tokens: 0,
             tls: None,
             models: vec![("chat", vec![("practice-chat", 0)])],
@@ -100,7 +102,8 @@ impl Platform {
         let options = tacit_practice::Options::default();
         let (provider_address, provider) =
             tacit_practice::serve("127.0.0.1:0".parse().unwrap(), options).await.unwrap();
-        let plane = Plane::new(wishes.wallet, catalog(&wishes, provider_address), wishes.strict);
+        let catalog = catalog(&wishes, wishes.provider.unwrap_or(provider_address));
+        let plane = Plane::new(wishes.wallet, catalog, wishes.strict);
         let key = {
             use secrecy::ExposeSecret;
             tacit_kernel::keytext::generate(&mut rand::rng()).expose_secret().to_owned()
@@ -124,14 +127,13 @@ impl Platform {
         config.admin_listen = Some("127.0.0.1:0".parse().unwrap());
         config.sandbox = Sandbox::Off;
         config.max_body_bytes = wishes.max_body;
-        config.max_bodies_bytes = wishes.max_bodies;
-        config.timeouts.unread = wishes.unread;
         config.max_unacknowledged = wishes.max_unacknowledged;
         config.tls = wishes.tls;
         config.timeouts.keep_alive = wishes.keep_alive;
         config.timeouts.idle = wishes.idle;
         config.timeouts.first_byte = Duration::from_secs(5);
         config.timeouts.drain = Duration::from_secs(5);
+        (wishes.tune)(&mut config);
         let bound = Bound::new(config).unwrap();
         let (address, admin) = (bound.address().unwrap(), bound.admin_address().unwrap().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();

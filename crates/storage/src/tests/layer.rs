@@ -391,6 +391,29 @@ fn two_programs_share_a_file() {
 }
 
 #[test]
+fn a_server_is_asked_for_no_more_connections_than_allowed() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let db = test_db(Engine::Postgres).await;
+        let few = Db::open_with(db.url(), 2).await.unwrap();
+        let (most, now) = (AtomicU32::new(0), AtomicU32::new(0));
+        let reads = (0..8).map(|_| {
+            few.read("test.wait", |tx| {
+                let (most, now) = (&most, &now);
+                Box::pin(async move {
+                    most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    tx.all(&Sql::new("SELECT pg_sleep(0.05)::text AS waited"), &[]).await?;
+                    now.fetch_sub(1, Ordering::SeqCst);
+                    Ok::<_, StorageError>(())
+                })
+            })
+        });
+        futures_util::future::try_join_all(reads).await.unwrap();
+        assert_eq!(most.load(Ordering::SeqCst), 2);
+    });
+}
+
+#[test]
 fn a_file_is_readable_by_its_owner_only_and_forgets_what_is_deleted() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {

@@ -106,6 +106,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
          { env = \"NAME\" } or { file = \"/path\" }.",
     ),
     setting(
+        "database.max_connections",
+        Kind::Number { min: 2, max: 1_000 },
+        "16",
+        "Connections to PostgreSQL at most; the keyring may have as many. The server's own max_connections must allow\n\
+         both, for every control plane. Of no meaning for SQLite.",
+    ),
+    setting(
         "keyring.url",
         Kind::Database,
         "\"sqlite:{data_dir}/keyring.db\"",
@@ -153,10 +160,56 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     optional("gateway.tls_key", Kind::Path, "\"/etc/tacit/key.pem\"", "See gateway.tls_cert."),
     setting(
+        "gateway.max_connections",
+        Kind::Number { min: 1, max: 1_000_000 },
+        "20000",
+        "Client connections at the same time; more wait until one closes. Half of the limit of open files (LimitNOFILE)\n\
+         is what can be had: a call needs a connection to its provider too. A warning says so where it is less.",
+    ),
+    setting(
+        "gateway.max_calls",
+        Kind::Number { min: 1, max: 1_000_000 },
+        "20000",
+        "Calls at the same time, of all clients; more are refused with a word to try again. A stream takes some 30 KB,\n\
+         and up to 100 KB more while its client reads slowly.",
+    ),
+    setting(
         "gateway.max_body_bytes",
         Kind::Number { min: 1_024, max: 1_073_741_824 },
         "33554432",
         "Largest request body. It is held in memory, never on disk.",
+    ),
+    setting(
+        "gateway.max_answer_bytes",
+        Kind::Number { min: 1_024, max: 4_294_967_296 },
+        "268435456",
+        "Largest answer that is not streamed. It is held in memory until it is whole. Streams may have any length.",
+    ),
+    setting(
+        "gateway.max_bodies_bytes",
+        Kind::Number { min: 65_536, max: 1_099_511_627_776 },
+        "2147483648",
+        "Most memory for the request bodies and the answers that are not streamed of all calls together; calls beyond it\n\
+         are refused with a word to try again. Not less than either of the two above.",
+    ),
+    setting(
+        "gateway.max_attempts",
+        Kind::Number { min: 1, max: 32 },
+        "4",
+        "Attempts at a provider that one call makes at most, the first one included.",
+    ),
+    setting(
+        "gateway.max_unacknowledged",
+        Kind::Number { min: 100, max: 100_000_000 },
+        "100000",
+        "Call events (two a call, some 1 KB each) that are kept while the control plane is away, before new calls are\n\
+         refused.",
+    ),
+    seconds(
+        "gateway.head_timeout_seconds",
+        "30",
+        "How long the head of a request may take, and how long a connection of HTTP/1.1 may be idle. More than a proxy in\n\
+         front keeps its idle connections, or it uses one that is just closed.",
     ),
     seconds("gateway.body_timeout_seconds", "60", "How long a request body may take to arrive."),
     seconds("gateway.connect_timeout_seconds", "10", "How long connecting to a provider may take."),
@@ -166,6 +219,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "gateway.keep_alive_seconds",
         "10",
         "A client that waits for a silent provider gets a comment or `ping` event this often.",
+    ),
+    seconds(
+        "gateway.unread_timeout_seconds",
+        "120",
+        "How long a client may leave unread what it is sent. Its call is then cancelled and charged as that of a client\n\
+         that went away (docs/billing.md).",
     ),
     seconds("gateway.drain_seconds", "60", "How long open calls may go on after a request to stop."),
     setting(
@@ -185,6 +244,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Kind::AddressOrOff,
         "\"127.0.0.1:8082\"",
         "/healthz, /readyz and /metrics of the control plane; \"off\" for none. Not for the public.",
+    ),
+    setting(
+        "control.lost_after_seconds",
+        Kind::Number { min: 60, max: 86_400 },
+        "900",
+        "A gateway that has been away for so long is taken for lost: its open calls are settled by the published rule\n\
+         (docs/billing.md) and the money it holds is released.",
+    ),
+    setting(
+        "control.verify_seconds",
+        Kind::Number { min: 0, max: 604_800 },
+        "3600",
+        "How often the control plane checks the whole ledger, as `tacit ledger verify` does; 0: never.",
     ),
     setting(
         "link.listen",

@@ -66,6 +66,18 @@ fn bad_values_are_errors() {
         ("gateway.sandbox", "yes"),
         ("gateway.max_body_bytes", "10MB"),
         ("gateway.max_body_bytes", "1"),
+        ("gateway.max_body_bytes", "1073741825"),
+        ("gateway.max_connections", "0"),
+        ("gateway.max_calls", "0"),
+        ("gateway.max_answer_bytes", "-1"),
+        ("gateway.max_answer_bytes", "2147483649"),
+        ("gateway.max_attempts", "0"),
+        ("gateway.max_unacknowledged", "1"),
+        ("gateway.head_timeout_seconds", "0"),
+        ("gateway.unread_timeout_seconds", "0"),
+        ("database.max_connections", "1"),
+        ("control.lost_after_seconds", "1"),
+        ("control.verify_seconds", "-1"),
         ("gateway.trusted_proxies", "10.0.0.0/99"),
         ("gateway.name", ""),
         ("gateway.name", "a b"),
@@ -79,12 +91,38 @@ fn bad_values_are_errors() {
         ("log.level", "trace"),
     ] {
         let problems = bad("", &[], &[(key, value)]);
+        assert!(!problems.is_empty());
         assert!(problems.iter().all(|p| p.starts_with(&format!("{key} (flag --set {key}): "))), "{problems:?}");
     }
     assert_eq!(bad("a = [", &[], &[]).len(), 1);
     assert_eq!(bad("[gateway]\nlisten = 8080", &[], &[]).len(), 1);
     let long = "x".repeat(120);
     assert_eq!(bad("", &[], &[("data_dir", &long)]).len(), 3, "two ends of the link and the admin socket");
+}
+
+#[test]
+fn bounds_are_settings_and_must_fit_together() {
+    let file = "[gateway]\nmax_calls = 7\nmax_bodies_bytes = 70000\nmax_body_bytes = 70000\nmax_answer_bytes = 5000";
+    let environment = [("TACIT_GATEWAY__UNREAD_TIMEOUT_SECONDS", "5"), ("TACIT_DATABASE__MAX_CONNECTIONS", "40")];
+    let config = good(file, &environment, &[("gateway.max_connections", "9"), ("control.verify_seconds", "0")]).config;
+    let gateway = &config.gateway;
+    assert_eq!((gateway.max_calls, gateway.max_connections, gateway.unread_timeout_seconds), (7, 9, 5));
+    assert_eq!((gateway.max_bodies_bytes, gateway.max_body_bytes, gateway.max_answer_bytes), (70_000, 70_000, 5_000));
+    assert_eq!((config.database.max_connections, config.control.verify_seconds), (40, 0));
+
+    assert_eq!(
+        bad("[gateway]\nmax_bodies_bytes = 65536", &[("TACIT_GATEWAY__MAX_ANSWER_BYTES", "65537")], &[]),
+        [
+            "gateway.max_body_bytes (default): more than gateway.max_bodies_bytes, which holds them all: raise that, or \
+             lower this",
+            "gateway.max_answer_bytes (environment TACIT_GATEWAY__MAX_ANSWER_BYTES): more than gateway.max_bodies_bytes, \
+             which holds them all: raise that, or lower this",
+        ]
+    );
+    assert_eq!(
+        bad("", &[], &[("gateway.max_calls", "1000001")]),
+        ["gateway.max_calls (flag --set gateway.max_calls): give a whole number from 1 to 1000000"]
+    );
 }
 
 #[test]
