@@ -76,6 +76,8 @@ pub(crate) struct Call {
     begun: Option<Ticket>,
     first_byte: Option<i64>,
     over: bool,
+    #[cfg(feature = "faults")]
+    pub(crate) fault: Option<Box<crate::faults::Later>>,
 }
 
 impl Call {
@@ -115,6 +117,8 @@ impl Call {
             begun: None,
             first_byte: None,
             over: false,
+            #[cfg(feature = "faults")]
+            fault: None,
         })
     }
 
@@ -305,6 +309,12 @@ impl Call {
             sealed_user_agent: if user_agent.is_empty() { Vec::new() } else { seal("user_agent", user_agent) },
             risk_marks: 0,
             attempts: std::mem::take(&mut self.attempts),
+        };
+        #[cfg(feature = "faults")]
+        let ended = {
+            let mut ended = ended;
+            crate::faults::recording(self, &mut ended);
+            ended
         };
         Some(self.gateway.outbox.ended(ended, Charged { key, account, amount }, self.begun))
     }

@@ -54,7 +54,8 @@ pub(crate) struct NoBodies {
     /// A file or directory to scan besides the data directory; may be given more than once
     #[arg(long, value_name = "PATH")]
     also: Vec<PathBuf>,
-    /// A process whose memory and deleted files are scanned too (needs the right to trace it)
+    /// A process whose memory and deleted files are scanned too (needs the right to trace it). The control plane's
+    /// must be clean; a gateway's may hold parts of bodies until it uses the memory again (see SECURITY.md)
     #[arg(long, value_name = "PID")]
     pid: Vec<u32>,
     /// First send calls with fresh canaries through the platform at this address

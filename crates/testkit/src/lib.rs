@@ -4,8 +4,10 @@
 
 pub mod canaries;
 pub mod client;
+pub mod hpack;
 pub mod platform;
 pub mod processes;
+pub mod recorder;
 
 pub use canaries::Canaries;
 pub use client::{Answer, Client};

@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::processes;
+use crate::recorder::Recorder;
 use anyhow::{Context as _, ensure};
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -26,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Options {
     /// Take the build of the program whose gateway can be told to panic, to abort and to leak.
     pub faulty: bool,
+    /// Keep what gateway and control plane say to each other.
+    pub record_link: bool,
     /// Settings beyond the usual ones of a test, as `--set` takes them.
     pub settings: Vec<(String, String)>,
 }
@@ -49,6 +52,7 @@ pub struct Platform {
     control_admin: SocketAddr,
     practice: SocketAddr,
     practice_handle: Handle,
+    recorder: Option<Recorder>,
     supervisor: Child,
     key: String,
 }
@@ -79,6 +83,13 @@ impl Platform {
              log.level = \"debug\"\n",
             dir.path().join("data"),
         );
+        let recorder = if options.record_link {
+            let [near, far, kept] = ["link.sock", "data/link.sock", "link"].map(|name| dir.path().join(name));
+            let _ = writeln!(config, "link.connect = \"unix:{}\"", near.display());
+            Some(Recorder::start(&near, far, kept)?)
+        } else {
+            None
+        };
         if let Some(database) = &database {
             let _ = writeln!(config, "database.url = {:?}", database.url());
         }
@@ -95,6 +106,7 @@ impl Platform {
             control_admin,
             practice,
             practice_handle,
+            recorder,
             supervisor,
             key,
         };
@@ -163,6 +175,12 @@ impl Platform {
         self.database.as_ref().map(TestDb::url)
     }
 
+    /// Where the recordings of the link are, if they are asked for.
+    #[must_use]
+    pub fn link_recordings(&self) -> Option<&Path> {
+        self.recorder.as_ref().map(Recorder::kept)
+    }
+
     /// Addresses of `/healthz`, `/readyz`, `/metrics` of gateway and control plane.
     #[must_use]
     pub fn admin_addresses(&self) -> [SocketAddr; 2] {
@@ -218,6 +236,16 @@ impl Platform {
             text => serde_json::from_str(text).with_context(|| format!("tacit {}: {printed}", arguments.join(" ")))?,
         };
         Ok((output.status.success(), value, said))
+    }
+
+    /// Makes what a platform file says, beside what there is.
+    ///
+    /// # Errors
+    /// If the command fails.
+    pub async fn apply(&self, file: &str) -> anyhow::Result<Value> {
+        let path = self.dir.path().join("platform.toml");
+        fs::write(&path, file)?;
+        self.cli(&["apply", &path.display().to_string()]).await
     }
 
     /// Registers a model under `name` that the practice provider is asked for as `upstream`, on a new channel.
