@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tacit_practice::Handle;
-use tacit_storage::Engine;
 use tacit_storage::testing::{TestDb, empty_db};
+use tacit_storage::{Db, Engine};
 use tempfile::TempDir;
 
 /// The credential with which the platform calls the practice provider.
@@ -179,6 +179,18 @@ impl Platform {
     #[must_use]
     pub fn link_recordings(&self) -> Option<&Path> {
         self.recorder.as_ref().map(Recorder::kept)
+    }
+
+    /// A connection of our own to the main database; the platform need not run.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub async fn database(&self) -> anyhow::Result<Db> {
+        let url = match &self.database {
+            Some(database) => database.url().to_owned(),
+            None => format!("sqlite:{}", self.dir.path().join("data/tacit.db").display()),
+        };
+        Ok(Db::open(&url).await?)
     }
 
     /// Addresses of `/healthz`, `/readyz`, `/metrics` of gateway and control plane.
