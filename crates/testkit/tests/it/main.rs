@@ -12,6 +12,7 @@
 mod calls;
 mod canary;
 mod crash;
+mod prove;
 mod separation;
 
 /// Makes of each `async fn name(engine)` two tests, `name::sqlite` and `name::postgres`.
