@@ -7,6 +7,7 @@ pub mod client;
 pub mod hpack;
 pub mod platform;
 pub mod processes;
+mod program;
 pub mod recorder;
 
 pub use canaries::Canaries;
