@@ -3,7 +3,7 @@
 use crate::chat;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tacit_kernel::rating::Usage;
 use tacit_practice::tokens;
@@ -33,6 +33,8 @@ pub(super) struct Outcome {
 /// Clients at work.
 pub(super) struct Load {
     stop: Arc<AtomicBool>,
+    /// How many answers were complete so far.
+    complete: Arc<AtomicUsize>,
     workers: JoinSet<Outcome>,
 }
 
@@ -64,12 +66,18 @@ pub(super) async fn add_models(platform: &Platform) -> anyhow::Result<()> {
 
 impl Load {
     pub(super) fn start(platform: &Platform, workers: usize) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, complete) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let mut set = JoinSet::new();
         for worker in 0..workers {
-            set.spawn(work(worker, platform.client(), Arc::clone(&stop)));
+            set.spawn(work(worker, platform.client(), Arc::clone(&stop), Arc::clone(&complete)));
         }
-        Self { stop, workers: set }
+        Self { stop, complete, workers: set }
+    }
+
+    /// Waits until so many more answers were complete: the platform is under load again.
+    pub(super) async fn flows(&self, platform: &Platform, more: usize) -> anyhow::Result<()> {
+        let wanted = self.complete.load(Ordering::Relaxed) + more;
+        platform.until("answers arrive", async || self.complete.load(Ordering::Relaxed) >= wanted).await
     }
 
     /// Lets every client finish the call it is at.
@@ -84,7 +92,7 @@ impl Load {
     }
 }
 
-async fn work(worker: usize, client: Client, stop: Arc<AtomicBool>) -> Outcome {
+async fn work(worker: usize, client: Client, stop: Arc<AtomicBool>, complete: Arc<AtomicUsize>) -> Outcome {
     let mut seen = Outcome { complete: Vec::new(), broken: 0 };
     for round in worker.. {
         if stop.load(Ordering::Relaxed) {
@@ -101,15 +109,18 @@ async fn work(worker: usize, client: Client, stop: Arc<AtomicBool>) -> Outcome {
             _ => None,
         };
         match usage {
-            Some((call, usage)) => seen.complete.push(Complete {
-                call,
-                worker,
-                asked_at,
-                complete_at: Instant::now(),
-                usage,
-                anthropic: kind.anthropic,
-                stream: kind.stream,
-            }),
+            Some((call, usage)) => {
+                complete.fetch_add(1, Ordering::Relaxed);
+                seen.complete.push(Complete {
+                    call,
+                    worker,
+                    asked_at,
+                    complete_at: Instant::now(),
+                    usage,
+                    anthropic: kind.anthropic,
+                    stream: kind.stream,
+                });
+            }
             None => {
                 seen.broken += 1;
                 tokio::time::sleep(Duration::from_millis(20)).await;
