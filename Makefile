@@ -45,7 +45,7 @@ fuzz: ## Each fuzz target for a moment (FUZZ_SECONDS)
 	  $(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -print_final_stats=1; done
 
 crash: built nextest ## Kill -9 of gateway, control plane or both at random under load, CRASHES times on each engine (minutes)
-	TACIT_TEST_CRASHES=$(CRASHES) $(CARGO) nextest run -p tacit-testkit crash
+	TACIT_TEST_CRASHES=$(CRASHES) $(CARGO) nextest run --profile crash -p tacit-testkit crash::
 
 check: fmt tidy deny lint ## Format, layers, licences, lints
 

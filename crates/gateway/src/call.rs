@@ -87,6 +87,8 @@ pub(crate) struct Call {
     begun: Option<Ticket>,
     first_byte: Option<i64>,
     over: bool,
+    #[cfg(feature = "faults")]
+    pub(crate) fault: Option<Box<crate::faults::Later>>,
 }
 
 impl Call {
@@ -129,6 +131,8 @@ impl Call {
             begun: None,
             first_byte: None,
             over: false,
+            #[cfg(feature = "faults")]
+            fault: None,
         })
     }
 
@@ -326,6 +330,12 @@ impl Call {
             risk_marks: 0,
             attempts: std::mem::take(&mut self.failed),
             tried: self.tried,
+        };
+        #[cfg(feature = "faults")]
+        let ended = {
+            let mut ended = ended;
+            crate::faults::recording(self, &mut ended);
+            ended
         };
         Some(self.gateway.outbox.ended(ended, Charged { key, account, amount }, self.begun))
     }

@@ -103,6 +103,8 @@ pub(crate) async fn relay(
         match attempt(&mut call, &request, pick).await {
             Attempted::Answer(answer) => {
                 call.answered = true;
+                #[cfg(feature = "faults")]
+                crate::faults::relayed(&call);
                 return (call, Ok(*answer));
             }
             Attempted::Elsewhere(refusal) => last = Some(refusal),

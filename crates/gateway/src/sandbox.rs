@@ -10,6 +10,7 @@ use landlock::{
     path_beneath_rules,
 };
 use nix::libc;
+use nix::sys::resource::{Resource, setrlimit};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen as Len, SeccompCmpOp as Op, SeccompCondition as Condition,
     SeccompFilter, SeccompRule,
@@ -74,8 +75,7 @@ const READABLE: &[&str] = &[
 /// [`SandboxError`] if the kernel cannot, or if it is too late. The caller must not go on.
 pub fn enter(mode: Sandbox) -> Result<(), SandboxError> {
     // These two cost nothing and need nothing of the kernel, so they hold also where the sandbox is off.
-    nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0)
-        .map_err(|e| kernel("core limit")(&e))?;
+    setrlimit(Resource::RLIMIT_CORE, 0, highest_core(mode)).map_err(|e| kernel("core limit")(&e))?;
     nix::sys::prctl::set_dumpable(false).map_err(|e| kernel("not dumpable")(&e))?;
     if mode == Sandbox::Off {
         return Ok(());
@@ -88,6 +88,19 @@ pub fn enter(mode: Sandbox) -> Result<(), SandboxError> {
     nix::sys::prctl::set_no_new_privs().map_err(|e| kernel("no new privileges")(&e))?;
     landlock()?;
     seccomp()
+}
+
+/// What the process could raise its core limit to again: nothing.
+#[cfg(not(feature = "faults"))]
+const fn highest_core(_: Sandbox) -> u64 {
+    0
+}
+
+/// So that the canary gate sees a core where there is one, a fault may raise the limit where the sandbox is off.
+#[cfg(feature = "faults")]
+fn highest_core(mode: Sandbox) -> u64 {
+    let now = nix::sys::resource::getrlimit(Resource::RLIMIT_CORE).map_or(0, |limits| limits.1);
+    if mode == Sandbox::Off { now } else { 0 }
 }
 
 fn landlock() -> Result<(), SandboxError> {

@@ -219,7 +219,7 @@ async fn call(
 async fn prepared(call: &mut Call, parts: &Parts, incoming: Incoming) -> Result<Prepared, Refusal> {
     let (body, envelope) = request::body(&call.gateway, &parts.headers, incoming).await?;
     #[cfg(feature = "faults")]
-    crate::faults::asked(&parts.headers, &body);
+    crate::faults::asked(call, &parts.headers, &body);
     call.stream = envelope.stream() && call.endpoint != Endpoint::Embeddings;
     call.input_estimate = envelope.input_estimate();
     let model = {

@@ -191,7 +191,11 @@ impl Streamed {
             }
             return Poll::Ready(());
         }
+        #[cfg(feature = "faults")]
+        crate::faults::streaming(&mut flow.call, false);
         let data = ready!(flow.incoming.poll_data(cx));
+        #[cfg(feature = "faults")]
+        crate::faults::streaming(&mut flow.call, true);
         self.output.forward.clear();
         self.output.terminal.clear();
         match data {

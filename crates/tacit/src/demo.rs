@@ -77,7 +77,8 @@ async fn demonstrate(platform: &Platform, args: &DemoArgs, out: output::Output) 
         None => platform.url(),
     };
     out.text(&format!("Asking {} at {url}:\n\n  ", access.model))?;
-    let asked = stream::Ask { url: &url, key: &access.key, model: &access.model, prompt: &prompt };
+    let certificate = platform.certificate.as_deref();
+    let asked = stream::Ask { url: &url, key: &access.key, model: &access.model, prompt: &prompt, certificate };
     let answered = stream::ask(&asked, |piece| out.text(&piece.replace('\n', "\n  "))).await;
     access.end(platform).await?;
     let answered = answered?;
@@ -135,7 +136,7 @@ struct Search {
 
 async fn search(data_dir: &Path, canary: &str) -> anyhow::Result<crate::prove::Report> {
     let search = Search::try_parse_from(["search", "--canary", canary])?;
-    let report = search.asked.run(Some(data_dir.to_owned())).await?;
+    let report = search.asked.run(Some(data_dir.to_owned()), None).await?;
     if !report.unreadable.is_empty() {
         output::remark(&format!("not readable, so not searched: {}", report.unreadable.join(", ")));
     }

@@ -7,6 +7,7 @@ mod control;
 mod demo;
 mod development;
 mod gateway;
+mod https;
 mod log;
 mod output;
 mod practice;

@@ -20,7 +20,7 @@ pub(crate) use scan::Scanner;
 
 use crate::cli::{Global, block_on};
 use anyhow::Context as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// What can be proved.
@@ -37,7 +37,8 @@ pub(crate) enum ProveCommand {
 /// If a canary was found, something could not be read, or the scan could not be made at all.
 pub(crate) fn run(global: &Global, command: &ProveCommand) -> anyhow::Result<()> {
     let ProveCommand::NoBodies(args) = command;
-    let report = block_on(args.run(Some(global.resolve()?.config.data_dir)))?;
+    let config = global.resolve()?.config;
+    let report = block_on(args.run(Some(config.data_dir), config.gateway.tls_cert.as_deref()))?;
     global.output().either(&report, &report.to_string())?;
     Ok(report.verdict()?)
 }
@@ -54,7 +55,8 @@ pub(crate) struct NoBodies {
     /// A file or directory to scan besides the data directory; may be given more than once
     #[arg(long, value_name = "PATH")]
     also: Vec<PathBuf>,
-    /// A process whose memory and deleted files are scanned too (needs the right to trace it)
+    /// A process whose memory and deleted files are scanned too (needs the right to trace it). The control plane's
+    /// must be clean; a gateway's may hold parts of bodies until it uses the memory again (see SECURITY.md)
     #[arg(long, value_name = "PID")]
     pid: Vec<u32>,
     /// First send calls with fresh canaries through the platform at this address
@@ -63,20 +65,22 @@ pub(crate) struct NoBodies {
     /// The API key for --drive
     #[arg(long, env = "TACIT_PROVE_KEY", hide_env_values = true)]
     key: Option<String>,
-    /// The model for --drive; the first of the platform's list if absent
+    /// A model for --drive; may be given more than once, and the platform's list is taken if absent. For each dialect the
+    /// first that answers is used: each is asked for one token
     #[arg(long)]
-    model: Option<String>,
+    model: Vec<String>,
     /// How long to wait between --drive and the scan, in seconds, so that everything meant to be written is written
     #[arg(long, default_value_t = 3, value_name = "SECONDS")]
     settle: u64,
 }
 
 impl NoBodies {
-    /// Drives the platform if asked to, then scans `data_dir` and whatever else was named.
+    /// Drives the platform if asked to, then scans `data_dir` and whatever else was named. `certificate` is the gateway's
+    /// own, if it has one.
     ///
     /// # Errors
     /// If there is nothing to look for, a canary is too short, or the platform could not be driven.
-    pub(crate) async fn run(&self, data_dir: Option<PathBuf>) -> anyhow::Result<Report> {
+    pub(crate) async fn run(&self, data_dir: Option<PathBuf>, certificate: Option<&Path>) -> anyhow::Result<Report> {
         let mut canaries = Vec::new();
         for (at, text) in self.canary.iter().enumerate() {
             canaries.push(Canary::new(format!("--canary {}", at + 1), text.clone())?);
@@ -90,7 +94,7 @@ impl NoBodies {
         let mut driven = Vec::new();
         if let (Some(url), Some(key)) = (&self.drive, &self.key) {
             let mut minter = Minter::new();
-            driven = drive::drive(url, key, self.model.as_deref(), &mut minter).await?;
+            driven = drive::drive(crate::https::client(certificate)?, url, key, &self.model, &mut minter).await?;
             canaries.extend(minter.minted());
             tokio::time::sleep(Duration::from_secs(self.settle)).await;
         }

@@ -1,5 +1,6 @@
 //! An HTTP client that shows what came back, however it ended.
 
+use anyhow::Context as _;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -8,6 +9,9 @@ use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// An answer, read to its end or to where it broke off.
 #[derive(Debug)]
@@ -128,6 +132,30 @@ impl Client {
     /// If there is no answer.
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Answer> {
         self.send(self.request(Method::POST, path).body(Full::from(body.to_string()))?).await
+    }
+
+    /// A client that speaks HTTP/2 from the first byte.
+    #[must_use]
+    pub fn http2(base: &str, key: &str) -> Self {
+        let pool = Pool::builder(TokioExecutor::new()).http2_only(true).build(HttpConnector::new());
+        Self { pool, ..Self::new(base, key) }
+    }
+
+    /// Sends bytes as they are over a connection of its own, and gives what comes back within `patience`.
+    ///
+    /// # Errors
+    /// If there is no connection.
+    pub async fn raw(&self, bytes: &[u8], patience: Duration) -> anyhow::Result<Vec<u8>> {
+        let address = self.base.strip_prefix("http://").context("a plain address")?;
+        let mut stream = TcpStream::connect(address).await?;
+        let mut answer = Vec::new();
+        let exchange = async {
+            // It may be closed while we still write.
+            let _ = stream.write_all(bytes).await;
+            let _ = stream.read_to_end(&mut answer).await;
+        };
+        let _ = tokio::time::timeout(patience, exchange).await;
+        Ok(answer)
     }
 
     /// Sends a request, reads at most `bytes` of the body, and goes away.

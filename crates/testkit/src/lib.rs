@@ -4,8 +4,11 @@
 
 pub mod canaries;
 pub mod client;
+pub mod hpack;
 pub mod platform;
 pub mod processes;
+mod program;
+pub mod recorder;
 
 pub use canaries::Canaries;
 pub use client::{Answer, Client};

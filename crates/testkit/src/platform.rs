@@ -2,18 +2,20 @@
 
 use crate::client::Client;
 use crate::processes;
+use crate::program::{built, command, free_addresses, setup, spawn};
+use crate::recorder::Recorder;
 use anyhow::{Context as _, ensure};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::net::{SocketAddr, TcpListener};
+use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 use tacit_practice::Handle;
-use tacit_storage::Engine;
 use tacit_storage::testing::{TestDb, empty_db};
+use tacit_storage::{Db, Engine};
 use tempfile::TempDir;
 
 /// The credential with which the platform calls the practice provider.
@@ -26,8 +28,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Options {
     /// Take the build of the program whose gateway can be told to panic, to abort and to leak.
     pub faulty: bool,
+    /// Keep what gateway and control plane say to each other.
+    pub record_link: bool,
     /// Settings beyond the usual ones of a test, as `--set` takes them.
     pub settings: Vec<(String, String)>,
+    /// Settings of control plane and gateway, if they are to be started each alone instead of by `tacit serve`.
+    pub apart: Option<[Vec<(String, String)>; 2]>,
 }
 
 impl Options {
@@ -49,7 +55,11 @@ pub struct Platform {
     control_admin: SocketAddr,
     practice: SocketAddr,
     practice_handle: Handle,
+    recorder: Option<Recorder>,
+    /// `tacit serve`; or the control plane, where it runs alone.
     supervisor: Child,
+    /// The gateway, where it runs alone.
+    gateway_alone: Option<Child>,
     key: String,
 }
 
@@ -79,12 +89,26 @@ impl Platform {
              log.level = \"debug\"\n",
             dir.path().join("data"),
         );
+        let recorder = if options.record_link {
+            let [near, far, kept] = ["link.sock", "data/link.sock", "link"].map(|name| dir.path().join(name));
+            let _ = writeln!(config, "link.connect = \"unix:{}\"", near.display());
+            Some(Recorder::start(&near, far, kept)?)
+        } else {
+            None
+        };
         if let Some(database) = &database {
             let _ = writeln!(config, "database.url = {:?}", database.url());
         }
         fs::write(dir.path().join("tacit.toml"), config)?;
         setup(&binary, dir.path())?;
-        let supervisor = spawn(&binary, dir.path(), &options.settings)?;
+        let with = |more: &[(String, String)]| [options.settings.as_slice(), more].concat();
+        let (supervisor, gateway_alone) = match &options.apart {
+            None => (spawn(&binary, dir.path(), "serve", &options.settings)?, None),
+            Some([control, gateway]) => (
+                spawn(&binary, dir.path(), "control", &with(control))?,
+                Some(spawn(&binary, dir.path(), "gateway", &with(gateway))?),
+            ),
+        };
         let key = String::new();
         let mut platform = Self {
             dir,
@@ -95,7 +119,9 @@ impl Platform {
             control_admin,
             practice,
             practice_handle,
+            recorder,
             supervisor,
+            gateway_alone,
             key,
         };
         platform.ready().await?;
@@ -163,6 +189,24 @@ impl Platform {
         self.database.as_ref().map(TestDb::url)
     }
 
+    /// Where the recordings of the link are, if they are asked for.
+    #[must_use]
+    pub fn link_recordings(&self) -> Option<&Path> {
+        self.recorder.as_ref().map(Recorder::kept)
+    }
+
+    /// A connection of our own to the main database; the platform need not run.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub async fn database(&self) -> anyhow::Result<Db> {
+        let url = match &self.database {
+            Some(database) => database.url().to_owned(),
+            None => format!("sqlite:{}", self.dir.path().join("data/tacit.db").display()),
+        };
+        Ok(Db::open(&url).await?)
+    }
+
     /// Addresses of `/healthz`, `/readyz`, `/metrics` of gateway and control plane.
     #[must_use]
     pub fn admin_addresses(&self) -> [SocketAddr; 2] {
@@ -186,6 +230,9 @@ impl Platform {
     /// # Errors
     /// If it does not run.
     pub fn pid(&self, role: &str) -> anyhow::Result<u32> {
+        if let Some(gateway) = &self.gateway_alone {
+            return Ok(if role == "gateway" { gateway.id() } else { self.supervisor.id() });
+        }
         processes::child(self.supervisor.id(), role).with_context(|| format!("no process {role} runs"))
     }
 
@@ -218,6 +265,16 @@ impl Platform {
             text => serde_json::from_str(text).with_context(|| format!("tacit {}: {printed}", arguments.join(" ")))?,
         };
         Ok((output.status.success(), value, said))
+    }
+
+    /// Makes what a platform file says, beside what there is.
+    ///
+    /// # Errors
+    /// If the command fails.
+    pub async fn apply(&self, file: &str) -> anyhow::Result<Value> {
+        let path = self.dir.path().join("platform.toml");
+        fs::write(&path, file)?;
+        self.cli(&["apply", &path.display().to_string()]).await
     }
 
     /// Registers a model under `name` that the practice provider is asked for as `upstream`, on a new channel.
@@ -275,7 +332,11 @@ impl Platform {
     /// # Errors
     /// If that takes too long, or the supervisor ended.
     pub async fn ready(&mut self) -> anyhow::Result<()> {
-        if let Some(status) = self.supervisor.try_wait()? {
+        let mut ended = self.supervisor.try_wait()?;
+        if let Some(gateway) = &mut self.gateway_alone {
+            ended = ended.or(gateway.try_wait()?);
+        }
+        if let Some(status) = ended {
             anyhow::bail!("the platform ended with {status}\n{}", self.log_end());
         }
         let clients = self.admin_addresses().map(|a| Client::new(&format!("http://{a}"), ""));
@@ -295,16 +356,41 @@ impl Platform {
     /// # Errors
     /// If it does not end, or not well.
     pub async fn stop(&mut self) -> anyhow::Result<()> {
-        processes::signal(self.supervisor.id(), Signal::SIGTERM)?;
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.supervisor.try_wait()? {
-                ensure!(status.success(), "the platform ended with {status}\n{}", self.log_end());
-                return Ok(());
+        let mut ends = Vec::new();
+        for child in [self.gateway_alone.as_mut(), Some(&mut self.supervisor)].into_iter().flatten() {
+            processes::signal(child.id(), Signal::SIGTERM)?;
+            let deadline = Instant::now() + PATIENCE;
+            loop {
+                match child.try_wait()? {
+                    Some(status) => break ends.push(status),
+                    None => ensure!(Instant::now() < deadline, "the platform did not stop"),
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            ensure!(Instant::now() < deadline, "the platform did not stop\n{}", self.log_end());
-            tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        for status in ends {
+            ensure!(status.success(), "the platform ended with {status}\n{}", self.log_end());
+        }
+        Ok(())
+    }
+
+    /// Kills a control plane that runs alone, and starts another.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn another_control(&mut self, settings: &[(String, String)]) -> anyhow::Result<()> {
+        self.supervisor.kill()?;
+        self.supervisor.wait()?;
+        self.supervisor = spawn(&self.binary, self.dir.path(), "control", settings)?;
+        Ok(())
+    }
+
+    /// Starts one more process of the program on this platform.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn spawn(&self, role: &str, settings: &[(String, String)]) -> anyhow::Result<Child> {
+        spawn(&self.binary, self.dir.path(), role, settings)
     }
 
     /// Starts it again after [`Self::stop`].
@@ -312,7 +398,7 @@ impl Platform {
     /// # Errors
     /// If it does not become ready.
     pub async fn start_again(&mut self, settings: &[(String, String)]) -> anyhow::Result<()> {
-        self.supervisor = spawn(&self.binary, self.dir.path(), settings)?;
+        self.supervisor = spawn(&self.binary, self.dir.path(), "serve", settings)?;
         self.ready().await
     }
 
@@ -409,54 +495,16 @@ impl Platform {
 
 impl Drop for Platform {
     fn drop(&mut self) {
-        let children = processes::children(self.supervisor.id());
+        let mut children = processes::children(self.supervisor.id());
+        if let Some(gateway) = &mut self.gateway_alone {
+            let _ = gateway.kill();
+            let _ = gateway.wait();
+            children.clear();
+        }
         let _ = self.supervisor.kill();
         let _ = self.supervisor.wait();
         for pid in children {
             let _ = processes::signal(pid, Signal::SIGKILL);
         }
     }
-}
-
-/// The program that this test run built, beside the test's own binary.
-fn built(name: &str) -> anyhow::Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let found = own.ancestors().skip(1).take(2).map(|dir| dir.join(name)).find(|path| path.is_file());
-    found.with_context(|| format!("{name} is not built: run `make build` first"))
-}
-
-fn command(binary: &Path, dir: &Path) -> Command {
-    let mut command = Command::new(binary);
-    for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("TACIT_")) {
-        command.env_remove(name);
-    }
-    command.arg("--config").arg(dir.join("tacit.toml")).env("TMPDIR", dir.join("tmp")).current_dir(dir.join("work"));
-    command
-}
-
-fn setup(binary: &Path, dir: &Path) -> anyhow::Result<()> {
-    let output = command(binary, dir).arg("setup").stdin(Stdio::null()).output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "tacit setup failed: {said}");
-    Ok(())
-}
-
-fn spawn(binary: &Path, dir: &Path, settings: &[(String, String)]) -> anyhow::Result<Child> {
-    let log = File::options().create(true).append(true).open(dir.join("log"))?;
-    // A core would be written if the program did not forbid it by itself: the tests must be able to see one.
-    let limits = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_CORE)?;
-    nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, limits.1, limits.1)?;
-    let mut command = command(binary, dir);
-    command.arg("serve");
-    for (key, value) in settings {
-        command.arg("--set").arg(format!("{key}={value}"));
-    }
-    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn().context("the program does not start")
-}
-
-/// Addresses that nobody uses now.
-fn free_addresses<const N: usize>() -> anyhow::Result<[SocketAddr; N]> {
-    let listeners: Vec<TcpListener> = (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
-    let addresses: Vec<SocketAddr> = listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
-    addresses.try_into().map_err(|_| anyhow::anyhow!("not enough free ports"))
 }

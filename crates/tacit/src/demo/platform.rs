@@ -34,7 +34,8 @@ pub(super) struct Platform {
     pub(super) client: AdminClient,
     pub(super) data_dir: PathBuf,
     listen: SocketAddr,
-    tls: bool,
+    /// The gateway's certificate, if it serves TLS.
+    pub(super) certificate: Option<PathBuf>,
     own: Option<Throwaway>,
 }
 
@@ -67,7 +68,7 @@ impl Platform {
             client,
             data_dir: config.data_dir.clone(),
             listen: config.gateway.listen,
-            tls: config.gateway.tls_cert.is_some(),
+            certificate: config.gateway.tls_cert.clone(),
             own,
         }
     }
@@ -106,7 +107,7 @@ impl Platform {
             client,
             data_dir: dir.clone(),
             listen,
-            tls: false,
+            certificate: None,
             own: Some(Throwaway { child, dir: dir.clone() }),
         };
         match platform.started(&data).await {
@@ -136,7 +137,7 @@ impl Platform {
         if at.ip().is_unspecified() {
             at.set_ip(if at.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
         }
-        format!("{}://{at}", if self.tls { "https" } else { "http" })
+        format!("{}://{at}", if self.certificate.is_some() { "https" } else { "http" })
     }
 
     /// A key for one demo, of the demo account, with some credit.

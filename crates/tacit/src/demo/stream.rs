@@ -3,11 +3,9 @@
 use anyhow::Context as _;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::ConfigBuilderExt as _;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::time::Duration;
 
 /// What to ask of whom.
@@ -16,6 +14,8 @@ pub(super) struct Ask<'a> {
     pub(super) key: &'a SecretString,
     pub(super) model: &'a str,
     pub(super) prompt: &'a str,
+    /// The gateway's own certificate, if it has one.
+    pub(super) certificate: Option<&'a Path>,
 }
 
 /// What came back.
@@ -30,13 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Makes the call; `show` is given the answer piece by piece.
 pub(super) async fn ask(ask: &Ask<'_>, show: impl Fn(&str) -> anyhow::Result<()>) -> anyhow::Result<Answered> {
-    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_webpki_roots()
-        .with_no_client_auth();
-    let connector = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
-    let client = Client::builder(TokioExecutor::new()).build::<_, Full<Bytes>>(connector.build());
+    let client = crate::https::client(ask.certificate)?;
     let body = json!({
         "model": ask.model,
         "stream": true,

@@ -2,24 +2,23 @@
 
 use super::canary::Minter;
 use super::report::Driven;
+use crate::https::Client;
 use anyhow::Context as _;
 use bytes::Bytes;
 use http::{Method, Request, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// The longest that one call may take.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Models asked at most until one answers.
+const MOST_ASKED: usize = 32;
 /// The most that is read of an answer.
 const LARGEST: usize = 64 * 1024 * 1024;
 
 struct Driver<'a> {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client,
     base: String,
     key: &'a str,
     minter: &'a mut Minter,
@@ -37,33 +36,32 @@ struct Call {
     abort: bool,
 }
 
-/// Drives every scenario once; says what was sent and how it was answered.
+/// The models that answer, one for each kind of call.
+struct Models {
+    openai: String,
+    anthropic: String,
+    embeddings: String,
+}
+
+/// Drives every scenario once; says what was sent and how it was answered. Of `models`, or of the platform's own list if
+/// there are none, the first that answers is taken for each dialect.
 pub(super) async fn drive(
+    client: Client,
     base: &str,
     key: &str,
-    model: Option<&str>,
+    models: &[String],
     minter: &mut Minter,
 ) -> anyhow::Result<Vec<Driven>> {
-    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_webpki_roots()
-        .with_no_client_auth();
-    let connector = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
-    let client = Client::builder(TokioExecutor::new()).build(connector.build());
     let base = base.trim_end_matches('/').to_owned();
     let mut driver = Driver { client, base, key, minter, driven: Vec::new() };
-    let model = match model {
-        Some(model) => model.to_owned(),
-        None => driver.first_model().await?,
-    };
-    driver.all(&model).await?;
+    let models = driver.models(models).await?;
+    driver.all(&models).await?;
     Ok(driver.driven)
 }
 
 impl Driver<'_> {
-    async fn all(&mut self, model: &str) -> anyhow::Result<()> {
-        for path in ["/v1/chat/completions", "/v1/messages"] {
+    async fn all(&mut self, models: &Models) -> anyhow::Result<()> {
+        for (path, model) in [("/v1/chat/completions", &models.openai), ("/v1/messages", &models.anthropic)] {
             for (scenario, stream, abort) in
                 [("answered whole", false, false), ("answered as a stream", true, false), ("left midway", true, true)]
             {
@@ -92,9 +90,10 @@ impl Driver<'_> {
             put(&mut body, "/messages/0/content", word.repeat(48 * 1024 * 1024 / word.len()));
             self.plain("too large", path, body.to_string()).await?;
         }
+        let model = &models.openai;
         let body = json!({"model": model, "prompt": self.minter.mint("completion: prompt")});
         self.plain("completion", "/v1/completions", body.to_string()).await?;
-        let body = json!({"model": model, "input": [self.minter.mint("embedding: input")]});
+        let body = json!({"model": models.embeddings, "input": [self.minter.mint("embedding: input")]});
         self.plain("embedding", "/v1/embeddings", body.to_string()).await?;
         let body = json!({"model": model, "input": self.minter.mint("unknown path: input")});
         self.plain("unknown path", "/v1/no-such-path", body.to_string()).await
@@ -169,7 +168,50 @@ impl Driver<'_> {
         Ok(())
     }
 
-    async fn first_model(&self) -> anyhow::Result<String> {
+    /// # Errors
+    /// If no model answers at all: then nothing would be proved.
+    async fn models(&self, named: &[String]) -> anyhow::Result<Models> {
+        let listed = if named.is_empty() { self.listed().await? } else { named.to_vec() };
+        let first = listed.first().context("this key may use no model; name one with --model")?;
+        let ask = |model: &String| json!({"model": model, "max_tokens": 1, "messages": [{"role": "user", "content": "Hello"}]});
+        let openai = self.answering(&listed, "/v1/chat/completions", ask).await?;
+        let anthropic = self.answering(&listed, "/v1/messages", ask).await?;
+        let embed = |model: &String| json!({"model": model, "input": "Hello"});
+        let embeddings = self.answering(&listed, "/v1/embeddings", embed).await?;
+        anyhow::ensure!(openai.is_some() || anthropic.is_some(), "no model answered; name one that does with --model");
+        // Where none answers, refusals are what there is to be seen.
+        let or_first = |found: Option<String>| found.unwrap_or_else(|| first.clone());
+        Ok(Models { openai: or_first(openai), anthropic: or_first(anthropic), embeddings: or_first(embeddings) })
+    }
+
+    /// The first of these models that answers there with success.
+    async fn answering(
+        &self,
+        models: &[String],
+        path: &str,
+        body: impl Fn(&String) -> Value,
+    ) -> anyhow::Result<Option<String>> {
+        for model in models.iter().take(MOST_ASKED) {
+            let request = Request::post(format!("{}{path}", self.base))
+                .header("authorization", format!("Bearer {}", self.key))
+                .header("content-type", "application/json")
+                .header("anthropic-version", "2023-06-01")
+                .body(Full::new(body(model).to_string().into()))?;
+            let asked = async {
+                let response = self.client.request(request).await.ok()?;
+                let success = response.status().is_success();
+                // Read to its end, so that it counts as delivered.
+                Limited::new(response.into_body(), LARGEST).collect().await.ok().filter(|_| success)
+            };
+            if tokio::time::timeout(PATIENCE, asked).await.is_ok_and(|answer| answer.is_some()) {
+                return Ok(Some(model.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The platform's list of models.
+    async fn listed(&self) -> anyhow::Result<Vec<String>> {
         let request = Request::get(format!("{}/v1/models", self.base))
             .header("authorization", format!("Bearer {}", self.key))
             .body(Full::default())?;
@@ -179,8 +221,8 @@ impl Driver<'_> {
         let body = Limited::new(response.into_body(), LARGEST).collect().await;
         let body = body.map_err(|_| anyhow::anyhow!("the platform's list of models broke off"))?.to_bytes();
         let list: Value = serde_json::from_slice(&body).context("the platform's list of models is not JSON")?;
-        let first = list.pointer("/data/0/id").and_then(Value::as_str);
-        first.map(str::to_owned).context("this key may use no model; name one with --model")
+        let items = list.get("data").and_then(Value::as_array).context("the platform's list of models is none")?;
+        Ok(items.iter().filter_map(|model| Some(model.get("id")?.as_str()?.to_owned())).collect())
     }
 }
 

@@ -32,13 +32,17 @@ struct Platform {
 
 impl Platform {
     fn start() -> Self {
-        Self::start_with(tacit())
+        Self::start_with(tacit(), "")
     }
 
-    fn start_with(mut program: Command) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+    /// With that program, and these lines more in the section `gateway` of its configuration.
+    fn start_with(program: Command, gateway: &str) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), program, gateway)
+    }
+
+    fn start_in(dir: tempfile::TempDir, mut program: Command, gateway: &str) -> Self {
         let config = format!(
-            "profile = \"development\"\ndata_dir = {:?}\n[gateway]\nlisten = \"{}\"\nadmin_listen = \"off\"\n\
+            "profile = \"development\"\ndata_dir = {:?}\n[gateway]\nlisten = \"{}\"\nadmin_listen = \"off\"\n{gateway}\
              [control]\nadmin_listen = \"off\"\n[practice]\nlisten = \"{}\"\n[log]\nformat = \"json\"\n",
             dir.path().join("data").display().to_string(),
             free(),
@@ -171,6 +175,39 @@ fn a_killed_child_comes_back_alone_and_the_demo_works_on_the_running_platform() 
     assert_eq!(diff["changes"], serde_json::json!([]), "{diff}");
 }
 
+/// The certificate is nobody's but the gateway's own, and does not bear the address at which the demo calls it.
+#[test]
+fn the_demo_and_the_proof_work_on_a_gateway_with_tls() {
+    let dir = tempfile::tempdir().unwrap();
+    let make = |name: &str| {
+        let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    };
+    let (certificate, key) = make("api.example.org");
+    let (cert_file, key_file) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    std::fs::write(&cert_file, certificate).unwrap();
+    std::fs::write(&key_file, key).unwrap();
+    let platform = Platform::start_in(dir, tacit(), &format!("tls_cert = {cert_file:?}\ntls_key = {key_file:?}\n"));
+    let demo = platform.json(&["demo"]);
+    assert_eq!(demo["call"]["status"], "completed", "{demo}");
+    assert_eq!((&demo["ledger_balanced"], &demo["canaries_found"]), (&Value::Bool(true), &Value::from(0)));
+
+    let key = platform.file("data/demo.key");
+    let settings = platform.json(&["config", "show"]);
+    let listen = settings.as_array().unwrap().iter().find(|setting| setting["key"] == "gateway.listen").unwrap();
+    let url = format!("https://{}", listen["value"].as_str().unwrap());
+    let arguments = ["prove", "no-bodies", "--drive", &url, "--key", key.trim(), "--settle", "1"];
+    let report = platform.json(&arguments);
+    let answered = report["driven"].as_array().unwrap().iter().filter(|call| call["status"] == 200).count();
+    assert!(answered >= 6, "{report}");
+
+    // Any other certificate is refused, so that nobody else is given the key.
+    let (other, _) = make("127.0.0.1");
+    std::fs::write(&cert_file, other).unwrap();
+    let output = platform.run(&["demo", "--json"]);
+    assert!(!output.status.success() && said(&output).contains("cannot be reached"), "{}", said(&output));
+}
+
 /// As an upgrade under a running platform does it.
 #[test]
 fn a_child_comes_back_when_the_program_s_file_is_gone() {
@@ -179,7 +216,7 @@ fn a_child_comes_back_when_the_program_s_file_is_gone() {
     std::fs::copy(env!("CARGO_BIN_EXE_tacit"), &copy).unwrap();
     let mut program = Command::new(&copy);
     program.stdin(Stdio::null());
-    let mut platform = Platform::start_with(program);
+    let mut platform = Platform::start_with(program, "");
     std::fs::remove_file(&copy).unwrap();
     std::fs::write(&copy, "something else").unwrap();
     let gateway = platform.pid("gateway").unwrap();

@@ -104,8 +104,11 @@ async fn a_provider_gets_the_body_as_it_was_and_no_header_about_the_client() {
     assert_eq!(beta.unwrap().1, "one-2026-01-01,two");
 }
 
+/// Calls at once on a nearly empty wallet.
+const CALLS: usize = 1_000;
+
 both_engines! {
-    /// 300 calls at once on a wallet that pays for few of them: none is served for nothing, none overdraws.
+    /// A thousand calls at once on a wallet that pays for few of them: none is served for nothing, none overdraws.
     async fn a_nearly_empty_wallet_is_never_overdrawn(engine) {
         let platform = Platform::start(engine, Options::default()).await?;
         platform.cli(&["account", "add", "poor", "--group", "standard"]).await?;
@@ -115,7 +118,7 @@ both_engines! {
         let mut body = chat("chat", "Hello, how are you today?", false);
         body["max_tokens"] = json!(60);
         let mut calls = tokio::task::JoinSet::new();
-        for _ in 0..300 {
+        for _ in 0..CALLS {
             let (client, body) = (client.clone(), body.clone());
             calls.spawn(async move { client.post("/v1/chat/completions", &body).await });
         }
@@ -134,7 +137,7 @@ both_engines! {
         assert!(served > 0 && refused > 0, "{served} served, {refused} refused");
         platform
             .until("every call is recorded", async || {
-                platform.calls().await.is_ok_and(|calls| calls.len() == 300)
+                platform.calls().await.is_ok_and(|calls| calls.len() == CALLS)
             })
             .await?;
         let charged: i64 = platform.calls().await?.iter().map(|call| nano(call, "/amount")).sum();

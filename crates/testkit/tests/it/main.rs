@@ -9,9 +9,12 @@
     reason = "all of this is test code, also what is no test by itself"
 )]
 
+mod admin;
 mod calls;
 mod canary;
 mod crash;
+mod link;
+mod prove;
 mod separation;
 
 /// Makes of each `async fn name(engine)` two tests, `name::sqlite` and `name::postgres`.
