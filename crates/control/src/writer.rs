@@ -11,7 +11,6 @@ use futures_util::FutureExt;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 use tacit_kernel::ids::SessionId;
 use tacit_ledger::settlement::{BatchState, CommitReport, Difference, DifferenceReason, SessionBatch, SessionOutcome};
 use tacit_ledger::{LedgerError, Settler};
@@ -22,10 +21,6 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tonic::Status;
 
-/// A commit costs much by itself, however few events are in it: after one of [`BUSY`] events the next one begins that much
-/// later than it did.
-const SPACING: Duration = Duration::from_millis(2);
-const BUSY: usize = 8;
 /// As many events are committed together at most, give or take a batch.
 const ENOUGH: usize = 2048;
 /// Events that may wait for their commit; beyond that gateways are not read from.
@@ -144,7 +139,6 @@ pub(crate) fn spawn(tasks: &TaskTracker, shared: Arc<Shared>, jobs: Jobs) {
 /// Works until the control plane stops; the commit in hand is finished then, what waits is not begun.
 async fn run(shared: Arc<Shared>, mut jobs: Jobs) {
     let settler = Settler::new(shared.ledger.clone());
-    let mut not_before = Instant::now();
     loop {
         let job = tokio::select! {
             biased;
@@ -152,7 +146,7 @@ async fn run(shared: Arc<Shared>, mut jobs: Jobs) {
             job = jobs.jobs.recv() => job,
         };
         let Some(job) = job else { return };
-        let work = AssertUnwindSafe(work(&shared, &settler, &mut jobs, job, &mut not_before));
+        let work = AssertUnwindSafe(work(&shared, &settler, &mut jobs, job));
         if work.catch_unwind().await.is_err() {
             shared.metrics.panics.inc();
             tracing::error!(event = "control.panic", component = "writer", "a commit panicked");
@@ -160,14 +154,12 @@ async fn run(shared: Arc<Shared>, mut jobs: Jobs) {
     }
 }
 
-async fn work(shared: &Shared, settler: &Settler, jobs: &mut Jobs, first: Job, not_before: &mut Instant) {
+async fn work(shared: &Shared, settler: &Settler, jobs: &mut Jobs, first: Job) {
     let mut next = Some(first);
     while let Some(job) = next.take() {
         match job {
             Job::Commit(batch, waiting) => {
-                tokio::time::sleep_until(*not_before).await;
                 let (group, after) = Group::gather(jobs, batch, waiting);
-                *not_before = Instant::now() + if group.events < BUSY { Duration::ZERO } else { SPACING };
                 let queued = WAITING.saturating_sub(jobs.room.available_permits());
                 shared.metrics.queued_events.set(i64::try_from(queued).unwrap_or(i64::MAX));
                 group.commit(shared, settler).await;

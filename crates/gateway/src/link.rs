@@ -12,9 +12,15 @@ use tacit_kernel::ids::AccountId;
 use tacit_link::{Checked, Client, Connection, convert, wire};
 use tacit_vault::HashKey;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Status;
 
+/// A commit costs the control plane much by itself, however few events are in it: after a batch of [`BUSY`] events the
+/// next one leaves that much later than it did. Calls that are over by then are one event each. An answer waits for its
+/// begun event only if the provider was quicker than that.
+const SPACING: Duration = Duration::from_millis(4);
+const BUSY: usize = 8;
 /// A link over which nothing came for that long is dead; the control plane sends a tick every few seconds.
 const SILENT: Duration = Duration::from_secs(30);
 
@@ -157,6 +163,7 @@ async fn record(outbox: &Outbox, connection: &Connection, again: Vec<Arc<wire::E
     let answer = connection.record(UnboundedReceiverStream::new(receive));
     tokio::pin!(answer);
     let mut acks: Option<tonic::Streaming<wire::Ack>> = None;
+    let mut not_before = Instant::now();
     loop {
         let open = acks.is_some();
         let next_ack = async {
@@ -165,6 +172,10 @@ async fn record(outbox: &Outbox, connection: &Connection, again: Vec<Arc<wire::E
                 None => std::future::pending().await,
             }
         };
+        let may_send = async {
+            outbox.filled().await;
+            tokio::time::sleep_until(not_before).await;
+        };
         tokio::select! {
             biased;
             ack = next_ack => match ack? {
@@ -172,9 +183,11 @@ async fn record(outbox: &Outbox, connection: &Connection, again: Vec<Arc<wire::E
                 None => return Ok(()),
             },
             response = &mut answer, if !open => acks = Some(response?),
-            () = outbox.filled(), if under_way == 0 => {
+            () = may_send, if under_way == 0 => {
                 if let Some(events) = outbox.next_batch() {
                     under_way += 1;
+                    let busy = events.begun.len() + events.ended.len() >= BUSY;
+                    not_before = Instant::now() + if busy { SPACING } else { Duration::ZERO };
                     if send.send(events).is_err() {
                         return Ok(());
                     }

@@ -82,6 +82,7 @@ impl ReadTx<'_> {
     }
 
     /// Prepares a statement without running it.
+    #[cfg(feature = "testing")]
     pub(crate) async fn prepare(&mut self, sql: SqlStr) -> Result<(), StorageError> {
         match &mut self.0 {
             Conn::Sqlite(tx) => tx.prepare(sql.as_str())?,

@@ -40,6 +40,7 @@ impl Transaction<'_> {
     }
 
     /// Prepares a statement without running it.
+    #[cfg(feature = "testing")]
     pub(crate) fn prepare(&self, sql: &str) -> Result<(), StorageError> {
         self.prepared(sql).map(drop)
     }
