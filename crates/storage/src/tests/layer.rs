@@ -132,6 +132,9 @@ both_engines! {
             .await;
         assert!(failed.is_err());
         assert_eq!(counted(&db).await, 0);
+        // Nor does it hang on the connection.
+        db.write("test.after", |tx| Box::pin(count(tx))).await.unwrap();
+        assert_eq!(counted(&db).await, 1);
     }
 
     async fn a_cancelled_write_leaves_nothing(db: Db) {
