@@ -6,6 +6,7 @@ DENY         := 0.20.2
 FUZZ         := 0.13.2
 FUZZ_SECONDS ?= 10
 CRASHES      ?= 50
+BENCH        ?= --engine both
 FUZZ_TARGETS := envelope sse_openai sse_anthropic usage
 VENV         := target/venv
 
@@ -65,9 +66,9 @@ audit: ## Known advisories; needs the advisory database from the network
 tidy:
 	$(CARGO) run -q -p xtask -- tidy
 
-bench: ## CPU and latency of a call against nginx on this machine
+bench: ## CPU, latency and memory of a call against nginx on this machine, on both engines (BENCH="--engine sqlite")
 	$(CARGO) build --release -p tacit -p tacit-bench
-	target/release/tacit-bench
+	"$${CARGO_TARGET_DIR:-target}/release/tacit-bench" $(BENCH)
 
 .PHONY: nextest built test-rust test-sdk
 nextest:

@@ -1,20 +1,22 @@
 //! `tacit-bench`: CPU, latency and memory of a call through Tacit against nginx as a plain reverse proxy, on the same
-//! machine, in the same run, with the same mock provider and load generator. Prints ratios.
+//! machine, in the same run, with the same mock provider and load generator. Prints ratios, for each engine.
 
 mod cpu;
 mod load;
 mod nginx;
 mod platform;
+mod postgres;
 mod provider;
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use load::{Outcome, Plan};
 use nginx::Nginx;
 use platform::Platform;
+use postgres::Server;
 use provider::Behaviour;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Measures a call through Tacit against nginx.
@@ -32,12 +34,23 @@ struct Args {
     /// Only scenarios whose name contains this.
     #[arg(long, default_value = "")]
     only: String,
-    /// Database of the platform; SQLite if not given.
-    #[arg(long)]
+    /// Database of the platform. For `postgres` a server of its own is started, as durable as it is by default.
+    #[arg(long, value_enum, default_value_t = Engine::Sqlite)]
+    engine: Engine,
+    /// An empty database to measure with instead, by its URL.
+    #[arg(long, conflicts_with = "engine")]
     database: Option<String>,
-    /// Counts the CPU of these processes (by name) as Tacit's too, e.g. `postgres`.
+    /// Counts the CPU of these processes (by name) as Tacit's too, e.g. `postgres` for a server beside `--database`.
     #[arg(long)]
     and_cpu_of: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    Sqlite,
+    Postgres,
+    /// One after the other.
+    Both,
 }
 
 struct Scenario {
@@ -83,51 +96,76 @@ async fn main() -> Result<()> {
         Some(path) => path.clone(),
         None => std::env::current_exe()?.parent().context("no parent")?.join("tacit"),
     };
-    let folder = tempfile::tempdir()?;
     let mut providers = Vec::new();
     for behaviour in BEHAVIOURS {
         providers.push(provider::serve(behaviour).await?);
     }
+    if let Some(url) = args.database.clone() {
+        return measure(&args, &binary, Some(&url), None, &providers).await;
+    }
+    if args.engine != Engine::Postgres {
+        say("SQLite");
+        measure(&args, &binary, None, None, &providers).await?;
+    }
+    if args.engine != Engine::Sqlite {
+        let server = Server::start()?;
+        say("PostgreSQL");
+        measure(&args, &binary, Some(&server.url()), Some(server.pid()), &providers).await?;
+    }
+    Ok(())
+}
+
+/// Everything, with one database. What `server` and its children use counts as Tacit's.
+async fn measure(
+    args: &Args,
+    binary: &Path,
+    database: Option<&str>,
+    server: Option<u32>,
+    providers: &[SocketAddr],
+) -> Result<()> {
+    let folder = tempfile::tempdir()?;
     let nginx_folder = folder.path().join("nginx");
     std::fs::create_dir(&nginx_folder)?;
-    let nginx = Nginx::start(&nginx_folder, &providers)?;
-    let tacit = Platform::start(&binary, folder.path(), args.database.as_deref(), &providers)?;
-    let mut bench = Bench { args, nginx, tacit };
+    let nginx = Nginx::start(&nginx_folder, providers)?;
+    let tacit = Platform::start(binary, folder.path(), database, providers)?;
+    let bench = Bench { args, nginx, tacit, server };
     for scenario in SCENARIOS {
-        if scenario.name.contains(&bench.args.only) {
+        if scenario.name.contains(&args.only) {
             bench.cpu(&scenario).await?;
         }
     }
-    if "latency".contains(&bench.args.only) {
+    if "latency".contains(&args.only) {
         bench.latency(providers.get(PAUSED).copied().context("no provider")?).await?;
     }
-    if "memory".contains(&bench.args.only) {
+    if "memory".contains(&args.only) {
         bench.memory().await?;
     }
     say(&format!("ledger verified: {}", bench.tacit.verify()?));
     Ok(())
 }
 
-struct Bench {
-    args: Args,
+struct Bench<'a> {
+    args: &'a Args,
     nginx: Nginx,
     tacit: Platform,
+    server: Option<u32>,
 }
 
-impl Bench {
+impl Bench<'_> {
     fn request(&self, provider: usize, bytes: usize, stream: bool) -> Vec<u8> {
         load::chat(PATH, &self.tacit.key, &format!("bench-{provider}"), bytes, stream)
     }
 
     fn tacit_roots(&self) -> Vec<u32> {
         let mut roots = vec![self.tacit.pid()];
+        roots.extend(self.server);
         if let Some(name) = &self.args.and_cpu_of {
             roots.extend(cpu::named(name));
         }
         roots
     }
 
-    async fn measure(&self, scenario: &Scenario, target: SocketAddr, roots: &[u32]) -> Result<(f64, Outcome)> {
+    async fn one(&self, scenario: &Scenario, target: SocketAddr, roots: &[u32]) -> Result<(f64, Outcome)> {
         let seconds = scenario.seconds.unwrap_or(self.args.seconds);
         let plan = |seconds| Plan {
             target,
@@ -146,14 +184,14 @@ impl Bench {
         Ok((used / calls * 1e6, outcome))
     }
 
-    async fn cpu(&mut self, scenario: &Scenario) -> Result<()> {
+    async fn cpu(&self, scenario: &Scenario) -> Result<()> {
         let yardstick = self.nginx.ports.get(scenario.provider).copied().context("no port")?;
         let (mut theirs, mut ours, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         let (mut calls, mut failures) = (0, 0);
         for _ in 0..self.args.rounds.max(1) {
-            let (nginx, seen) = self.measure(scenario, yardstick, &[self.nginx.pid()]).await?;
+            let (nginx, seen) = self.one(scenario, yardstick, &[self.nginx.pid()]).await?;
             failures += seen.failures;
-            let (tacit, seen) = self.measure(scenario, self.tacit.address, &self.tacit_roots()).await?;
+            let (tacit, seen) = self.one(scenario, self.tacit.address, &self.tacit_roots()).await?;
             failures += seen.failures;
             calls += seen.calls;
             theirs.push(nginx);

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 /// A running platform; ends when dropped.
@@ -40,10 +40,10 @@ impl Platform {
                 .arg("--json")
                 .args(args)
                 .env("BENCH_CREDENTIAL", "none-needed")
-                .stderr(Stdio::inherit())
                 .output()?;
             if !out.status.success() {
-                bail!("tacit {} failed: {}", args.join(" "), String::from_utf8_lossy(&out.stdout));
+                let said = [String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr)].concat();
+                bail!("tacit {} failed: {said}", args.join(" "));
             }
             Ok(serde_json::from_slice(&out.stdout).unwrap_or_default())
         };
