@@ -8,7 +8,7 @@ use crate::sql::{Bulk, Sql, SqlText};
 use crate::sqlite;
 use crate::value::{Value, postgres_arguments};
 use futures_util::future::BoxFuture;
-use sqlx::{AssertSqlSafe, Executor, PgPool, Postgres, SqlSafeStr, SqlStr};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr, SqlStr};
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
@@ -84,6 +84,7 @@ impl ReadTx<'_> {
     /// Prepares a statement without running it.
     #[cfg(feature = "testing")]
     pub(crate) async fn prepare(&mut self, sql: SqlStr) -> Result<(), StorageError> {
+        use sqlx::Executor as _;
         match &mut self.0 {
             Conn::Sqlite(tx) => tx.prepare(sql.as_str())?,
             Conn::Postgres(tx) => drop(tx.prepare(sql).await?),
