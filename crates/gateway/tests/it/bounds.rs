@@ -100,7 +100,7 @@ async fn a_call_makes_no_more_attempts_than_allowed() {
     {
         let p = Platform::start(Wishes { tune, models: models.clone(), ..Wishes::default() }).await;
         assert_eq!(p.chat("chat", "").await.status.as_u16(), status);
-        assert_eq!(p.plane.only_call().await.attempts.len(), attempts);
+        assert_eq!(p.plane.only_call().await.tried, attempts);
         p.stop().await;
     }
 }
