@@ -168,6 +168,22 @@ pub struct Rates {
 }
 
 impl Rates {
+    /// Rates that name these two only; everything else falls back to them.
+    #[must_use]
+    pub const fn new(input: Nano, output: Nano) -> Self {
+        Self {
+            input,
+            output,
+            cache_read: None,
+            cache_write_5m: None,
+            cache_write_1h: None,
+            audio_input: None,
+            image_input: None,
+            reasoning: None,
+            audio_output: None,
+        }
+    }
+
     /// The rate of a class after fall-backs.
     #[must_use]
     pub fn of(&self, class: TokenClass) -> Nano {

@@ -249,18 +249,7 @@ mod tests {
 
     #[test]
     fn json_values_come_back() {
-        let rates = Rates {
-            input: Nano(5),
-            output: Nano(7),
-            cache_read: None,
-            cache_write_5m: None,
-            cache_write_1h: None,
-            audio_input: None,
-            image_input: None,
-            reasoning: None,
-            audio_output: None,
-        };
-        let p = Price::flat(Nano(1), rates).unwrap();
+        let p = Price::flat(Nano(1), Rates::new(Nano(5), Nano(7))).unwrap();
         assert_eq!(price(&price_json(&p).unwrap()), Ok(p));
         assert_eq!(price("{}"), Err(Refused("price_json")));
         let l = Limits { concurrency: Some(3), ..Limits::default() };
