@@ -306,7 +306,7 @@ impl Price {
 }
 
 /// One line of a charge. `tokens × rate` of all lines plus the price per call, times both multipliers, is the amount.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChargeLine {
     /// What was counted.
     pub class: TokenClass,
@@ -319,7 +319,7 @@ pub struct ChargeLine {
 }
 
 /// A charge and how it came about; enough to recompute it by hand.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charge {
     /// Only classes that occurred.
     pub lines: Vec<ChargeLine>,

@@ -259,7 +259,8 @@ pub(crate) fn described(detail: &CallDetail) -> anyhow::Result<String> {
 
 /// A charge so that it can be computed again by hand.
 pub(crate) fn computation(charge: &Charge, call: &Call) -> String {
-    let rows: Vec<_> = charge
+    let computed = &charge.computed;
+    let rows: Vec<_> = computed
         .lines
         .iter()
         .map(|l| {
@@ -272,13 +273,13 @@ pub(crate) fn computation(charge: &Charge, call: &Call) -> String {
         })
         .collect();
     let mut out = format!("Charge by price version {}", charge.price_version);
-    if charge.tier_above_input_tokens > 0 {
-        out.push_str(&format!(", tier above {} input tokens", charge.tier_above_input_tokens));
+    if computed.tier_above_input_tokens > 0 {
+        out.push_str(&format!(", tier above {} input tokens", computed.tier_above_input_tokens));
     }
     out.push_str(&format!(":\n{}", output::table(&["tokens of", "count", "rate", "subtotal"], &rows)));
     out.push_str(&format!(
         "(sum + {} per call) x {} group x {} channel = {}\n",
-        charge.per_call, charge.group_multiplier, charge.channel_multiplier, charge.amount
+        computed.per_call, computed.group_multiplier, computed.channel_multiplier, computed.amount
     ));
     if call.capped {
         out.push_str(&format!(
