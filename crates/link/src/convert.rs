@@ -107,59 +107,25 @@ pub const fn error_number(error: Option<ErrorCode>) -> u32 {
     }
 }
 
-impl From<&wire::Usage> for Usage {
-    fn from(u: &wire::Usage) -> Self {
-        let wire::Usage {
-            input,
-            cache_read,
-            cache_write_5m,
-            cache_write_1h,
-            audio_input,
-            image_input,
-            output,
-            reasoning,
-            audio_output,
-        } = *u;
-        Self {
-            input,
-            cache_read,
-            cache_write_5m,
-            cache_write_1h,
-            audio_input,
-            image_input,
-            output,
-            reasoning,
-            audio_output,
+macro_rules! classes {
+    ($($class:ident),*) => {
+        impl From<&wire::Usage> for Usage {
+            fn from(u: &wire::Usage) -> Self {
+                let wire::Usage { $($class),* } = *u;
+                Self { $($class),* }
+            }
         }
-    }
+
+        impl From<&Usage> for wire::Usage {
+            fn from(u: &Usage) -> Self {
+                let Usage { $($class),* } = *u;
+                Self { $($class),* }
+            }
+        }
+    };
 }
 
-impl From<&Usage> for wire::Usage {
-    fn from(u: &Usage) -> Self {
-        let Usage {
-            input,
-            cache_read,
-            cache_write_5m,
-            cache_write_1h,
-            audio_input,
-            image_input,
-            output,
-            reasoning,
-            audio_output,
-        } = *u;
-        Self {
-            input,
-            cache_read,
-            cache_write_5m,
-            cache_write_1h,
-            audio_input,
-            image_input,
-            output,
-            reasoning,
-            audio_output,
-        }
-    }
-}
+classes!(input, cache_read, cache_write_5m, cache_write_1h, audio_input, image_input, output, reasoning, audio_output);
 
 /// A price from its JSON.
 ///
