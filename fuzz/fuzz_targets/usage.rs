@@ -21,7 +21,7 @@ fn body<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Body {
 
 fuzz_target!(|data: &[u8]| {
     let (text, cut) = pieces::pieces(data);
-    for dialect in Dialect::ALL {
+    for &dialect in Dialect::ALL {
         let (whole, parts) = (body([text]), body(cut.iter().copied()));
         let answer = read_usage(dialect, &whole);
         assert_eq!(answer, read_usage(dialect, &parts));

@@ -20,7 +20,7 @@ pub use channels::{Channel, ChannelSpec, Credential};
 pub use error::CatalogError;
 pub use models::{Model, ModelSpec};
 pub use prices::PriceVersion;
-pub use providers::{Auth, Provider, ProviderSpec};
+pub use providers::{Provider, ProviderSpec};
 pub use snapshot::CatalogSnapshot;
 
 use parking_lot::RwLock;

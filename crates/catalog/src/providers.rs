@@ -5,11 +5,12 @@ pub(crate) mod store;
 
 use crate::error::on_clash;
 use crate::{Catalog, CatalogError, Outcome, Put};
+use tacit_kernel::Auth;
 use tacit_kernel::ids::ProviderId;
 use tacit_storage::changes::{self, Change};
 use tacit_storage::{ReadTx, StorageError, WriteTx};
 
-pub use model::{Auth, Provider, ProviderSpec};
+pub use model::{Provider, ProviderSpec};
 pub(crate) use store::STATEMENTS;
 
 impl Catalog {

@@ -9,12 +9,12 @@ use crate::models::store::model_list;
 use crate::prices::store::price_all;
 use crate::prices::{price_after, price_in_force};
 use crate::providers::store::provider_list;
-use crate::{Auth, Catalog, CatalogError, Channel, Model, PriceVersion, Provider};
+use crate::{Catalog, CatalogError, Channel, Model, PriceVersion, Provider};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::str;
-use tacit_kernel::Timestamp;
 use tacit_kernel::ids::{ChannelId, CredentialId, ModelId, ProviderId};
+use tacit_kernel::{Auth, Timestamp};
 use tacit_storage::{ReadTx, StorageError};
 
 pub(crate) use store::STATEMENTS;

@@ -1,13 +1,13 @@
 //! The contract of the catalogue, on both engines.
 
-use crate::{Auth, Catalog, CatalogError, ChannelSpec, ModelSpec, Outcome, ProviderSpec, STATEMENTS};
+use crate::{Catalog, CatalogError, ChannelSpec, ModelSpec, Outcome, ProviderSpec, STATEMENTS};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tacit_kernel::ids::{ChannelId, ModelId, PriceId, ProviderId};
 use tacit_kernel::rating::{Price, Rates};
 use tacit_kernel::time::ManualClock;
-use tacit_kernel::{Dialect, Nano, Ppm, Timestamp};
+use tacit_kernel::{Auth, Dialect, Nano, Ppm, Timestamp};
 use tacit_storage::changes;
 use tacit_storage::testing::{MIGRATED_AT, prepare_all, test_key_store};
 use tacit_storage::{Db, Row, Sql, StorageError, both_engines};

@@ -78,7 +78,7 @@ fn channel(of: &SnapshotChannel) -> wire::Channel {
         id: convert::id_bytes(channel.id),
         provider: convert::id_bytes(provider.id),
         provider_name: provider.name.clone(),
-        dialect: convert::dialect_number(provider.dialect),
+        dialect: provider.dialect.number(),
         base_url: provider.base_url.clone(),
         auth: provider.auth.number(),
         allow_private: provider.allow_private,
@@ -144,17 +144,6 @@ pub(crate) async fn snapshot(catalog: &Catalog, now: Timestamp, version: i64) ->
         Err(error) => {
             status::log(&error.into());
             None
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn ways_of_authentication_have_the_same_numbers_on_both_sides() {
-        for auth in tacit_catalog::Auth::ALL {
-            let there = tacit_link::convert::Auth::from_number(auth.number()).unwrap();
-            assert_eq!(tacit_link::convert::Auth::parse(auth.as_str()), Some(there));
         }
     }
 }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use tacit_kernel::call::Endpoint;
 use tacit_kernel::ids::{ChannelId, CredentialId, ModelId, PriceId, ProviderId};
 use tacit_kernel::rating::Price;
-use tacit_kernel::{Dialect, Ppm, Timestamp};
-use tacit_link::wire;
+use tacit_kernel::{Auth, Dialect, Ppm, Timestamp};
+use tacit_link::{convert, wire};
 use tacit_protocol::models::Listed;
 use uuid::Uuid;
 
@@ -168,7 +168,7 @@ fn compile_model(model: &wire::Model, channels: &HashMap<ChannelId, Arc<Channel>
 
 fn compile_channel(channel: &wire::Channel, old: &HashMap<ChannelId, &Arc<Channel>>) -> Option<Channel> {
     let channel_id = ChannelId(id(&channel.id)?);
-    let dialect = *Dialect::ALL.get(usize::try_from(channel.dialect).ok()?)?;
+    let (dialect, auth) = (convert::dialect(channel.dialect).ok()?, convert::auth(channel.auth).ok()?);
     let base: Uri = channel.base_url.parse().ok()?;
     let (scheme, authority) = (base.scheme()?, base.authority()?);
     if scheme != &Scheme::HTTP && scheme != &Scheme::HTTPS {
@@ -179,10 +179,10 @@ fn compile_channel(channel: &wire::Channel, old: &HashMap<ChannelId, &Arc<Channe
     if literal.is_ok_and(|address| !channel.allow_private && !resolver::is_public(address)) {
         return None;
     }
-    let credentials: Vec<Credential> = if channel.auth == 3 {
+    let credentials: Vec<Credential> = if auth == Auth::None {
         vec![Credential { id: None, header: None }]
     } else {
-        channel.credentials.iter().filter_map(|c| compile_credential(channel.auth, c)).collect()
+        channel.credentials.iter().filter_map(|c| compile_credential(auth, c)).collect()
     };
     let health = old.get(&channel_id).map_or_else(Arc::default, |c| Arc::clone(&c.health));
     Some(Channel {
@@ -201,13 +201,13 @@ fn compile_channel(channel: &wire::Channel, old: &HashMap<ChannelId, &Arc<Channe
     })
 }
 
-fn compile_credential(auth: u32, credential: &wire::Credential) -> Option<Credential> {
+fn compile_credential(auth: Auth, credential: &wire::Credential) -> Option<Credential> {
     let secret = credential.secret.as_slice();
     let (name, value) = match auth {
-        0 => (AUTHORIZATION, HeaderValue::from_bytes(&[b"Bearer ", secret].concat())),
-        1 => (HeaderName::from_static("x-api-key"), HeaderValue::from_bytes(secret)),
-        2 => (HeaderName::from_static("x-goog-api-key"), HeaderValue::from_bytes(secret)),
-        _ => return None,
+        Auth::Bearer => (AUTHORIZATION, HeaderValue::from_bytes(&[b"Bearer ", secret].concat())),
+        Auth::XApiKey => (HeaderName::from_static("x-api-key"), HeaderValue::from_bytes(secret)),
+        Auth::XGoogApiKey => (HeaderName::from_static("x-goog-api-key"), HeaderValue::from_bytes(secret)),
+        Auth::None => return None,
     };
     let mut value = value.ok()?;
     value.set_sensitive(true);

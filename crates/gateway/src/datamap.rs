@@ -3,18 +3,6 @@
 
 use tacit_kernel::datamap::{Element, Place, Protection, Retention, Subject};
 
-const fn label(metric: &'static str, label: &'static str, why: &'static str) -> Element {
-    Element {
-        place: Place::MetricLabel { metric, label },
-        category: "system.operations",
-        subject: Subject::Nobody(why),
-        purposes: &[],
-        protection: Protection::Plain,
-        retention: Retention::Configuration,
-        cites: &[],
-    }
-}
-
 const fn sent(field: &'static str, category: &'static str) -> Element {
     Element {
         place: Place::Egress { recipient: "model_provider", field },
@@ -29,13 +17,13 @@ const fn sent(field: &'static str, category: &'static str) -> Element {
 
 /// Everything the gateway counts by and everything it sends to providers.
 pub const ELEMENTS: &[Element] = &[
-    label("tacit_gateway_calls", "endpoint", "a path template from a fixed list"),
-    label("tacit_gateway_calls", "status", "a word from a fixed list"),
-    label("tacit_gateway_calls", "code", "a word from a fixed list"),
-    label("tacit_gateway_provider_attempts", "provider", "a name that the operator registered"),
-    label("tacit_gateway_provider_attempts", "code", "a word from a fixed list"),
-    label("tacit_gateway_call_duration_seconds", "le", "a bound from a fixed list"),
-    label("tacit_gateway_call_first_byte_seconds", "le", "a bound from a fixed list"),
+    Element::metric_label("tacit_gateway_calls", "endpoint", "a path template from a fixed list"),
+    Element::metric_label("tacit_gateway_calls", "status", "a word from a fixed list"),
+    Element::metric_label("tacit_gateway_calls", "code", "a word from a fixed list"),
+    Element::metric_label("tacit_gateway_provider_attempts", "provider", "a name that the operator registered"),
+    Element::metric_label("tacit_gateway_provider_attempts", "code", "a word from a fixed list"),
+    Element::metric_label("tacit_gateway_call_duration_seconds", "le", "a bound from a fixed list"),
+    Element::metric_label("tacit_gateway_call_first_byte_seconds", "le", "a bound from a fixed list"),
     sent("body", "user.content.private"),
     sent("anthropic-version", "system.operations"),
     sent("anthropic-beta", "system.operations"),

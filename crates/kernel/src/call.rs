@@ -1,38 +1,6 @@
 //! The closed vocabulary of a call record. Everything that is stored, sent over the link or put on a metric about a
 //! call is one of these words, a number or an id: there is no free text (policy YY 2.2).
 
-/// Makes an enum whose variants have one fixed name each, used in the database, on the link and in JSON.
-macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)* }
-
-        impl $name {
-            /// Every word, in the order of declaration; the position is its number on the link.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The word itself.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str { match self { $(Self::$variant => $text,)* } }
-
-            /// The value of that word.
-            #[must_use]
-            pub fn parse(text: &str) -> Option<Self> { match text { $($text => Some(Self::$variant),)* _ => None } }
-
-            /// Its number on the link.
-            #[must_use]
-            pub const fn number(self) -> u32 { self as u32 }
-
-            /// The value of that number.
-            #[must_use]
-            pub fn from_number(number: u32) -> Option<Self> {
-                usize::try_from(number).ok().and_then(|n| Self::ALL.get(n)).copied()
-            }
-        }
-    )*};
-}
-
 words! {
     /// The path template of an API endpoint; never the raw path.
     Endpoint {
@@ -205,6 +173,7 @@ mod tests {
             assert_eq!(ErrorCode::parse(code.as_str()), Some(*code));
             assert_eq!(ErrorCode::from_number(code.number()), Some(*code));
             assert_eq!(usize::try_from(code.number()).unwrap(), i);
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
         assert_eq!(CallStatus::from_number(999), None);
         assert_eq!(CallStatus::parse("completed "), None);

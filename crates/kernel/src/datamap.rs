@@ -99,3 +99,19 @@ pub struct Element {
     /// The policy clauses it rests on, such as `YY-2.2`.
     pub cites: &'static [&'static str],
 }
+
+impl Element {
+    /// A label of a metric. Its values are words of a closed set or names that the operator chose, which `why` tells.
+    #[must_use]
+    pub const fn metric_label(metric: &'static str, label: &'static str, why: &'static str) -> Self {
+        Self {
+            place: Place::MetricLabel { metric, label },
+            category: "system.operations",
+            subject: Subject::Nobody(why),
+            purposes: &[],
+            protection: Protection::Plain,
+            retention: Retention::Configuration,
+            cites: &[],
+        }
+    }
+}

@@ -1,6 +1,9 @@
 //! Words that every crate of Tacit shares: typed ids, money, rating, time, errors, secrets, the vocabulary of a
 //! call, and the types of the data map. No I/O, no async, nothing that knows HTTP or SQL.
 
+#[macro_use]
+mod words;
+
 pub mod call;
 pub mod datamap;
 pub mod dialect;
@@ -14,7 +17,7 @@ pub mod personal;
 pub mod rating;
 pub mod time;
 
-pub use dialect::Dialect;
+pub use dialect::{Auth, Dialect};
 pub use error::{ErrorKind, Fault};
 pub use money::{Nano, Ppm};
 pub use personal::Personal;

@@ -168,6 +168,22 @@ pub struct Rates {
 }
 
 impl Rates {
+    /// Rates that name these two only; everything else falls back to them.
+    #[must_use]
+    pub const fn new(input: Nano, output: Nano) -> Self {
+        Self {
+            input,
+            output,
+            cache_read: None,
+            cache_write_5m: None,
+            cache_write_1h: None,
+            audio_input: None,
+            image_input: None,
+            reasoning: None,
+            audio_output: None,
+        }
+    }
+
     /// The rate of a class after fall-backs.
     #[must_use]
     pub fn of(&self, class: TokenClass) -> Nano {
@@ -290,7 +306,7 @@ impl Price {
 }
 
 /// One line of a charge. `tokens × rate` of all lines plus the price per call, times both multipliers, is the amount.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChargeLine {
     /// What was counted.
     pub class: TokenClass,
@@ -303,7 +319,7 @@ pub struct ChargeLine {
 }
 
 /// A charge and how it came about; enough to recompute it by hand.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charge {
     /// Only classes that occurred.
     pub lines: Vec<ChargeLine>,

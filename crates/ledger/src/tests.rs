@@ -33,17 +33,7 @@ const ACCOUNT: Sql = Sql::new(
 
 /// One nano per input token, two per output token.
 fn price() -> Price {
-    let rates = Rates {
-        input: Nano(1_000_000),
-        output: Nano(2_000_000),
-        cache_read: None,
-        cache_write_5m: None,
-        cache_write_1h: None,
-        audio_input: None,
-        image_input: None,
-        reasoning: None,
-        audio_output: None,
-    };
+    let rates = Rates::new(Nano(1_000_000), Nano(2_000_000));
     Price::flat(Nano::ZERO, rates).unwrap()
 }
 

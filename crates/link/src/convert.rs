@@ -2,10 +2,10 @@
 //! nothing else.
 
 use crate::{Refused, wire};
-use tacit_kernel::Dialect;
 use tacit_kernel::call::{AgentFamily, CallSource, CallStatus, Endpoint, ErrorCode, UsageSource};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::rating::{Price, Usage};
+use tacit_kernel::{Auth, Dialect};
 use uuid::Uuid;
 
 /// A typed id from its 16 bytes.
@@ -81,6 +81,10 @@ numbered! {
     source: CallSource = "source";
     /// A client's family by its number.
     agent: AgentFamily = "agent";
+    /// A dialect by its number.
+    dialect: Dialect = "dialect";
+    /// A way to send a credential by its number.
+    auth: Auth = "auth";
 }
 
 /// An error code by one more than its number; 0 is none.
@@ -103,115 +107,25 @@ pub const fn error_number(error: Option<ErrorCode>) -> u32 {
     }
 }
 
-/// A dialect by its position in [`Dialect::ALL`].
-///
-/// # Errors
-/// [`Refused`] for a number that stands for nothing.
-pub fn dialect(number: u32) -> Result<Dialect, Refused> {
-    usize::try_from(number).ok().and_then(|n| Dialect::ALL.get(n)).copied().ok_or(Refused("dialect"))
-}
-
-/// The number that [`dialect()`] reads.
-#[must_use]
-pub fn dialect_number(dialect: Dialect) -> u32 {
-    Dialect::ALL.into_iter().zip(0..).find(|(d, _)| *d == dialect).map_or(0, |(_, n)| n)
-}
-
-/// How a credential is presented to a provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Auth {
-    /// `Authorization: Bearer`.
-    Bearer,
-    /// `x-api-key`.
-    XApiKey,
-    /// `x-goog-api-key`.
-    XGoogApiKey,
-    /// Not at all.
-    None,
-}
-
-impl Auth {
-    const ALL: [(Self, &'static str); 4] = [
-        (Self::Bearer, "bearer"),
-        (Self::XApiKey, "x-api-key"),
-        (Self::XGoogApiKey, "x-goog-api-key"),
-        (Self::None, "none"),
-    ];
-
-    /// The word that the database and the configuration use.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(_, word)| *word == text).map(|(auth, _)| auth)
-    }
-
-    /// Its number on the wire.
-    #[must_use]
-    pub fn number(self) -> u32 {
-        Self::ALL.into_iter().zip(0..).find(|((auth, _), _)| *auth == self).map_or(0, |(_, n)| n)
-    }
-
-    /// The value of that number.
-    ///
-    /// # Errors
-    /// [`Refused`] for a number that stands for nothing.
-    pub fn from_number(number: u32) -> Result<Self, Refused> {
-        usize::try_from(number).ok().and_then(|n| Self::ALL.get(n)).map(|(auth, _)| *auth).ok_or(Refused("auth"))
-    }
-}
-
-impl From<&wire::Usage> for Usage {
-    fn from(u: &wire::Usage) -> Self {
-        let wire::Usage {
-            input,
-            cache_read,
-            cache_write_5m,
-            cache_write_1h,
-            audio_input,
-            image_input,
-            output,
-            reasoning,
-            audio_output,
-        } = *u;
-        Self {
-            input,
-            cache_read,
-            cache_write_5m,
-            cache_write_1h,
-            audio_input,
-            image_input,
-            output,
-            reasoning,
-            audio_output,
+macro_rules! classes {
+    ($($class:ident),*) => {
+        impl From<&wire::Usage> for Usage {
+            fn from(u: &wire::Usage) -> Self {
+                let wire::Usage { $($class),* } = *u;
+                Self { $($class),* }
+            }
         }
-    }
+
+        impl From<&Usage> for wire::Usage {
+            fn from(u: &Usage) -> Self {
+                let Usage { $($class),* } = *u;
+                Self { $($class),* }
+            }
+        }
+    };
 }
 
-impl From<&Usage> for wire::Usage {
-    fn from(u: &Usage) -> Self {
-        let Usage {
-            input,
-            cache_read,
-            cache_write_5m,
-            cache_write_1h,
-            audio_input,
-            image_input,
-            output,
-            reasoning,
-            audio_output,
-        } = *u;
-        Self {
-            input,
-            cache_read,
-            cache_write_5m,
-            cache_write_1h,
-            audio_input,
-            image_input,
-            output,
-            reasoning,
-            audio_output,
-        }
-    }
-}
+classes!(input, cache_read, cache_write_5m, cache_write_1h, audio_input, image_input, output, reasoning, audio_output);
 
 /// A price from its JSON.
 ///
@@ -272,16 +186,13 @@ mod tests {
         }
         assert_eq!(error(error_number(None)), Ok(None));
         assert_eq!(error(1 + u32::try_from(ErrorCode::ALL.len()).unwrap()), Err(Refused("error")));
-        for d in Dialect::ALL {
-            assert_eq!(dialect(dialect_number(d)), Ok(d));
-        }
-        for (auth, word) in Auth::ALL {
-            assert_eq!(Auth::from_number(auth.number()), Ok(auth));
-            assert_eq!(Auth::parse(word), Some(auth));
-        }
+        // As the schema names them.
+        assert_eq!([0, 1].map(dialect), [Ok(Dialect::OpenAi), Ok(Dialect::Anthropic)]);
+        let ways = [Auth::Bearer, Auth::XApiKey, Auth::XGoogApiKey, Auth::None];
+        assert_eq!([0, 1, 2, 3].map(auth), ways.map(Ok));
         assert_eq!(status(CallStatus::Lost.number()), Ok(CallStatus::Lost));
         assert!(status(99).is_err() && endpoint(99).is_err() && usage_source(3).is_err() && source(3).is_err());
-        assert!(agent(99).is_err() && dialect(2).is_err() && Auth::from_number(4).is_err());
+        assert!(agent(99).is_err() && dialect(2).is_err() && auth(4).is_err());
     }
 
     #[test]
@@ -304,18 +215,7 @@ mod tests {
 
     #[test]
     fn json_values_come_back() {
-        let rates = Rates {
-            input: Nano(5),
-            output: Nano(7),
-            cache_read: None,
-            cache_write_5m: None,
-            cache_write_1h: None,
-            audio_input: None,
-            image_input: None,
-            reasoning: None,
-            audio_output: None,
-        };
-        let p = Price::flat(Nano(1), rates).unwrap();
+        let p = Price::flat(Nano(1), Rates::new(Nano(5), Nano(7))).unwrap();
         assert_eq!(price(&price_json(&p).unwrap()), Ok(p));
         assert_eq!(price("{}"), Err(Refused("price_json")));
         let l = Limits { concurrency: Some(3), ..Limits::default() };

@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod identity;
 pub(crate) mod limits;
 pub(crate) mod money;
+pub(crate) mod paging;
 pub(crate) mod platform;
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ use tacit_kernel::call::{AgentFamily, AttemptOutcome, CallSource, CallStatus, En
 use tacit_kernel::ids::{
     AccountId, CallId, ChannelId, CredentialId, GroupId, KeyId, PriceId, ProviderId, SessionId, TransactionId,
 };
-use tacit_kernel::rating::{TokenClass, Usage};
+use tacit_kernel::rating::{self, Usage};
 use tacit_kernel::{Nano, Ppm};
 use tacit_ledger::calls::{CallFilter, CallRecord};
 use tacit_vault::{Aad, SealKey};
@@ -141,34 +141,12 @@ pub struct Attempt {
     pub http_status: Option<u16>,
 }
 
-/// One line of a charge.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChargeLine {
-    /// What was counted.
-    pub class: TokenClass,
-    /// How many.
-    pub tokens: u64,
-    /// Currency per million tokens.
-    pub rate_per_million: Nano,
-    /// Before multipliers and rounding.
-    pub subtotal: String,
-}
-
 /// How a charge came about; enough to recompute it by hand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charge {
-    /// Only classes that occurred.
-    pub lines: Vec<ChargeLine>,
-    /// The tier that applied, by its lower bound.
-    pub tier_above_input_tokens: u64,
-    /// Fixed part.
-    pub per_call: Nano,
-    /// Of the account's group.
-    pub group_multiplier: Ppm,
-    /// Of the channel.
-    pub channel_multiplier: Ppm,
-    /// What these make.
-    pub amount: Nano,
+    /// Line by line.
+    #[serde(flatten)]
+    pub computed: rating::Charge,
     /// Version of the price.
     pub price_version: i64,
     /// The rule, in words.
@@ -315,23 +293,8 @@ async fn charge(admin: &Admin, record: &CallRecord) -> Result<Option<Charge>, Re
     let Some(version) = admin.catalog.price_list(model).await?.into_iter().find(|v| v.id == id) else {
         return Ok(None);
     };
-    let charge = tacit_ledger::calls::explain(record, &version.price);
-    let lines = charge.lines.into_iter().map(|line| ChargeLine {
-        class: line.class,
-        tokens: line.tokens,
-        rate_per_million: line.rate_per_million,
-        subtotal: line.subtotal,
-    });
-    Ok(Some(Charge {
-        lines: lines.collect(),
-        tier_above_input_tokens: charge.tier_above_input_tokens,
-        per_call: charge.per_call,
-        group_multiplier: charge.group_multiplier,
-        channel_multiplier: charge.channel_multiplier,
-        amount: charge.amount,
-        price_version: version.version,
-        rule: RULE.into(),
-    }))
+    let computed = tacit_ledger::calls::explain(record, &version.price);
+    Ok(Some(Charge { computed, price_version: version.version, rule: RULE.into() }))
 }
 
 async fn attempts(admin: &Admin, call: &CallRecord, providers: &ProviderNames) -> Result<Vec<Attempt>, Refusal> {

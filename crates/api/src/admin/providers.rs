@@ -10,7 +10,7 @@ use tacit_catalog::providers::ProviderSpec;
 use tacit_kernel::Dialect;
 use tacit_kernel::ids::ProviderId;
 
-pub use tacit_catalog::providers::Auth;
+pub use tacit_kernel::Auth;
 
 /// A provider to create.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -3,62 +3,8 @@
 use crate::CatalogError;
 use serde::{Deserialize, Serialize};
 use tacit_kernel::ids::ProviderId;
-use tacit_kernel::{Dialect, Timestamp, names};
+use tacit_kernel::{Auth, Dialect, Timestamp, names};
 use url::Url;
-
-/// How a credential is sent; always in a header, never in a URL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Auth {
-    /// `Authorization: Bearer …`
-    Bearer,
-    /// `x-api-key: …`
-    XApiKey,
-    /// `x-goog-api-key: …`
-    XGoogApiKey,
-    /// Nothing is sent; for servers inside a trusted network.
-    None,
-}
-
-impl Auth {
-    /// Every way; the position is its number on the link.
-    pub const ALL: [Self; 4] = [Self::Bearer, Self::XApiKey, Self::XGoogApiKey, Self::None];
-
-    /// Its name in the database and in files.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Bearer => "bearer",
-            Self::XApiKey => "x-api-key",
-            Self::XGoogApiKey => "x-goog-api-key",
-            Self::None => "none",
-        }
-    }
-
-    /// Its number on the link.
-    #[must_use]
-    pub const fn number(self) -> u32 {
-        match self {
-            Self::Bearer => 0,
-            Self::XApiKey => 1,
-            Self::XGoogApiKey => 2,
-            Self::None => 3,
-        }
-    }
-
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|a| a.as_str() == text)
-    }
-
-    /// What providers of that dialect expect.
-    #[must_use]
-    pub const fn of(dialect: Dialect) -> Self {
-        match dialect {
-            Dialect::OpenAi => Self::Bearer,
-            Dialect::Anthropic => Self::XApiKey,
-        }
-    }
-}
 
 /// What an operator says of a provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,14 +120,5 @@ mod tests {
             assert!(checked_url(bad).is_err(), "{bad}");
         }
         assert!(checked_url(&format!("https://x/{}", "a".repeat(URL_MAX))).is_err());
-    }
-
-    #[test]
-    fn words_and_numbers() {
-        for (i, auth) in Auth::ALL.into_iter().enumerate() {
-            assert_eq!(Auth::parse(auth.as_str()), Some(auth));
-            assert_eq!(usize::try_from(auth.number()).unwrap(), i);
-            assert_eq!(serde_json::to_value(auth).unwrap(), auth.as_str());
-        }
     }
 }

@@ -1,8 +1,8 @@
 //! The SQL of providers.
 
-use super::{Auth, Provider};
-use tacit_kernel::Dialect;
+use super::Provider;
 use tacit_kernel::ids::ProviderId;
+use tacit_kernel::{Auth, Dialect};
 use tacit_storage::{ReadTx, Row, Sql, StorageError, WriteTx};
 
 const BY_ID: Sql = Sql::new(

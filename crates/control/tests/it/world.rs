@@ -41,19 +41,7 @@ pub(crate) struct World {
 }
 
 pub(crate) fn flat(input: i64, output: i64) -> Price {
-    let none = None;
-    let rates = Rates {
-        input: Nano(input),
-        output: Nano(output),
-        cache_read: none,
-        cache_write_5m: none,
-        cache_write_1h: none,
-        audio_input: none,
-        image_input: none,
-        reasoning: none,
-        audio_output: none,
-    };
-    Price::flat(Nano(0), rates).unwrap()
+    Price::flat(Nano(0), Rates::new(Nano(input), Nano(output))).unwrap()
 }
 
 impl World {

@@ -2,17 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn rates(input: i64, output: i64) -> Rates {
-    Rates {
-        input: Nano(input),
-        output: Nano(output),
-        cache_read: None,
-        cache_write_5m: None,
-        cache_write_1h: None,
-        audio_input: None,
-        image_input: None,
-        reasoning: None,
-        audio_output: None,
-    }
+    Rates::new(Nano(input), Nano(output))
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn shapes() {
 fn every_code_has_a_fitting_answer() {
     for code in ErrorCode::ALL {
         assert!(message(*code).len() > 10);
-        for dialect in Dialect::ALL {
+        for &dialect in Dialect::ALL {
             let status = status(dialect, *code);
             assert!((400..600).contains(&status), "{code:?}");
             // SDKs try again after these by themselves; for the others waiting must not be advised.
@@ -46,7 +46,7 @@ fn errors_in_a_stream_are_events() {
     let text = stream_error(Dialect::Anthropic, ErrorCode::ProviderLimited, "later", "id");
     let data = text.strip_prefix(b"event: error\ndata: ").unwrap().strip_suffix(b"\n\n").unwrap();
     assert_eq!(value(data)["error"]["type"], "overloaded_error");
-    for dialect in Dialect::ALL {
+    for &dialect in Dialect::ALL {
         assert!(keep_alive(dialect).ends_with(b"\n\n"));
     }
 }

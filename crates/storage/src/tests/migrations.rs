@@ -77,10 +77,7 @@ fn many_start_at_once_on_postgres() {
 fn type_words_are_swapped_whole() {
     let script = "-- UUID\nCREATE TABLE a (\n    id UUID PRIMARY KEY,\n    my_UUID BIGINT, b BYTEA\n);\nCREATE INDEX x ON a (b);";
     let numbered = "CREATE TABLE a (\n    id BIGINT PRIMARY KEY\n);";
-    assert_eq!(
-        in_dialect(numbered, Engine::Sqlite),
-        "CREATE TABLE a (\n    id INTEGER PRIMARY KEY\n) STRICT;\n"
-    );
+    assert_eq!(in_dialect(numbered, Engine::Sqlite), "CREATE TABLE a (\n    id INTEGER PRIMARY KEY\n) STRICT;\n");
     assert_eq!(
         in_dialect(script, Engine::Sqlite),
         "CREATE TABLE a (\n    id BLOB PRIMARY KEY,\n    my_UUID INTEGER, b BLOB\n) STRICT, WITHOUT ROWID;\nCREATE INDEX x ON a (b);\n"

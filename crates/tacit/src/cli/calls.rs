@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::catalog::query;
-use super::identity::page;
+use super::paging::{PageArgs, page};
 use crate::output::{self, Row};
 use clap::{Args, Subcommand};
 use tacit_api::admin::calls::{Call, CallDetail, CallQuery, Charge};
@@ -36,13 +36,9 @@ pub(crate) struct ListArgs {
     /// Begun before this moment.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     until: Option<Timestamp>,
-    /// Continue after this.
-    #[arg(long)]
-    after: Option<String>,
-    /// At most so many, 1 to 500; with --csv the size of a page, for CSV goes on to the end.
-    #[arg(long)]
-    limit: Option<u32>,
-    /// Print CSV with every field.
+    #[command(flatten)]
+    page: PageArgs,
+    /// Print CSV with every field, to the last call; --limit is then the size of a page.
     #[arg(long, conflicts_with = "json")]
     csv: bool,
 }
@@ -110,8 +106,8 @@ async fn list(s: &Session, args: ListArgs) -> anyhow::Result<()> {
         channel: args.channel,
         since: args.since.map(Moment),
         until: args.until.map(Moment),
-        after: args.after,
-        limit: args.limit,
+        after: args.page.after,
+        limit: args.page.limit,
     };
     if !args.csv {
         return page(s, &s.client.get::<Page<Call>>(&format!("/v1/calls{}", query(&wanted)?)).await?);
@@ -259,7 +255,8 @@ pub(crate) fn described(detail: &CallDetail) -> anyhow::Result<String> {
 
 /// A charge so that it can be computed again by hand.
 pub(crate) fn computation(charge: &Charge, call: &Call) -> String {
-    let rows: Vec<_> = charge
+    let computed = &charge.computed;
+    let rows: Vec<_> = computed
         .lines
         .iter()
         .map(|l| {
@@ -272,13 +269,13 @@ pub(crate) fn computation(charge: &Charge, call: &Call) -> String {
         })
         .collect();
     let mut out = format!("Charge by price version {}", charge.price_version);
-    if charge.tier_above_input_tokens > 0 {
-        out.push_str(&format!(", tier above {} input tokens", charge.tier_above_input_tokens));
+    if computed.tier_above_input_tokens > 0 {
+        out.push_str(&format!(", tier above {} input tokens", computed.tier_above_input_tokens));
     }
     out.push_str(&format!(":\n{}", output::table(&["tokens of", "count", "rate", "subtotal"], &rows)));
     out.push_str(&format!(
         "(sum + {} per call) x {} group x {} channel = {}\n",
-        charge.per_call, charge.group_multiplier, charge.channel_multiplier, charge.amount
+        computed.per_call, computed.group_multiplier, computed.channel_multiplier, computed.amount
     ));
     if call.capped {
         out.push_str(&format!(

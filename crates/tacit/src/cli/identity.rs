@@ -3,6 +3,7 @@
 use super::Session;
 use super::catalog::{Which, query, status};
 use super::limits::LimitArgs;
+use super::paging::{PageArgs, page};
 use crate::output::Row;
 use clap::{Subcommand, ValueEnum};
 use tacit_api::admin::accounts::{Account, AccountPatch, NewAccount};
@@ -48,14 +49,7 @@ pub(crate) enum AccountCommand {
         limits: Box<LimitArgs>,
     },
     /// List accounts.
-    List {
-        /// Continue after this id.
-        #[arg(long)]
-        after: Option<String>,
-        /// At most so many, 1 to 500.
-        #[arg(long)]
-        limit: Option<u32>,
-    },
+    List(PageArgs),
     /// Show one.
     Show(Which),
     /// Change one; what is not given stays.
@@ -108,12 +102,8 @@ pub(crate) enum KeyCommand {
         /// Of this account only.
         #[arg(long)]
         account: Option<String>,
-        /// Continue after this id.
-        #[arg(long)]
-        after: Option<String>,
-        /// At most so many, 1 to 500.
-        #[arg(long)]
-        limit: Option<u32>,
+        #[command(flatten)]
+        page: PageArgs,
     },
     /// Show one.
     Show(Which),
@@ -198,22 +188,10 @@ pub(crate) async fn group(s: &Session, command: GroupCommand) -> anyhow::Result<
     s.out.one(&shown)
 }
 
-/// Prints a page; people are told how to go on.
-pub(crate) fn page<T: Row + serde::Serialize>(s: &Session, page: &Page<T>) -> anyhow::Result<()> {
-    if s.out.json() {
-        return s.out.either(page, "");
-    }
-    s.out.list(&page.items)?;
-    if let Some(next) = &page.next {
-        crate::output::remark(&format!("more: --after {next}"));
-    }
-    Ok(())
-}
-
 pub(crate) async fn account(s: &Session, command: AccountCommand) -> anyhow::Result<()> {
     let path = |w: &Which| format!("/v1/accounts/{}", escaped(&w.reference));
     let shown: Account = match command {
-        AccountCommand::List { after, limit } => {
+        AccountCommand::List(PageArgs { after, limit }) => {
             let query = query(&PageQuery { after, limit })?;
             return page(s, &s.client.get::<Page<Account>>(&format!("/v1/accounts{query}")).await?);
         }
@@ -234,7 +212,7 @@ pub(crate) async fn account(s: &Session, command: AccountCommand) -> anyhow::Res
 pub(crate) async fn key(s: &Session, command: KeyCommand) -> anyhow::Result<()> {
     let path = |w: &Which| format!("/v1/keys/{}", escaped(&w.reference));
     let shown: Key = match command {
-        KeyCommand::List { account, after, limit } => {
+        KeyCommand::List { account, page: PageArgs { after, limit } } => {
             let query = query(&KeyQuery { account, after, limit })?;
             return page(s, &s.client.get::<Page<Key>>(&format!("/v1/keys{query}")).await?);
         }

@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::catalog::query;
-use super::identity::page;
+use super::paging::{PageArgs, page};
 use crate::output::Row;
 use clap::{Args, Subcommand};
 use tacit_api::admin::client::escaped;
@@ -36,12 +36,8 @@ pub(crate) enum WalletCommand {
     /// List ledger entries of an account, newest first.
     Entries {
         account: String,
-        /// Continue after this.
-        #[arg(long)]
-        after: Option<String>,
-        /// At most so many, 1 to 500.
-        #[arg(long)]
-        limit: Option<u32>,
+        #[command(flatten)]
+        page: PageArgs,
     },
 }
 
@@ -50,14 +46,7 @@ pub(crate) enum LedgerCommand {
     /// Recompute every balance from its entries and every charge from its call; fails if anything differs.
     Verify,
     /// List entries of the whole ledger, newest first.
-    Entries {
-        /// Continue after this.
-        #[arg(long)]
-        after: Option<String>,
-        /// At most so many, 1 to 500.
-        #[arg(long)]
-        limit: Option<u32>,
-    },
+    Entries(PageArgs),
 }
 
 impl Row for Entry {
@@ -84,7 +73,7 @@ pub(crate) async fn wallet(s: &Session, command: WalletCommand) -> anyhow::Resul
             let path = format!("/v1/accounts/{}/wallet", escaped(&account));
             return s.out.one(&s.client.get::<Wallet>(&path).await?);
         }
-        WalletCommand::Entries { account, after, limit } => return entries(s, Some(account), after, limit).await,
+        WalletCommand::Entries { account, page } => return entries(s, Some(account), page).await,
     };
     let idempotency_key = args.idempotency_key.unwrap_or_else(|| tacit_kernel::ids::fresh().simple().to_string());
     let path = format!("/v1/accounts/{}/wallet", escaped(&args.account));
@@ -92,19 +81,15 @@ pub(crate) async fn wallet(s: &Session, command: WalletCommand) -> anyhow::Resul
     s.out.one(&moved)
 }
 
-async fn entries(
-    s: &Session,
-    account: Option<String>,
-    after: Option<String>,
-    limit: Option<u32>,
-) -> anyhow::Result<()> {
+async fn entries(s: &Session, account: Option<String>, wanted: PageArgs) -> anyhow::Result<()> {
+    let PageArgs { after, limit } = wanted;
     let query = query(&EntryQuery { account, after, limit })?;
     page(s, &s.client.get::<Page<Entry>>(&format!("/v1/ledger/entries{query}")).await?)
 }
 
 pub(crate) async fn ledger(s: &Session, command: LedgerCommand) -> anyhow::Result<()> {
     match command {
-        LedgerCommand::Entries { after, limit } => entries(s, None, after, limit).await,
+        LedgerCommand::Entries(page) => entries(s, None, page).await,
         LedgerCommand::Verify => {
             let found: Verification = s.client.get("/v1/ledger/verify").await?;
             s.out.one(&found)?;
