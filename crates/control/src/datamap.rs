@@ -21,6 +21,7 @@ pub const ELEMENTS: &[Element] = &[
     label("tacit_control_requests", "method", WORD),
     label("tacit_control_requests", "outcome", WORD),
     label("tacit_control_events", "event", WORD),
+    label("tacit_control_events_set_aside", "event", WORD),
     label("tacit_control_commits", "outcome", WORD),
     label("tacit_control_commit_seconds", "le", "a bound of the histogram"),
     label("tacit_control_leases", "outcome", WORD),

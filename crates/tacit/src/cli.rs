@@ -7,6 +7,7 @@ pub(crate) mod identity;
 pub(crate) mod limits;
 pub(crate) mod money;
 pub(crate) mod platform;
+pub(crate) mod set_aside;
 #[cfg(test)]
 mod tests;
 
