@@ -15,6 +15,7 @@ pub mod prices;
 pub mod problem;
 pub mod providers;
 pub mod server;
+pub mod set_aside;
 pub mod status;
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,8 @@ pub struct Admin {
     pub started_at: Timestamp,
     /// Called after every change, so that gateways hear of it at once.
     pub changed: Arc<dyn Fn() + Send + Sync>,
+    /// Settles the end of a call that was set aside.
+    pub settle: Arc<set_aside::Settle>,
 }
 
 /// The answer of a handler.
@@ -75,6 +78,7 @@ pub fn router(admin: Admin) -> Router {
         .merge(wallets::routes())
         .merge(ledger::routes())
         .merge(calls::routes())
+        .merge(set_aside::routes())
         .merge(platform::routes())
         .fallback(|| async { Refusal(Fault::new(ErrorKind::NotFound, "request.path", "there is no such path")) })
         .method_not_allowed_fallback(|| async {

@@ -9,6 +9,7 @@ pub const ELEMENTS: &[Element] = &[
     Element::metric_label("tacit_control_requests", "method", WORD),
     Element::metric_label("tacit_control_requests", "outcome", WORD),
     Element::metric_label("tacit_control_events", "event", WORD),
+    Element::metric_label("tacit_control_events_set_aside", "event", WORD),
     Element::metric_label("tacit_control_commits", "outcome", WORD),
     Element::metric_label("tacit_control_commit_seconds", "le", "a bound of the histogram"),
     Element::metric_label("tacit_control_leases", "outcome", WORD),

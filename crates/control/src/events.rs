@@ -1,7 +1,8 @@
 //! Call events from the wire in the words of the ledger.
 
 use crate::catalogue::Prices;
-use crate::status;
+use crate::{set_aside, status};
+use tacit_kernel::Fault;
 use tacit_kernel::ids::{CredentialId, ModelId};
 use tacit_kernel::{Nano, Ppm, Timestamp};
 use tacit_ledger::settlement::{BegunCall, EndedCall, FailedAttempt, SessionBatch};
@@ -9,26 +10,59 @@ use tacit_link::{Checked, Refused, convert, wire};
 use tonic::Status;
 use uuid::Uuid;
 
-/// A checked batch. Names of models are looked up here; a client's text is never on the wire.
+/// A checked batch. Events that cannot be taken are set aside in it. Names of models are looked up here; a client's text
+/// is never on the wire.
 pub(crate) async fn batch(prices: &Prices, events: wire::Events) -> Result<SessionBatch, Status> {
-    events.check()?;
     let mut batch = read(events)?;
     let ended = batch.ended.iter_mut().map(|call| &mut call.begun);
     for call in batch.begun.iter_mut().chain(ended) {
-        if let Some(model) = call.model {
-            call.model_name = prices.name(model).await.map_err(status::of_fault)?;
-        }
+        name(prices, call).await.map_err(status::of_fault)?;
     }
     Ok(batch)
 }
 
+async fn name(prices: &Prices, call: &mut BegunCall) -> Result<(), Fault> {
+    if let Some(model) = call.model {
+        call.model_name = prices.name(model).await?;
+    }
+    Ok(())
+}
+
+/// A call that ended, by itself.
+///
+/// # Errors
+/// As for a batch; nothing is set aside.
+pub(crate) async fn alone(prices: &Prices, mut event: wire::Ended) -> Result<Result<EndedCall, Refused>, Fault> {
+    let mut call = match event.check().and_then(|()| ended(&mut event)) {
+        Ok(call) => call,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    name(prices, &mut call.begun).await?;
+    Ok(Ok(call))
+}
+
 fn read(events: wire::Events) -> Result<SessionBatch, Refused> {
-    Ok(SessionBatch {
+    events.check_frame()?;
+    let mut batch = SessionBatch {
         session: convert::id("session", &events.session)?,
         batch: events.batch,
-        begun: events.begun.iter().map(begun).collect::<Result<_, _>>()?,
-        ended: events.ended.into_iter().map(ended).collect::<Result<_, _>>()?,
-    })
+        begun: Vec::with_capacity(events.begun.len()),
+        ended: Vec::with_capacity(events.ended.len()),
+        aside: Vec::new(),
+    };
+    for event in events.begun {
+        match event.check().and_then(|()| begun(&event)) {
+            Ok(call) => batch.begun.push(call),
+            Err(refused) => batch.aside.push(set_aside::begun(event, refused)),
+        }
+    }
+    for mut event in events.ended {
+        match event.check().and_then(|()| ended(&mut event)) {
+            Ok(call) => batch.ended.push(call),
+            Err(refused) => batch.aside.push(set_aside::ended(event, refused)),
+        }
+    }
+    Ok(batch)
 }
 
 fn begun(m: &wire::Begun) -> Result<BegunCall, Refused> {
@@ -54,10 +88,10 @@ fn begun(m: &wire::Begun) -> Result<BegunCall, Refused> {
     })
 }
 
-fn ended(m: wire::Ended) -> Result<EndedCall, Refused> {
-    let begun_message = m.begun.as_ref().ok_or(Refused("begun"))?;
+/// Takes the seals out of the message, if all the rest of it is right.
+fn ended(m: &mut wire::Ended) -> Result<EndedCall, Refused> {
     Ok(EndedCall {
-        begun: begun(begun_message)?,
+        begun: begun(m.begun.as_ref().ok_or(Refused("begun"))?)?,
         status: convert::status(m.status)?,
         error: convert::error(m.error)?,
         http_status: http_status(m.http_status)?,
@@ -69,11 +103,11 @@ fn ended(m: wire::Ended) -> Result<EndedCall, Refused> {
         duration_micros: micros("duration_micros", m.duration_micros)?,
         concurrency: m.concurrency,
         agent: convert::agent(m.agent)?,
-        sealed_ip: some(m.sealed_ip),
-        sealed_user_agent: some(m.sealed_user_agent),
         risk_marks: m.risk_marks,
         tried: m.tried,
         failed: m.attempts.iter().map(attempt).collect::<Result<_, _>>()?,
+        sealed_ip: some(std::mem::take(&mut m.sealed_ip)),
+        sealed_user_agent: some(std::mem::take(&mut m.sealed_user_agent)),
     })
 }
 
@@ -102,12 +136,65 @@ fn some(bytes: Vec<u8>) -> Option<Vec<u8>> {
     (!bytes.is_empty()).then_some(bytes)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tacit_kernel::call::{AgentFamily, CallStatus, ErrorCode};
+/// The message that [`ended`] reads.
+pub(crate) fn written(call: &EndedCall) -> wire::Ended {
+    let begun = &call.begun;
+    wire::Ended {
+        begun: Some(wire::Begun {
+            call: Some(begun.call.into()),
+            key: Some(begun.key.into()),
+            account: Some(begun.account.into()),
+            group: Some(begun.group.into()),
+            model: begun.model.map(Into::into),
+            price: begun.price.map(Into::into),
+            group_multiplier_ppm: begun.group_multiplier.0,
+            channel_multiplier_ppm: begun.channel_multiplier.0,
+            channel: begun.channel.map(Into::into),
+            provider: begun.provider.map(Into::into),
+            started_at: begun.started_at.0,
+            reserved: begun.reserved.0,
+            input_estimate: begun.input_estimate,
+            endpoint: begun.endpoint.number(),
+            stream: begun.stream,
+            source: begun.source.number(),
+            credential: begun.credential.map(Into::into),
+        }),
+        status: call.status.number(),
+        error: convert::error_number(call.error),
+        http_status: call.http_status.into(),
+        usage: Some((&call.usage).into()),
+        usage_source: call.usage_source.number(),
+        amount: call.amount.0,
+        capped: call.capped,
+        first_byte_micros: call.first_byte_micros.and_then(|n| i64::try_from(n).ok()).unwrap_or(-1),
+        duration_micros: i64::try_from(call.duration_micros).unwrap_or(i64::MAX),
+        concurrency: call.concurrency,
+        agent: call.agent.number(),
+        sealed_ip: call.sealed_ip.clone().unwrap_or_default(),
+        sealed_user_agent: call.sealed_user_agent.clone().unwrap_or_default(),
+        risk_marks: call.risk_marks,
+        attempts: call.failed.iter().map(attempt_written).collect(),
+        tried: call.tried,
+    }
+}
 
-    fn valid() -> wire::Ended {
+fn attempt_written(attempt: &FailedAttempt) -> wire::Attempt {
+    wire::Attempt {
+        channel: Some(attempt.channel.into()),
+        credential: (!attempt.credential.0.is_nil()).then(|| attempt.credential.into()),
+        started_micros: i64::try_from(attempt.started_micros).unwrap_or(i64::MAX),
+        duration_micros: i64::try_from(attempt.duration_micros).unwrap_or(i64::MAX),
+        error: convert::error_number(attempt.error),
+        http_status: attempt.http_status.unwrap_or(0).into(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use tacit_kernel::call::{AgentFamily, CallEvent, CallStatus, ErrorCode};
+
+    pub(crate) fn valid() -> wire::Ended {
         let begun = wire::Begun {
             call: Some(Uuid::from_u128(1).into()),
             key: Some(Uuid::from_u128(2).into()),
@@ -135,9 +222,13 @@ mod tests {
         }
     }
 
+    pub(crate) fn read_all(events: wire::Events) -> SessionBatch {
+        read(events).unwrap()
+    }
+
     #[test]
     fn an_ended_call_is_read() {
-        let call = ended(valid()).unwrap();
+        let call = ended(&mut valid()).unwrap();
         assert_eq!(call.status, CallStatus::Failed);
         assert_eq!(call.error, Some(ErrorCode::ProviderError));
         assert_eq!((call.http_status, call.first_byte_micros, call.sealed_ip), (502, None, None));
@@ -149,11 +240,50 @@ mod tests {
 
     #[test]
     fn what_stands_for_nothing_is_refused() {
-        assert_eq!(ended(wire::Ended { status: 77, ..valid() }).unwrap_err(), Refused("status"));
-        assert_eq!(ended(wire::Ended { error: 777, ..valid() }).unwrap_err(), Refused("error"));
-        assert_eq!(ended(wire::Ended { begun: None, ..valid() }).unwrap_err(), Refused("begun"));
+        assert_eq!(ended(&mut wire::Ended { status: 77, ..valid() }).unwrap_err(), Refused("status"));
+        assert_eq!(ended(&mut wire::Ended { error: 777, ..valid() }).unwrap_err(), Refused("error"));
+        assert_eq!(ended(&mut wire::Ended { begun: None, ..valid() }).unwrap_err(), Refused("begun"));
         let mut late = valid();
         late.attempts[0].started_micros = -1;
-        assert_eq!(ended(late).unwrap_err(), Refused("started_micros"));
+        assert_eq!(ended(&mut late).unwrap_err(), Refused("started_micros"));
+    }
+
+    #[test]
+    fn what_was_read_can_be_written_and_read_again() {
+        let mut event = valid();
+        event.usage = Some(wire::Usage { input: 1, output: 2, reasoning: 3, ..wire::Usage::default() });
+        event.first_byte_micros = 77;
+        event.duration_micros = 99;
+        event.sealed_ip = vec![1; 40];
+        event.capped = true;
+        let begun = event.begun.as_mut().unwrap();
+        (begun.stream, begun.started_at, begun.input_estimate, begun.reserved) = (true, 5, 6, 7);
+        begun.model = Some(Uuid::from_u128(9).into());
+        begun.channel_multiplier_ppm = 3;
+        let call = ended(&mut event.clone()).unwrap();
+        assert_eq!(written(&call), event);
+        let bytes = convert::event_bytes(&written(&call));
+        assert_eq!(ended(&mut convert::ended_event(&bytes).unwrap()).unwrap(), call);
+    }
+
+    #[test]
+    fn an_event_that_is_refused_keeps_no_other_from_being_taken() {
+        let session = vec![1; 16];
+        let begun = valid().begun.unwrap();
+        let events = wire::Events {
+            session: session.clone(),
+            batch: 1,
+            begun: vec![wire::Begun { endpoint: 99, reserved: 5, ..begun }, begun],
+            ended: vec![wire::Ended { amount: -1, sealed_ip: vec![0; 5000], ..valid() }, valid()],
+        };
+        let batch = read(events.clone()).unwrap();
+        assert_eq!((batch.begun.len(), batch.ended.len()), (1, 1));
+        let [first, second] = batch.aside.as_slice() else { panic!("{:?}", batch.aside) };
+        assert_eq!((first.event, first.reason.as_str(), first.amount), (CallEvent::Begun, "field.endpoint", Nano(5)));
+        assert_eq!((second.event, second.reason.as_str(), second.amount), (CallEvent::Ended, "field.amount", Nano(0)));
+        assert_eq!((second.call, second.call), (Some(batch.begun[0].call), first.call));
+        // What is kept is within its bounds.
+        assert!(convert::ended_event(&second.message).unwrap().sealed_ip.is_empty());
+        assert_eq!(read(wire::Events { batch: 0, ..events }).unwrap_err(), Refused("batch"));
     }
 }

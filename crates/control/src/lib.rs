@@ -4,6 +4,7 @@
 //!   transaction ([`ledger::Settler`](tacit_ledger::Settler)); only then are they acknowledged. What fails is not
 //!   acknowledged, so the gateway sends it again; what is sent again counts once. The process can be killed at any
 //!   time.
+//!   What the books refuse for good is set aside, so that it does not hold up what comes after it.
 //! - **Watch**: the whole catalogue, then whatever the change feed brings. The feed lies in the database, so it does
 //!   not matter which control plane made a change or a gateway is connected to.
 //! - **Sessions**: a gateway that is gone for good is settled by the rule for interrupted calls, and what it held of
@@ -21,6 +22,7 @@ mod ledger_check;
 mod links;
 mod metrics;
 mod service;
+mod set_aside;
 mod status;
 mod writer;
 
@@ -34,7 +36,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tacit_catalog::Catalog;
 use tacit_identity::Identity;
-use tacit_kernel::Clock;
+use tacit_kernel::ids::EventId;
+use tacit_kernel::{Clock, Fault};
 use tacit_ledger::Ledger;
 use tacit_link::{Endpoint, LinkError, Listener, Tls};
 use tacit_storage::Db;
@@ -189,6 +192,14 @@ impl Control {
     pub fn ready(&self) -> bool {
         let shared = &self.shared;
         shared.database_up.load(Ordering::Relaxed) && shared.sent.load().is_some() && !shared.stop.is_cancelled()
+    }
+
+    /// Settles the end of a call that was set aside, as it would be settled if it came now.
+    ///
+    /// # Errors
+    /// If it does not wait any more, or is still refused; then it goes on to wait.
+    pub async fn settle_set_aside(&self, event: EventId) -> Result<(), Fault> {
+        set_aside::settle(&self.shared, event).await
     }
 
     /// Everything counted so far, in the text form that Prometheus reads.

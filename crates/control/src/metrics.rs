@@ -71,6 +71,7 @@ pub(crate) struct Metrics {
     pub(crate) links: Gauge,
     pub(crate) requests: Family<RequestLabels, Counter>,
     pub(crate) events: Family<EventLabel, Counter>,
+    pub(crate) set_aside: Family<EventLabel, Counter>,
     pub(crate) commits: Family<OutcomeLabel, Counter>,
     pub(crate) commit_seconds: Histogram,
     pub(crate) queued_events: Gauge,
@@ -92,6 +93,7 @@ impl Metrics {
             links: Gauge::default(),
             requests: Family::default(),
             events: Family::default(),
+            set_aside: Family::default(),
             commits: Family::default(),
             commit_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0]),
             queued_events: Gauge::default(),
@@ -109,6 +111,8 @@ impl Metrics {
         r.register("links", "Gateways connected now", metrics.links.clone());
         r.register("requests", "Requests of gateways", metrics.requests.clone());
         r.register("events", "Call events made durable", metrics.events.clone());
+        let aside = metrics.set_aside.clone();
+        r.register("events_set_aside", "Call events that could not be settled and were set aside", aside);
         r.register("commits", "Group commits of call events", metrics.commits.clone());
         let seconds = metrics.commit_seconds.clone();
         r.register_with_unit("commit", "Duration of a group commit", Unit::Seconds, seconds);
@@ -170,6 +174,7 @@ mod tests {
         let outcome = Outcome::Refused;
         metrics.request(Method::Lease, outcome);
         metrics.events.get_or_create(&EventLabel { event: Event::Begun }).inc();
+        metrics.set_aside.get_or_create(&EventLabel { event: Event::Ended }).inc();
         for family in [&metrics.commits, &metrics.leases, &metrics.ledger_checks] {
             family.get_or_create(&OutcomeLabel { outcome }).inc();
         }

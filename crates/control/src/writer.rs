@@ -6,7 +6,7 @@
 //! send again what was not acknowledged.
 
 use crate::metrics::{Event, EventLabel, Outcome, OutcomeLabel};
-use crate::{Shared, status};
+use crate::{Shared, set_aside, status};
 use futures_util::FutureExt;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -265,13 +265,16 @@ async fn commit(shared: &Shared, settler: &Settler, batches: &[SessionBatch]) ->
 async fn settle(shared: &Shared, settler: &Settler, batches: &[SessionBatch]) -> Result<CommitReport, Status> {
     let ids = batches.iter().flat_map(SessionBatch::prices).collect();
     let prices = shared.prices.of(ids).await.map_err(status::of_fault)?;
-    let report = settler.commit(batches, &|id| prices.get(&id).cloned()).await.map_err(status::of_ledger)?;
+    let price_of = |id| prices.get(&id).cloned();
+    let committed = set_aside::commit(&shared.metrics, settler, batches, &price_of).await;
+    let report = committed.map_err(set_aside::Failure::into_status)?;
     log_differences(shared, &report.differences);
+    set_aside::told(&shared.metrics, &report.aside);
     Ok(report)
 }
 
 /// A charge that is not what the gateway said is a fault of the program, or of its configuration: never silent.
-fn log_differences(shared: &Shared, differences: &[Difference]) {
+pub(crate) fn log_differences(shared: &Shared, differences: &[Difference]) {
     for difference in differences {
         let detail = match difference.reason {
             DifferenceReason::Computed => "computed",

@@ -14,7 +14,7 @@ use tacit_kernel::call::{AgentFamily, CallStatus, Endpoint, ErrorCode, UsageSour
 use tacit_kernel::ids::{CallId, CredentialId};
 use tacit_kernel::rating::Usage;
 use tacit_kernel::{Ppm, Timestamp};
-use tacit_link::{convert, wire};
+use tacit_link::{Mend, convert, wire};
 use tacit_vault::Aad;
 
 /// Longest user agent that is kept, in bytes.
@@ -216,7 +216,7 @@ impl Call {
         self.tried += 1;
         self.attempt = Some(Attempt { channel: Arc::clone(channel), started: self.micros() });
         if self.begun.is_none() {
-            self.begun = Some(self.gateway.outbox.begun(self.begun_event()));
+            self.begun = Some(self.gateway.outbox.begun(self.fit(self.begun_event())));
         }
     }
 
@@ -331,6 +331,7 @@ impl Call {
             attempts: std::mem::take(&mut self.failed),
             tried: self.tried,
         };
+        let ended = self.fit(ended);
         #[cfg(feature = "faults")]
         let ended = {
             let mut ended = ended;
@@ -338,6 +339,18 @@ impl Call {
             ended
         };
         Some(self.gateway.outbox.ended(ended, Charged { key, account, amount }, self.begun))
+    }
+
+    /// What the control plane would refuse is brought within its bounds before it leaves. That it was not is a fault of
+    /// the program.
+    fn fit<T: Mend>(&self, mut event: T) -> T {
+        if let Err(refused) = event.check() {
+            self.gateway.metrics.out_of_bounds.inc();
+            let detail = refused.0;
+            tracing::error!(event = "call.event_out_of_bounds", call.id = %self.id, detail, "an event had to be mended");
+            event.mend();
+        }
+        event
     }
 }
 

@@ -50,6 +50,7 @@ pub(crate) struct Metrics {
     pub(crate) unread: Counter,
     /// Set when the metrics are read.
     pub(crate) bodies: Gauge,
+    pub(crate) out_of_bounds: Counter,
 }
 
 impl Metrics {
@@ -68,6 +69,7 @@ impl Metrics {
             unrecorded: Counter::default(),
             unread: Counter::default(),
             bodies: Gauge::default(),
+            out_of_bounds: Counter::default(),
             registry: Registry::default(),
         };
         let sandboxed: Gauge<i64, AtomicI64> = Gauge::default();
@@ -95,6 +97,8 @@ impl Metrics {
         registry.register("unread", "Clients that were let go because they did not read", metrics.unread.clone());
         let bodies = "Memory that request bodies and whole answers take";
         registry.register_with_unit("bodies", bodies, Unit::Bytes, metrics.bodies.clone());
+        let out_of_bounds = metrics.out_of_bounds.clone();
+        registry.register("events_out_of_bounds", "Call events that had to be mended to be sent", out_of_bounds);
         Self { registry, ..metrics }
     }
 

@@ -36,6 +36,14 @@ words! {
         Lost = "lost",
     }
 
+    /// What a gateway reports of a call.
+    CallEvent {
+        /// It has begun.
+        Begun = "begun",
+        /// It has ended.
+        Ended = "ended",
+    }
+
     /// What became of one attempt at a provider.
     AttemptOutcome {
         /// It brought the answer, or the part of it that there was.

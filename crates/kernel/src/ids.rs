@@ -125,6 +125,8 @@ macro_rules! every_id {
             CallId = "call";
             /// One run of a gateway process.
             SessionId = "gws";
+            /// An event of a call that was set aside.
+            EventId = "evt";
             /// A transaction of the ledger.
             TransactionId = "txn";
             /// An account of the ledger.

@@ -1,7 +1,7 @@
 //! What can go wrong in the ledger.
 
 use tacit_kernel::{ErrorKind, Fault};
-use tacit_storage::{Retryable, StorageError};
+use tacit_storage::{Retryable, StorageError, StorageErrorKind};
 
 /// A failure of a ledger operation. None of them leaves anything half done.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,9 @@ pub enum LedgerError {
     /// A lease request with a negative amount.
     #[error("the amounts of a lease request must not be negative")]
     RequestForm,
+    /// No event that was set aside waits under that id.
+    #[error("no such event waits: it was settled or dropped already, or never was")]
+    AsideUnknown,
     /// A stored value that cannot be.
     #[error("the database holds an impossible value in {table}.{column}")]
     Inconsistent {
@@ -63,9 +66,23 @@ impl LedgerError {
             Self::CallsOpen => "session.calls_open",
             Self::RequestOld => "lease.request_old",
             Self::RequestForm => "lease.request_form",
+            Self::AsideUnknown => "event.unknown",
             Self::Inconsistent { .. } => "ledger.inconsistent",
             Self::Raced => "ledger.raced",
             Self::Storage(_) => "storage",
+        }
+    }
+
+    /// Whether what was to be written is refused for what it says: then it is refused again, however often it is tried.
+    /// The code of the refusal.
+    #[must_use]
+    pub const fn of_data(&self) -> Option<&'static str> {
+        let Self::Storage(error) = self else { return None };
+        match error.kind {
+            StorageErrorKind::Check => Some("storage.check"),
+            StorageErrorKind::Unique => Some("storage.exists"),
+            StorageErrorKind::ForeignKey => Some("storage.reference"),
+            _ => None,
         }
     }
 
@@ -73,7 +90,7 @@ impl LedgerError {
         match self {
             Self::Amount | Self::KeyForm | Self::RequestForm => ErrorKind::Invalid,
             Self::Insufficient => ErrorKind::InsufficientFunds,
-            Self::SessionUnknown => ErrorKind::NotFound,
+            Self::SessionUnknown | Self::AsideUnknown => ErrorKind::NotFound,
             Self::KeyReused | Self::SessionEnded | Self::CallsOpen | Self::RequestOld => ErrorKind::Conflict,
             Self::Raced => ErrorKind::Unavailable,
             Self::Inconsistent { .. } | Self::Storage(_) => ErrorKind::Internal,

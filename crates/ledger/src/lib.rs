@@ -5,9 +5,11 @@
 //! - [`sessions`] and [`leases`]: what gateways hold of customers' money.
 //! - [`settlement`]: calls become records, charges and entries, all or nothing and once only.
 //! - [`calls`] and [`spend`]: what was called and what it cost.
+//! - [`aside`]: what could not be settled and waits for an operator.
 //! - `currency`: fixed with the first start.
 //! - [`verify`]: recomputes every balance from its entries and every charge from its call.
 
+pub mod aside;
 pub mod calls;
 mod currency;
 mod error;
@@ -57,6 +59,7 @@ pub fn statements() -> Vec<&'static Sql> {
         leases::STATEMENTS,
         settlement::store::STATEMENTS,
         calls::store::STATEMENTS,
+        aside::STATEMENTS,
         spend::STATEMENTS,
         verify::store::STATEMENTS,
     ]
@@ -66,5 +69,5 @@ pub fn statements() -> Vec<&'static Sql> {
 /// The statements over many rows, for the same test.
 #[must_use]
 pub fn bulks() -> Vec<&'static Bulk> {
-    [settlement::store::BULKS, calls::store::BULKS].concat()
+    [settlement::store::BULKS, calls::store::BULKS, aside::BULKS].concat()
 }

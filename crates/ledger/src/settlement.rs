@@ -16,11 +16,11 @@ pub use model::{
 };
 
 use crate::postings::{LedgerAccountKind, PurseIds, store as books};
-use crate::{Ledger, LedgerError, calls, sessions};
+use crate::{Ledger, LedgerError, aside, calls, sessions};
 use plan::{Memory, Pending};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use tacit_kernel::ids::{AccountId, CallId, LedgerAccountId, PriceId, SessionId};
+use tacit_kernel::ids::{AccountId, CallId, EventId, LedgerAccountId, PriceId, SessionId};
 use tacit_kernel::rating::Price;
 use tacit_kernel::{Nano, Timestamp};
 use tacit_storage::{Retryable, StorageError, WriteTx};
@@ -128,13 +128,14 @@ impl Settler {
                 return Ok(report);
             }
             let revenue = self.revenue(&mut state).await?;
-            let (advances, pending, purses) = (&plan.advances, &plan.calls, &state.purses);
+            let (advances, pending, aside, purses) = (&plan.advances, &plan.calls, &plan.aside, &state.purses);
             let now = self.ledger.clock.now();
             let settle = async |tx: &mut WriteTx<'_>| {
                 store::advance(tx, advances, now).await.map_err(|error| match error {
                     LedgerError::Raced => Halt::Stale,
                     other => Halt::Failed(other),
                 })?;
+                aside::insert(tx, aside, now).await?;
                 record(tx, pending, purses, revenue, careful, now).await
             };
             let settle = &settle;
@@ -152,6 +153,7 @@ impl Settler {
                     report.calls = recorded.calls.len() as u64;
                     report.amount = recorded.amount;
                     report.differences = recorded.differences;
+                    report.aside = plan.aside.into_iter().map(|(_, event)| event).collect();
                     return Ok(report);
                 }
                 Err(Halt::Stale) => {
@@ -166,6 +168,66 @@ impl Settler {
             }
         }
         Err(LedgerError::Raced)
+    }
+
+    /// Records calls of a session that ended, without moving the session on: what of a batch is not refused, when the
+    /// batch is. Calls that are recorded already are passed over, now and when the batch is committed.
+    ///
+    /// # Errors
+    /// [`LedgerError::SessionUnknown`], [`LedgerError::SessionEnded`], [`LedgerError::Storage`]; nothing was taken then.
+    pub async fn record_ended(
+        &self,
+        session: SessionId,
+        calls: &[EndedCall],
+        price_of: &(impl Fn(PriceId) -> Option<Arc<Price>> + Sync),
+    ) -> Result<CommitReport, LedgerError> {
+        self.record_apart("ledger.record_ended", session, calls, None, price_of).await
+    }
+
+    /// Settles a call whose end was set aside: out of the lease if its session still has one, else out of the wallet.
+    /// If it is recorded already, it is not charged again.
+    ///
+    /// # Errors
+    /// [`LedgerError::AsideUnknown`] if it does not wait any more; [`LedgerError::Storage`], and it goes on to wait.
+    pub async fn settle_aside(
+        &self,
+        id: EventId,
+        session: SessionId,
+        call: &EndedCall,
+        price_of: &(impl Fn(PriceId) -> Option<Arc<Price>> + Sync),
+    ) -> Result<CommitReport, LedgerError> {
+        self.record_apart("ledger.settle_aside", session, std::slice::from_ref(call), Some(id), price_of).await
+    }
+
+    async fn record_apart(
+        &self,
+        name: &'static str,
+        session: SessionId,
+        calls: &[EndedCall],
+        aside: Option<EventId>,
+        price_of: &(impl Fn(PriceId) -> Option<Arc<Price>> + Sync),
+    ) -> Result<CommitReport, LedgerError> {
+        let mut state = self.state.lock().await;
+        let revenue = self.revenue(&mut state).await?;
+        let purses = &state.purses;
+        let mut once = HashSet::new();
+        let calls = calls.iter().filter(|call| once.insert(call.begun.call));
+        let pending: Vec<Pending> = calls.map(|call| plan::pending(session, call, price_of)).collect();
+        let now = self.ledger.clock.now();
+        let settle = async |tx: &mut WriteTx<'_>| {
+            match aside {
+                Some(id) => aside::resolve(tx, id, now).await?,
+                None => sessions::session_must_be_open(tx, session).await?,
+            }
+            record(tx, &pending, purses, revenue, true, now).await
+        };
+        let (settle, _one) = (&settle, self.ledger.one.lock().await);
+        let recorded = self.ledger.db.write(name, |tx| Box::pin(settle(tx))).await.map_err(|halt| match halt {
+            Halt::Failed(error) => error,
+            Halt::Stale | Halt::Known => LedgerError::Raced,
+        })?;
+        let Recorded { calls, amount, differences, .. } = recorded;
+        Ok(CommitReport { calls: calls.len() as u64, amount, differences, ..CommitReport::default() })
     }
 
     /// Reads what is not remembered of the sessions of these batches. Sessions that ended are always read again.

@@ -169,7 +169,7 @@ async fn tx_execute(tx: &mut WriteTx<'_>, sql: &Sql, values: &[Value]) -> Result
 }
 
 fn batch(session: SessionId, number: u64, begun: &[BegunCall], ended: &[EndedCall]) -> SessionBatch {
-    SessionBatch { session, batch: number, begun: begun.to_vec(), ended: ended.to_vec() }
+    SessionBatch { session, batch: number, begun: begun.to_vec(), ended: ended.to_vec(), aside: vec![] }
 }
 
 tacit_storage::both_engines! {

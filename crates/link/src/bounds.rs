@@ -146,9 +146,7 @@ checked! {
         need(m.give_back >= 0, "give_back");
     }
     Events: m => {
-        id(&m.session, "session");
-        need(m.batch > 0, "batch");
-        need(m.begun.len().saturating_add(m.ended.len()) <= MAX_EVENTS, "events");
+        m.check_frame();
         each(&m.begun, MAX_EVENTS, "begun");
         each(&m.ended, MAX_EVENTS, "ended");
     }
@@ -189,5 +187,96 @@ impl Checked for wire::Update {
             Some(Kind::Tick(_)) => Ok(()),
             None => Err(Refused("kind")),
         }
+    }
+}
+
+impl wire::Events {
+    /// Whether the batch is within its bounds, whatever its events are: those can be checked one by one, so that one that
+    /// is not does not keep the others from being taken.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn check_frame(&self) -> Result<(), Refused> {
+        id(&self.session, "session")?;
+        need(self.batch > 0, "batch")?;
+        need(self.begun.len().saturating_add(self.ended.len()) <= MAX_EVENTS, "events")
+    }
+}
+
+/// An event that can be brought within its bounds, but for what it must have and has not: what is too large or too long
+/// is left out, what is below its least is raised to it. A gateway does so before it sends an event that would be refused for
+/// ever, a control plane before it keeps one that it cannot take.
+pub trait Mend: Checked {
+    /// Does it.
+    fn mend(&mut self);
+}
+
+impl Mend for wire::Begun {
+    fn mend(&mut self) {
+        for number in [&mut self.group_multiplier_ppm, &mut self.channel_multiplier_ppm, &mut self.reserved] {
+            *number = (*number).max(0);
+        }
+    }
+}
+
+impl Mend for wire::Ended {
+    fn mend(&mut self) {
+        if let Some(begun) = &mut self.begun {
+            begun.mend();
+        }
+        for status in self.attempts.iter_mut().map(|a| &mut a.http_status).chain([&mut self.http_status]) {
+            *status = if *status > 999 { 0 } else { *status };
+        }
+        self.amount = self.amount.max(0);
+        self.first_byte_micros = self.first_byte_micros.max(-1);
+        self.duration_micros = self.duration_micros.max(0);
+        for seal in [&mut self.sealed_ip, &mut self.sealed_user_agent] {
+            if seal.len() > MAX_SEALED {
+                seal.clear();
+            }
+        }
+        self.attempts.retain(|attempt| attempt.channel.is_some());
+        self.attempts.truncate(MAX_ATTEMPTS);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_out_of_bounds_can_be_mended() {
+        let id = Some(wire::Id { high: 1, low: 2 });
+        let begun = wire::Begun { call: id, key: id, account: id, group: id, ..wire::Begun::default() };
+        let good = wire::Ended { begun: Some(begun), first_byte_micros: -1, amount: 7, ..wire::Ended::default() };
+        let mut same = good.clone();
+        same.mend();
+        assert_eq!(same, good);
+        let attempt = wire::Attempt { channel: id, http_status: 1000, ..wire::Attempt::default() };
+        let bad = [
+            wire::Ended { begun: Some(wire::Begun { reserved: -1, ..begun }), ..good.clone() },
+            wire::Ended { begun: Some(wire::Begun { group_multiplier_ppm: -1, ..begun }), ..good.clone() },
+            wire::Ended { begun: Some(wire::Begun { channel_multiplier_ppm: -1, ..begun }), ..good.clone() },
+            wire::Ended { http_status: 1000, ..good.clone() },
+            wire::Ended { amount: -1, ..good.clone() },
+            wire::Ended { first_byte_micros: -2, ..good.clone() },
+            wire::Ended { duration_micros: -1, ..good.clone() },
+            wire::Ended { sealed_ip: vec![0; MAX_SEALED + 1], ..good.clone() },
+            wire::Ended { sealed_user_agent: vec![0; MAX_SEALED + 1], ..good.clone() },
+            wire::Ended { attempts: vec![attempt; 2], ..good.clone() },
+            wire::Ended { attempts: vec![wire::Attempt { channel: None, http_status: 1, ..attempt }], ..good.clone() },
+            wire::Ended {
+                attempts: vec![wire::Attempt { http_status: 1, ..attempt }; MAX_ATTEMPTS + 1],
+                ..good.clone()
+            },
+        ];
+        for mut event in bad {
+            assert!(event.check().is_err(), "{event:?}");
+            event.mend();
+            assert_eq!(event.check(), Ok(()), "{event:?}");
+        }
+        let mut nameless = wire::Ended { begun: None, ..good };
+        nameless.mend();
+        assert_eq!(nameless.check(), Err(Refused("begun")));
     }
 }

@@ -50,6 +50,20 @@ pub fn optional_event_id<T: From<Uuid>>(id: Option<wire::Id>) -> Option<T> {
     id.map(|id| Uuid::from_u64_pair(id.high, id.low).into())
 }
 
+/// A call event as bytes, to be kept.
+#[must_use]
+pub fn event_bytes(event: &impl prost::Message) -> Vec<u8> {
+    event.encode_to_vec()
+}
+
+/// The end of a call from what [`event_bytes`] made of it.
+///
+/// # Errors
+/// [`Refused`] if it is none.
+pub fn ended_event(bytes: &[u8]) -> Result<wire::Ended, Refused> {
+    prost::Message::decode(bytes).map_err(|_| Refused("ended"))
+}
+
 /// The 32 bytes of a key or a keyed hash.
 ///
 /// # Errors

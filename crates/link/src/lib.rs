@@ -12,7 +12,7 @@ mod endpoint;
 mod record;
 mod server;
 
-pub use bounds::{Checked, MAX_EVENTS, MAX_SEALED, Refused};
+pub use bounds::{Checked, MAX_EVENTS, MAX_SEALED, Mend, Refused};
 pub use client::{Client, Connection, connect};
 pub use endpoint::{BadEndpoint, Endpoint, LinkError, Tls};
 pub use server::{Listener, serve};

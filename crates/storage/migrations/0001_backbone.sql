@@ -226,6 +226,23 @@ CREATE TABLE call_attempts (
     PRIMARY KEY (call_id, attempt)
 );
 
+-- Events of calls that the books refuse for good, with all that they said (ids, numbers and seals), until an operator
+-- settles or drops them.
+CREATE TABLE set_aside_events (
+    id UUID PRIMARY KEY,
+    session_id UUID NOT NULL REFERENCES gateway_sessions (id),
+    event TEXT NOT NULL CHECK (event IN ('begun', 'ended')),
+    call_id UUID,
+    account_id UUID,
+    key_id UUID,
+    amount BIGINT NOT NULL,
+    reason TEXT NOT NULL,
+    message BYTEA NOT NULL,
+    created_at BIGINT NOT NULL,
+    resolved_at BIGINT
+);
+CREATE INDEX set_aside_events_by_session ON set_aside_events (session_id);
+
 CREATE TABLE usage_daily (
     account_id UUID NOT NULL,
     key_id UUID NOT NULL,

@@ -16,7 +16,7 @@ pub enum StorageErrorKind {
     Unique,
     /// A row that is referred to does not exist, or one that is referred to would vanish.
     ForeignKey,
-    /// A value breaks a rule of its table.
+    /// A value breaks a rule of its table or does not fit its column.
     Check,
     /// The database cannot be reached or cannot write.
     Unavailable,
@@ -165,6 +165,8 @@ fn sqlite_kind(code: c_int) -> StorageErrorKind {
             | ffi::SQLITE_FULL
             | ffi::SQLITE_CANTOPEN
             | ffi::SQLITE_NOTADB => K::Unavailable,
+            // Of another type than its column, or too large.
+            ffi::SQLITE_CONSTRAINT | ffi::SQLITE_MISMATCH | ffi::SQLITE_TOOBIG => K::Check,
             _ => K::Other,
         },
     }
@@ -177,6 +179,8 @@ fn postgres_kind(code: &str) -> StorageErrorKind {
         "25006" => StorageErrorKind::Unavailable,
         _ => match code.get(..2) {
             Some("08" | "53" | "57" | "58" | "28") => StorageErrorKind::Unavailable,
+            // Out of the range of its type, or not of it.
+            Some("22") => StorageErrorKind::Check,
             _ => StorageErrorKind::Other,
         },
     }

@@ -8,6 +8,7 @@ pub(crate) mod limits;
 pub(crate) mod money;
 pub(crate) mod paging;
 pub(crate) mod platform;
+pub(crate) mod set_aside;
 #[cfg(test)]
 mod tests;
 

@@ -11,7 +11,7 @@ use tacit_api::admin::{Admin, router, server};
 use tacit_catalog::Catalog;
 use tacit_control::{Control, ControlConfig};
 use tacit_identity::Identity;
-use tacit_kernel::{Clock, SystemClock};
+use tacit_kernel::{Clock, ErrorKind, Fault, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_storage::Db;
 use tacit_storage::keyring::KeyStore;
@@ -110,6 +110,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let socket = server::bind(&config.control.admin_socket)
         .with_context(|| format!("control.admin_socket {} cannot be served", config.control.admin_socket.display()))?;
     let nudged = Arc::downgrade(&control);
+    let settling = Arc::downgrade(&control);
     let admin = Admin {
         db,
         identity,
@@ -123,6 +124,14 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
             if let Some(control) = nudged.upgrade() {
                 control.nudge();
             }
+        }),
+        settle: Arc::new(move |event| {
+            let control = settling.upgrade();
+            Box::pin(async move {
+                let stopping =
+                    || Fault::new(ErrorKind::Unavailable, "control.stopping", "the control plane is stopping");
+                control.ok_or_else(stopping)?.settle_set_aside(event).await
+            })
         }),
     };
     let admin = tokio::spawn(server::serve(socket, router(admin), stop.clone().cancelled_owned()));

@@ -74,6 +74,10 @@ async fn show(State(admin): State<Admin>) -> Answer<PlatformStatus> {
     if gateways.is_empty() {
         warnings.push("no gateway is connected".into());
     }
+    let waiting = admin.ledger.aside_count().await?;
+    if waiting > 0 {
+        warnings.push(format!("{waiting} events of calls could not be settled: see `tacit calls set-aside list`"));
+    }
     let database = match admin.db.engine() {
         tacit_storage::Engine::Sqlite => "sqlite",
         tacit_storage::Engine::Postgres => "postgres",

@@ -10,6 +10,7 @@ use super::ledger::Verification;
 use super::models::{Model, NewModel};
 use super::prices::{NewPrice, Price};
 use super::providers::{NewProvider, Provider, ProviderPatch};
+use super::set_aside::AsideEvent;
 use super::status::PlatformStatus;
 use super::wallets::{Entry, Moved, Movement, NewMovement, Wallet};
 use super::{Admin, router, server};
@@ -18,8 +19,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tacit_catalog::Catalog;
 use tacit_identity::Identity;
 use tacit_kernel::call::CallSource;
+use tacit_kernel::ids::EventId;
 use tacit_kernel::limits::Limits;
-use tacit_kernel::{Clock, Dialect, Nano, Ppm, SystemClock, rating};
+use tacit_kernel::{Clock, Dialect, ErrorKind, Fault, Nano, Ppm, SystemClock, rating};
 use tacit_ledger::Ledger;
 use tacit_storage::{Db, testing};
 
@@ -45,6 +47,9 @@ async fn served(db: Db) -> Served {
         started_at: clock.now(),
         changed: Arc::new(move || {
             tell.fetch_add(1, Ordering::Relaxed);
+        }),
+        settle: Arc::new(|_| {
+            Box::pin(async { Err(Fault::new(ErrorKind::Conflict, "event.refused", "still refused")) })
         }),
     };
     let dir = tempfile::tempdir().unwrap();
@@ -152,6 +157,16 @@ async fn people_and_money(client: &AdminClient) {
     assert!(verified.balanced && verified.transactions == 1, "{verified:?}");
 }
 
+async fn set_aside(client: &AdminClient) {
+    let none: Page<AsideEvent> = client.get("/v1/calls/set-aside?all=true").await.unwrap();
+    assert!(none.items.is_empty() && none.next.is_none());
+    let path = |what: &str| format!("/v1/calls/set-aside/{}/{what}", EventId::fresh());
+    let refused = client.post::<AsideEvent>(&path("settle"), &serde_json::json!({})).await.unwrap_err();
+    assert_eq!(code(&refused), "event.refused");
+    let refused = client.post::<AsideEvent>(&path("drop"), &serde_json::json!({})).await.unwrap_err();
+    assert_eq!(code(&refused), "event.unknown");
+}
+
 async fn refusals(client: &AdminClient) {
     for (path, wanted) in [
         ("/v1/nowhere", "request.path"),
@@ -179,6 +194,7 @@ tacit_storage::both_engines! {
         let served = served(db).await;
         catalogue(&served.client).await;
         people_and_money(&served.client).await;
+        set_aside(&served.client).await;
         refusals(&served.client).await;
         let status: PlatformStatus = served.client.get("/v1/status").await.unwrap();
         assert_eq!((status.version.as_str(), status.currency.as_str()), ("1.2.3", "USD"));

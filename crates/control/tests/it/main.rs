@@ -5,4 +5,5 @@ mod links;
 mod money;
 mod planes;
 mod recording;
+mod set_aside;
 mod world;

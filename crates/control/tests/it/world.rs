@@ -1,5 +1,6 @@
 //! A platform with one model, one account and one key, and a gateway's side of the link.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tacit_catalog::{Catalog, ChannelSpec, ModelSpec, ProviderSpec};
@@ -195,6 +196,14 @@ impl World {
 
     pub(crate) async fn top_up(&self, amount: i64) {
         self.ledger.top_up(self.account, Nano(amount), &CallId::fresh().to_string()).await.unwrap();
+    }
+
+    /// Every balance and every charge is as it is computed anew.
+    pub(crate) async fn assert_clean(&self) {
+        let prices: HashMap<PriceId, Arc<Price>> =
+            self.catalog.price_all().await.unwrap().into_iter().map(|(id, price)| (id, Arc::new(price))).collect();
+        let report = self.ledger.verify(&|id| prices.get(&id).cloned()).await.unwrap();
+        assert!(report.is_clean(), "{report:?}");
     }
 
     /// (wallet, reserved)

@@ -44,6 +44,21 @@ async fn an_openai_call_is_answered_charged_and_recorded() {
     assert_eq!(plane.books.lock().unwrap().wallet, 100 * UNIT - amount);
 }
 
+/// Sent as it is, such an event would be refused for ever, and all behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_breaks_a_bound_is_mended_before_it_leaves() {
+    let p = Platform::start(Wishes::default()).await;
+    for grant in p.plane.books.lock().unwrap().keys.values_mut() {
+        grant.group_multiplier_ppm = -5;
+    }
+    assert_eq!(p.chat("chat", "").await.status, 200);
+    let call = p.plane.only_call().await;
+    assert_eq!((call.begun.unwrap().group_multiplier_ppm, call.amount), (0, 0));
+    let metrics = p.get_from(p.admin, "/metrics").await.body;
+    assert!(metrics.contains("tacit_gateway_events_out_of_bounds_total 2\n"), "{metrics}");
+    p.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_anthropic_call_too_and_the_key_from_its_own_header() {
     let p = Platform::start(Wishes { strict: true, ..Wishes::default() }).await;

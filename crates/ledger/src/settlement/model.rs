@@ -1,5 +1,6 @@
 //! Calls as a gateway reports them, and what a commit answers.
 
+use crate::aside::SetAside;
 use tacit_kernel::call::{AgentFamily, CallSource, CallStatus, Endpoint, ErrorCode, UsageSource};
 use tacit_kernel::ids::{
     AccountId, CallId, ChannelId, CredentialId, GroupId, KeyId, ModelId, PriceId, ProviderId, SessionId,
@@ -116,6 +117,8 @@ pub struct SessionBatch {
     pub begun: Vec<BegunCall>,
     /// Calls that ended.
     pub ended: Vec<EndedCall>,
+    /// What cannot be taken of it, to be set aside.
+    pub aside: Vec<SetAside>,
 }
 
 impl SessionBatch {
@@ -136,6 +139,8 @@ pub struct CommitReport {
     pub amount: Nano,
     /// Calls whose charge is not what the gateway said.
     pub differences: Vec<Difference>,
+    /// What was set aside.
+    pub aside: Vec<SetAside>,
 }
 
 /// How far a session's batches are durable now.

@@ -5,10 +5,11 @@ use super::journal;
 use super::model::{BatchState, FailedAttempt, SessionOutcome};
 use super::model::{BegunCall, DifferenceReason, Due, EndedCall, SessionBatch, bounded, due, due_of_lost};
 use crate::LedgerError;
+use crate::aside::SetAside;
 use crate::calls::CallRecord;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use tacit_kernel::call::{AgentFamily, CallStatus, UsageSource};
+use tacit_kernel::call::{AgentFamily, CallEvent, CallStatus, UsageSource};
 use tacit_kernel::ids::{CallId, PriceId, SessionId};
 use tacit_kernel::rating::{Price, Usage};
 use tacit_kernel::{Nano, Timestamp};
@@ -89,6 +90,7 @@ pub(crate) struct Plan {
     pub(crate) outcomes: Vec<SessionOutcome>,
     pub(crate) advances: Vec<Advance>,
     pub(crate) calls: Vec<Pending>,
+    pub(crate) aside: Vec<(SessionId, SetAside)>,
 }
 
 /// The sessions of these batches, in the order of their first batch.
@@ -133,7 +135,12 @@ pub(crate) fn plan(
             continue;
         }
 
-        let ended: HashSet<CallId> = taken.iter().flat_map(|b| &b.ended).map(|call| call.begun.call).collect();
+        // A call whose end is set aside is not open any more either.
+        let aside = taken.iter().flat_map(|b| &b.aside);
+        let gone = aside.clone().filter(|event| event.event == CallEvent::Ended).filter_map(|event| event.call);
+        let ended: HashSet<CallId> =
+            taken.iter().flat_map(|b| &b.ended).map(|call| call.begun.call).chain(gone).collect();
+        plan.aside.extend(aside.map(|event| (session, event.clone())));
         let open: Vec<&BegunCall> = taken
             .iter()
             .flat_map(|b| &b.begun)
@@ -155,7 +162,11 @@ pub(crate) fn plan(
     Ok(plan)
 }
 
-fn pending(session: SessionId, call: &EndedCall, price_of: &impl Fn(PriceId) -> Option<Arc<Price>>) -> Pending {
+pub(crate) fn pending(
+    session: SessionId,
+    call: &EndedCall,
+    price_of: &impl Fn(PriceId) -> Option<Arc<Price>>,
+) -> Pending {
     let usage = bounded(&call.usage);
     let price = call.begun.price.and_then(price_of);
     let mut record = record(session, &call.begun, usage);

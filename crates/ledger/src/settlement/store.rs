@@ -105,7 +105,10 @@ pub(crate) async fn open_calls(tx: &mut ReadTx<'_>, session: SessionId) -> Resul
             open.push((batch, call));
         }
     }
-    let known = calls_known(tx, open.iter().map(|(_, call)| call.call)).await?;
+    let mut known = calls_known(tx, open.iter().map(|(_, call)| call.call)).await?;
+    if !open.is_empty() {
+        known.extend(crate::aside::ended(tx, session).await?);
+    }
     open.retain(|(_, call)| !known.contains(&call.call));
     Ok(open)
 }

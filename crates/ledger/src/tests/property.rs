@@ -109,6 +109,7 @@ impl Gateway {
     fn batches(&mut self, again: usize) -> Vec<SessionBatch> {
         if !self.begun.is_empty() || !self.ended.is_empty() {
             self.sent.push(SessionBatch {
+                aside: vec![],
                 session: self.session,
                 batch: self.sent.len() as u64 + 1,
                 begun: std::mem::take(&mut self.begun),

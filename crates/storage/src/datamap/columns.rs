@@ -112,6 +112,9 @@ const ATTEMPT: Class =
 const OPEN_CALL: Class = Class::account("user.behavior", "open_calls.begun -> accounts.id", CALLS)
     .kept(Retention::OpenCall)
     .cites(&["YY-2.2"]);
+const ASIDE: Class = Class::account("user.behavior", "set_aside_events.account_id -> accounts.id", CALLS)
+    .kept(CALL_RECORD)
+    .cites(&["YY-2.2", "YY-7"]);
 const USAGE: Class =
     Class::account("user.behavior", "usage_daily.account_id -> accounts.id", CALLS).cites(&["YY-2.2", "YY-7"]);
 /// Either an account's id, with or without that of a gateway's session, or a key's hash, for a day.
@@ -207,6 +210,11 @@ columns! {
     call_attempts {
         ATTEMPT.category("user.unique_id") => call_id;
         ATTEMPT => attempt, channel_id, credential_id, started_micros, duration_micros, error_code, http_status;
+    }
+    set_aside_events {
+        ASIDE.category("user.unique_id") => call_id, account_id, key_id;
+        ASIDE => id, session_id, event, reason, message, created_at, resolved_at;
+        ASIDE.category("user.financial").purposes(MONEY).cites(&["YY-2.2", "YY-2.3", "YY-7"]) => amount;
     }
     usage_daily {
         USAGE.category("user.unique_id") => account_id, key_id;

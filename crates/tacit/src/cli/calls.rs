@@ -3,6 +3,7 @@
 use super::Session;
 use super::catalog::query;
 use super::paging::{PageArgs, page};
+use super::set_aside::SetAsideCommand;
 use crate::output::{self, Row};
 use clap::{Args, Subcommand};
 use tacit_api::admin::calls::{Call, CallDetail, CallQuery, Charge};
@@ -60,6 +61,9 @@ pub(crate) enum CallsCommand {
         #[arg(long)]
         reveal: bool,
     },
+    /// What gateways reported and could not be settled.
+    #[command(subcommand)]
+    SetAside(SetAsideCommand),
 }
 
 impl Row for Call {
@@ -89,6 +93,7 @@ impl Row for Call {
 pub(crate) async fn run(s: &Session, command: CallsCommand) -> anyhow::Result<()> {
     match command {
         CallsCommand::List(args) => list(s, *args).await,
+        CallsCommand::SetAside(command) => super::set_aside::run(s, command).await,
         CallsCommand::Show { id, reveal } => {
             let path = format!("/v1/calls/{}?reveal={reveal}", escaped(&id));
             let detail: CallDetail = s.client.get(&path).await?;
@@ -208,7 +213,7 @@ fn csv_row(call: &Call) -> Vec<String> {
     row
 }
 
-fn or_dash<T: ToString>(value: Option<T>) -> String {
+pub(crate) fn or_dash<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".into(), |v| v.to_string())
 }
 
