@@ -11,7 +11,7 @@ FUZZ_TARGETS := envelope sse_openai sse_anthropic usage
 VENV         := target/venv
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test test-rust test-sdk fuzz crash check fmt lint deny tidy audit bench clean-postgres
+.PHONY: help run demo build test test-rust test-sdk fuzz crash check fmt lint deny tidy audit bench
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16

@@ -40,7 +40,7 @@ pub(crate) fn connections(wanted: usize) -> usize {
     let allowed = if setrlimit(RLIMIT_NOFILE, hard, hard).is_ok() { hard } else { soft };
     let enough_for = usize::try_from(allowed.saturating_sub(APART) / 2).unwrap_or(usize::MAX).max(1);
     if enough_for < wanted {
-        tracing::warn!(event = "connections.fewer", count = enough_for, "the limit of open files allows no more");
+        tracing::info!(event = "connections.fewer", count = enough_for, "the limit of open files allows no more");
     }
     wanted.min(enough_for)
 }

@@ -54,7 +54,7 @@ pub(crate) enum ProviderCommand {
         /// What it speaks.
         #[arg(long)]
         dialect: DialectWord,
-        /// Up to, not including, /v1: https://api.openai.com
+        /// As the provider's own SDK is given it: https://api.openai.com/v1, https://api.anthropic.com
         #[arg(long, value_name = "URL")]
         base_url: String,
         /// How it wants its credential; by default what the dialect's inventor uses.

@@ -84,7 +84,7 @@ pub(crate) enum SourceWord {
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     /// Make a key. It is shown this once.
-    #[command(alias = "create")]
+    #[command(visible_alias = "create")]
     Add {
         /// The account, by name or id.
         account: String,

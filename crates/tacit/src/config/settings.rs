@@ -164,7 +164,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Kind::Number { min: 1, max: 1_000_000 },
         "20000",
         "Client connections at the same time; more wait until one closes. Half of the limit of open files (LimitNOFILE)\n\
-         is what can be had: a call needs a connection to its provider too. A warning says so where it is less.",
+         is what can be had: a call needs a connection to its provider too. The log says so where it is less.",
     ),
     setting(
         "gateway.max_calls",

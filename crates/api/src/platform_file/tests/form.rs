@@ -1,6 +1,10 @@
 //! Reading and writing the file.
 
 use crate::platform_file::PlatformFile;
+use crate::platform_file::form::{AccountFile, ChannelFile, GroupFile, KeyFile, ModelFile};
+use tacit_catalog::ProviderSpec;
+use tacit_kernel::limits::Limits;
+use tacit_kernel::rating::TokenClass;
 use tacit_kernel::{Nano, Timestamp};
 
 pub(super) const FULL: &str = r#"
@@ -79,6 +83,78 @@ fn a_full_file_is_read_and_written_back() {
     let text = file.to_toml().unwrap();
     assert!(PlatformFile::parse(&text).unwrap() == file, "{text}");
     assert!(PlatformFile::parse("").unwrap() == PlatformFile::default());
+}
+
+/// The example is all the reference there is, so a new field has to go there too: the patterns below do not compile
+/// without it.
+#[test]
+fn the_example_file_shows_every_field() {
+    let text = include_str!("../../../../../platform.example.toml");
+    let file = PlatformFile::parse(text).unwrap_or_else(|e| panic!("{e}"));
+    let PlatformFile { groups: Some(groups), providers: Some(providers), models, channels, accounts } = file else {
+        panic!("a section is missing");
+    };
+    let (models, channels, accounts) = (models.unwrap(), channels.unwrap(), accounts.unwrap());
+    let GroupFile { multiplier: _ } = groups["standard"];
+    let ProviderSpec { dialect: _, base_url: _, auth: Some(_), allow_private: _, enabled: _ } = providers["openai"]
+    else {
+        panic!("a field of a provider is missing");
+    };
+    let ModelFile {
+        owned_by: _, context_tokens: Some(_), max_output_tokens: Some(_), enabled: _, price: Some(_), ..
+    } = models["gpt-4o-mini"]
+    else {
+        panic!("a field of a model is missing");
+    };
+    let ModelFile {
+        owned_by: _,
+        context_tokens: _,
+        max_output_tokens: _,
+        enabled: _,
+        price: Some(_),
+        next_price: Some(_),
+    } = &models["claude-sonnet"]
+    else {
+        panic!("a field of a model is missing");
+    };
+    let ChannelFile {
+        provider: _,
+        priority: _,
+        weight: _,
+        multiplier: _,
+        max_concurrency: Some(_),
+        enabled: _,
+        models: _,
+        credentials: Some(_),
+    } = &channels["openai-main"]
+    else {
+        panic!("a field of a channel is missing");
+    };
+    let AccountFile { group: _, enabled: _, limits, keys: Some(keys) } = &accounts["alice"] else {
+        panic!("an account without keys");
+    };
+    let KeyFile { enabled: _, limits: _ } = &keys["laptop"];
+    let Limits {
+        requests_per_minute: Some(_),
+        tokens_per_minute: Some(_),
+        concurrency: Some(_),
+        spend_per_day: Some(_),
+        spend_per_month: Some(_),
+        spend_total: Some(_),
+        expires_at: Some(_),
+        models: Some(_),
+        ip_ranges: Some(_),
+    } = limits
+    else {
+        panic!("a limit is missing");
+    };
+    // What has a default is written out all the same.
+    for field in ["multiplier", "allow_private", "enabled", "owned_by", "priority", "weight", "per_call"] {
+        assert!(text.contains(&format!("\n{field} = ")), "{field}");
+    }
+    for class in TokenClass::ALL {
+        assert!(text.contains(class.as_str()), "{}", class.as_str());
+    }
 }
 
 #[test]
