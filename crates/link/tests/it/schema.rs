@@ -176,7 +176,7 @@ fn what_is_nested_is_checked_too() {
     events.ended[0].attempts.push(bare);
     assert_eq!(events.check(), Err(Refused("channel")));
     events.ended[0].attempts.pop();
-    let begun = events.begun[0].clone();
+    let begun = events.begun[0];
     events.begun = vec![begun; tacit_link::MAX_EVENTS];
     assert_eq!(events.check(), Err(Refused("events")));
 }
