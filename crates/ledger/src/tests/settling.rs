@@ -206,7 +206,7 @@ tacit_storage::both_engines! {
             assert_eq!(attempts.len(), usize::try_from(call.attempts).unwrap());
             attempts
         };
-        assert_eq!(told(at_once.begun.call).await, [answered.clone()]);
+        assert_eq!(told(at_once.begun.call).await, from_ref(&answered));
         let second = Attempt { started_micros: 510, duration_micros: 1_490, ..answered.clone() };
         assert_eq!(told(again.begun.call).await, [first.clone(), second]);
         let broken = Attempt {
