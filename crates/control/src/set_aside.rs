@@ -205,7 +205,7 @@ mod tests {
                 None
             };
             let settler = Settler::new(ledger.clone());
-            let report = commit(&metrics, &settler, &[batch.clone()], &price_of).await.unwrap_or_else(|_| panic!("refused"));
+            let report = commit(&metrics, &settler, std::slice::from_ref(&batch), &price_of).await.unwrap_or_else(|_| panic!("refused"));
             assert_eq!((report.sessions[0].acknowledged, report.aside.len()), (1, 1));
             assert_eq!((report.aside[0].call, report.aside[0].reason.as_str()), (Some(calls[1]), "control.panic"));
             let mut known = Vec::new();

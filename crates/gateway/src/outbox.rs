@@ -26,6 +26,7 @@ pub(crate) struct Charged {
     pub(crate) amount: i64,
 }
 
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are ends")]
 enum Event {
     Begun(wire::Begun),
     Ended(wire::Ended, Charged),

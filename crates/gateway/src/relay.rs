@@ -60,8 +60,14 @@ pub(crate) struct Answer {
     pub(crate) body: AnswerBody,
     /// Held while the answer is read.
     pub(crate) place: ChannelPlace,
-    /// Whether it is an event stream.
-    pub(crate) streamed: bool,
+    /// What came first, if it is the event stream that was asked for.
+    pub(crate) started: Option<Start>,
+}
+
+/// The start of an event stream, as the meter has seen it.
+pub(crate) struct Start {
+    pub(crate) meter: StreamMeter,
+    pub(crate) output: MeterOutput,
 }
 
 /// What became of one attempt.
@@ -134,20 +140,22 @@ async fn attempt(call: &mut Call, request: &Prepared, pick: Pick<'_>) -> Attempt
     let sent = gateway.upstream.send(out, || request.body.for_provider(&edits));
     match timeout(gateway.config.timeouts.first_byte, sent).await {
         Ok(Ok(mut answer)) if answer.status.is_success() => {
-            let streamed = headers::is_event_stream(&answer.headers);
-            if streamed
-                && let Some(code) =
-                    false_start(&mut answer.body, request.dialect, gateway.config.timeouts.first_byte).await
-            {
-                call.attempt_ends(Some(code), answer.status.as_u16());
-                channel_fails(&channel.health.backoff, began, None);
-                return Attempted::Elsewhere(code.into());
+            let mut started = None;
+            if call.stream && headers::is_event_stream(&answer.headers) {
+                match start(&mut answer.body, request.asked(), gateway.config.timeouts.first_byte).await {
+                    Ok(start) => started = Some(start),
+                    Err(code) => {
+                        call.attempt_ends(Some(code), answer.status.as_u16());
+                        channel_fails(&channel.health.backoff, began, None);
+                        return Attempted::Elsewhere(code.into());
+                    }
+                }
             }
             call.attempt_ends(None, answer.status.as_u16());
             channel.health.backoff.success();
             pick.credential_backoff.success();
             let headers = headers::from_provider(&answer.headers);
-            Attempted::Answer(Box::new(Answer { headers, body: answer.body, place: pick.place, streamed }))
+            Attempted::Answer(Box::new(Answer { headers, body: answer.body, place: pick.place, started }))
         }
         Ok(Ok(answer)) => refused(call, answer, &channel.health.backoff, &pick.credential_backoff, began).await,
         Ok(Err(Failure::Unreachable)) => failed(call, &channel.health.backoff, began, ErrorCode::ProviderUnreachable),
@@ -156,18 +164,21 @@ async fn attempt(call: &mut Call, request: &Prepared, pick: Pick<'_>) -> Attempt
     }
 }
 
-/// Why a stream that was announced with success is none: it ends at once, or its first event is an error. Nothing of it
-/// was passed on, so another provider may still be asked.
-async fn false_start(body: &mut AnswerBody, dialect: Dialect, limit: Duration) -> Option<ErrorCode> {
-    match timeout(limit, body.begins()).await {
-        Ok(Some(Ok(data))) => {
-            let mut meter = StreamMeter::new(dialect, false);
-            let mut output = MeterOutput::default();
-            meter.feed(data, &mut output);
-            meter.provider_error().filter(|_| output.forward.is_empty())
-        }
-        Ok(Some(Err(_)) | None) => Some(ErrorCode::ProviderBroken),
-        Err(_) => Some(ErrorCode::ProviderTimeout),
+/// Reads the start of an event stream. Nothing of it was passed on yet, so another provider may still be asked.
+///
+/// # Errors
+/// Why a stream that was announced with success is none: it ends at once, or its first event is an error.
+async fn start(body: &mut AnswerBody, asked: Asked, limit: Duration) -> Result<Start, ErrorCode> {
+    let data = match timeout(limit, body.data()).await {
+        Ok(Some(Ok(data))) => data,
+        Ok(Some(Err(_)) | None) => return Err(ErrorCode::ProviderBroken),
+        Err(_) => return Err(ErrorCode::ProviderTimeout),
+    };
+    let mut start = Start { meter: StreamMeter::new(asked.dialect, asked.hide_usage), output: MeterOutput::default() };
+    start.meter.feed(data, &mut start.output);
+    match start.meter.provider_error().filter(|_| start.output.forward.is_empty()) {
+        Some(code) => Err(code),
+        None => Ok(start),
     }
 }
 

@@ -257,14 +257,16 @@ async fn answered(
         relaying.await
     };
     match found {
-        Ok(answer) if stream && answer.streamed => Ok(streamed(Streamed::flowing(call, answer, asked, request_id))),
-        Ok(answer) => match relay::whole(call, asked.dialect, answer).await {
-            Ok((headers, chunks, room)) => {
-                let mut response = Response::new(Reply::Whole { chunks, _room: room });
-                *response.headers_mut() = headers;
-                Ok(response)
-            }
-            Err((call, refusal)) => Err((call, refusal, CallStatus::Failed)),
+        Ok(mut answer) => match answer.started.take() {
+            Some(start) => Ok(streamed(Streamed::flowing(call, answer, start, asked, request_id))),
+            None => match relay::whole(call, asked.dialect, answer).await {
+                Ok((headers, chunks, room)) => {
+                    let mut response = Response::new(Reply::Whole { chunks, _room: room });
+                    *response.headers_mut() = headers;
+                    Ok(response)
+                }
+                Err((call, refusal)) => Err((call, refusal, CallStatus::Failed)),
+            },
         },
         Err(refusal) => Err((call, refusal, CallStatus::Failed)),
     }

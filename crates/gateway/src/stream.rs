@@ -6,7 +6,7 @@ use crate::health::ChannelPlace;
 use crate::lease::{NotReserved, Short};
 use crate::outbox::Ticket;
 use crate::refusal::Refusal;
-use crate::relay::{Answer, Asked};
+use crate::relay::{Answer, Asked, Start};
 use crate::upstream::AnswerBody;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -44,6 +44,8 @@ struct Flow {
     call: Box<Call>,
     incoming: AnswerBody,
     meter: StreamMeter,
+    /// What came first, until it is passed on.
+    started: Option<MeterOutput>,
     /// Output tokens at the last look at the balance.
     looked_at: u64,
     /// Money that the stream cannot go on without is on its way.
@@ -86,9 +88,9 @@ impl Streamed {
     }
 
     /// A provider has begun its answer.
-    pub(crate) fn flowing(call: Box<Call>, answer: Answer, asked: Asked, request_id: &str) -> Self {
+    pub(crate) fn flowing(call: Box<Call>, answer: Answer, start: Start, asked: Asked, request_id: &str) -> Self {
         let gateway = Arc::clone(&call.gateway);
-        let state = flow(call, answer, asked);
+        let state = flow(call, answer, start);
         Self::new(gateway, state, asked, request_id)
     }
 
@@ -128,18 +130,17 @@ impl Streamed {
             let moved = match &mut self.state {
                 State::Over => return Poll::Ready(None),
                 State::Waiting(relaying) => match relaying.as_mut().poll(cx) {
-                    Poll::Ready((mut call, Ok(answer))) if !answer.streamed => {
-                        // The client was already promised a stream, and this is none. Nothing of it is passed on.
-                        call.answered = false;
-                        call.http_status = 200;
-                        call.answer_broke(ErrorCode::ProviderBroken);
-                        call.end(CallStatus::Failed, Some(ErrorCode::ProviderBroken));
-                        self.say_last(ErrorCode::ProviderBroken.into());
-                        true
-                    }
-                    Poll::Ready((call, Ok(answer))) => {
-                        self.heard_at = Instant::now();
-                        self.state = flow(call, answer, self.asked);
+                    Poll::Ready((mut call, Ok(mut answer))) => {
+                        if let Some(start) = answer.started.take() {
+                            self.state = flow(call, answer, start);
+                        } else {
+                            // The client was already promised a stream, and this is none. Nothing of it is passed on.
+                            call.answered = false;
+                            call.http_status = 200;
+                            call.answer_broke(ErrorCode::ProviderBroken);
+                            call.end(CallStatus::Failed, Some(ErrorCode::ProviderBroken));
+                            self.say_last(ErrorCode::ProviderBroken.into());
+                        }
                         true
                     }
                     Poll::Ready((mut call, Err(refusal))) => {
@@ -193,6 +194,11 @@ impl Streamed {
         }
         #[cfg(feature = "faults")]
         crate::faults::streaming(&mut flow.call, false);
+        if let Some(output) = flow.started.take() {
+            self.output = output;
+            self.fed();
+            return Poll::Ready(());
+        }
         let data = ready!(flow.incoming.poll_data(cx));
         #[cfg(feature = "faults")]
         crate::faults::streaming(&mut flow.call, true);
@@ -200,20 +206,8 @@ impl Streamed {
         self.output.terminal.clear();
         match data {
             Some(Ok(data)) => {
-                self.heard_at = Instant::now();
-                flow.call.first_byte();
                 flow.meter.feed(data, &mut self.output);
-                if !self.output.forward.is_empty() {
-                    self.said_at = self.heard_at;
-                }
-                self.ready.extend(self.output.forward.drain(..));
-                if let Some(code) = flow.meter.provider_error() {
-                    self.break_off(code);
-                } else if !self.output.terminal.is_empty() {
-                    self.complete();
-                } else if let Err(code) = flow.look(self.asked.choices, self.idle) {
-                    self.end_unpaid(code);
-                }
+                self.fed();
             }
             Some(Err(_)) => self.break_off(ErrorCode::ProviderBroken),
             None => {
@@ -227,6 +221,24 @@ impl Streamed {
             }
         }
         Poll::Ready(())
+    }
+
+    /// The meter has seen what came.
+    fn fed(&mut self) {
+        let State::Flowing(flow) = &mut self.state else { return };
+        self.heard_at = Instant::now();
+        flow.call.first_byte();
+        if !self.output.forward.is_empty() {
+            self.said_at = self.heard_at;
+        }
+        self.ready.extend(self.output.forward.drain(..));
+        if let Some(code) = flow.meter.provider_error() {
+            self.break_off(code);
+        } else if !self.output.terminal.is_empty() {
+            self.complete();
+        } else if let Err(code) = flow.look(self.asked.choices, self.idle) {
+            self.end_unpaid(code);
+        }
     }
 
     /// The whole answer is there.
@@ -324,13 +336,13 @@ impl Drop for Streamed {
     }
 }
 
-fn flow(mut call: Box<Call>, answer: Answer, asked: Asked) -> State {
+fn flow(mut call: Box<Call>, answer: Answer, start: Start) -> State {
     call.http_status = 200;
-    let meter = StreamMeter::new(asked.dialect, asked.hide_usage);
     State::Flowing(Box::new(Flow {
         call,
         incoming: answer.body,
-        meter,
+        meter: start.meter,
+        started: Some(start.output),
         looked_at: 0,
         waiting: None,
         _place: answer.place,

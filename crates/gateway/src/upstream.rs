@@ -117,7 +117,7 @@ async fn exchange(conn: Conn, unsent: Unsent) -> Result<Answer, Failure> {
     // A provider that refuses does not need the rest; one that accepts shall get it.
     let refused = !head.status.is_success();
     let reusable = head.keep_alive && !torn && !(refused && unsent.is_some());
-    let unsent = unsent.filter(|_| !refused);
+    let unsent = unsent.filter(|_| !refused).map(Box::new);
     let body = AnswerBody::new(conn, head.framing, reader.rest(), unsent, reusable)?;
     Ok(Answer { status: head.status, headers: head.headers, body })
 }

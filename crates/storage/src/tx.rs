@@ -186,13 +186,14 @@ where
     E: From<StorageError>,
 {
     let place = place(db, name, false).await?;
-    on(db, async {
+    // In a box: a future of this size would else be a part of every future that waits for it, and be moved with it.
+    let transaction = Box::pin(async {
         let mut tx = begin(place, name, false).await?;
         let done = work(&mut tx).await?;
         tx.commit().await?;
         Ok(done)
-    })
-    .await
+    });
+    on(db, transaction).await
 }
 
 pub(crate) async fn write<'c, T, E>(
@@ -211,14 +212,14 @@ where
         let tried = match place(db, name, true).await {
             Err(error) => Err(E::from(error)),
             Ok(place) => {
-                on(db, async {
+                let transaction = Box::pin(async {
                     let mut tx = WriteTx(begin(place, name, true).await?);
                     // Dropping the transaction rolls it back.
                     let done = work(&mut tx).await?;
                     tx.0.commit().await?;
                     Ok(done)
-                })
-                .await
+                });
+                on(db, transaction).await
             }
         };
         let error = match tried {
@@ -256,7 +257,7 @@ async fn place<'c>(db: &'c Db, name: &'static str, write: bool) -> Result<Place<
 }
 
 /// Does a whole transaction, on SQLite at one go.
-async fn on<T>(db: &Db, transaction: impl Future<Output = T>) -> T {
+async fn on<T>(db: &Db, transaction: impl Future<Output = T> + Unpin) -> T {
     match db.engine() {
         Engine::Sqlite => sqlite::aside(transaction).await,
         Engine::Postgres => transaction.await,

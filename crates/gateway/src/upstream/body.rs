@@ -57,7 +57,7 @@ pub(crate) struct AnswerBody {
     framing: Framing,
     /// What came together with the head.
     first: Bytes,
-    unsent: Option<Unsent>,
+    unsent: Option<Box<Unsent>>,
     reusable: bool,
 }
 
@@ -66,7 +66,7 @@ impl AnswerBody {
         conn: Conn,
         framing: Framing,
         mut arrived: Vec<u8>,
-        unsent: Option<Unsent>,
+        unsent: Option<Box<Unsent>>,
         reusable: bool,
     ) -> Result<Self, Failure> {
         let mut body = Self { conn: Some(conn), framing, first: Bytes::new(), unsent, reusable };
@@ -149,15 +149,6 @@ impl AnswerBody {
     /// The next data.
     pub(crate) async fn data(&mut self) -> Option<Result<Bytes, Failure>> {
         poll_fn(|cx| self.poll_data(cx)).await
-    }
-
-    /// Waits for the first data, and keeps it to be read again.
-    pub(crate) async fn begins(&mut self) -> Option<Result<Bytes, Failure>> {
-        let begun = self.data().await;
-        if let Some(Ok(data)) = &begun {
-            self.first = data.clone();
-        }
-        begun
     }
 
     /// Nobody needs what still comes, which is no more than the end of the coding: with it the connection goes back to

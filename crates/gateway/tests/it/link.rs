@@ -108,7 +108,9 @@ async fn guesses_do_not_stand_in_the_way_of_known_keys() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_that_nobody_acknowledges_stop_new_calls() {
-    let p = Arc::new(Platform::start(Wishes { max_unacknowledged: 4, ..Wishes::default() }).await);
+    // Each call takes long enough for its begun event to leave, or to wait, before it ends: three events or four.
+    let models = vec![("chat", vec![("practice-chat:wait-100", 0)])];
+    let p = Arc::new(Platform::start(Wishes { max_unacknowledged: 3, models, ..Wishes::default() }).await);
     p.plane.silent.store(true, SeqCst);
     let calls: Vec<_> = (0..2)
         .map(|_| {
@@ -116,10 +118,11 @@ async fn events_that_nobody_acknowledges_stop_new_calls() {
             tokio::spawn(async move { p.chat("chat", "").await.status })
         })
         .collect();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    while p.get_from(p.admin, "/readyz").await.status != 503 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let busy = p.chat("chat", "").await;
     assert_eq!((busy.status.as_u16(), busy.header("retry-after")), (503, "2"));
-    assert_eq!(p.get_from(p.admin, "/readyz").await.status, 503);
     p.plane.silent.store(false, SeqCst);
     for call in calls {
         assert_eq!(call.await.unwrap(), 200);

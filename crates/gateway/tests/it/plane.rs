@@ -248,7 +248,7 @@ impl ControlPlane for Service {
                             books.wallet -= beyond;
                             books.beyond += beyond;
                             assert!(books.wallet >= 0, "more was charged than there was");
-                            *books.times.entry(call.clone()).or_default() += 1;
+                            *books.times.entry(call).or_default() += 1;
                             books.ended.insert(call, ended);
                         }
                     } else {
