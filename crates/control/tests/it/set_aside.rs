@@ -37,8 +37,8 @@ both_engines! {
         let control = world.start().await;
         let mut gateway = world.gateway("one").await;
         gateway.lease(world.account, 10 * COST, 10 * COST, 0).await;
-        let calls: Vec<CallId> = (0..4).map(|_| CallId::fresh()).collect();
-        let (first, poison, second, third) = (calls[0], calls[1], calls[2], calls[3]);
+        let calls: Vec<CallId> = (0..5).map(|_| CallId::fresh()).collect();
+        let (first, poison, second, third, long) = (calls[0], calls[1], calls[2], calls[3], calls[4]);
         let mut recording = gateway.record().await;
         recording.send(gateway.events(1, vec![world.begun(poison), world.begun(third)], vec![])).await;
         recording.acknowledged(1).await;
@@ -46,17 +46,25 @@ both_engines! {
         let mut ended = world.ended(poison);
         ended.begun.as_mut().unwrap().endpoint = 99;
         let begun = wire::Begun { source: 99, ..world.begun(second) };
-        let events = vec![world.ended(first), ended, world.ended(second)];
-        recording.send(gateway.events(2, vec![begun], events)).await;
+        let nameless = wire::Begun { call: None, ..world.begun(first) };
+        let too_long = wire::Ended { sealed_user_agent: vec![0; 401], ..world.ended(long) };
+        let events = vec![world.ended(first), ended, too_long, world.ended(second)];
+        recording.send(gateway.events(2, vec![begun, nameless], events)).await;
         recording.acknowledged(2).await;
-        assert_eq!(charged(&world, &calls).await, [Some(COST), None, Some(COST), None]);
+        assert_eq!(charged(&world, &calls).await, [Some(COST), None, Some(COST), None, None]);
         let aside = waiting(&world).await;
-        let seen: Vec<_> = aside.iter().map(|e| (e.event, e.call.unwrap(), e.reason.as_str(), e.amount.0)).collect();
-        assert!(seen.contains(&(CallEvent::Ended, poison, "field.endpoint", COST)), "{seen:?}");
-        assert!(seen.contains(&(CallEvent::Begun, second, "field.source", 2 * COST)), "{seen:?}");
-        assert_eq!((seen.len(), aside[0].account, aside[0].key), (2, Some(world.account), Some(world.key)));
+        let seen: Vec<_> = aside.iter().map(|e| (e.event, e.call, e.reason.as_str(), e.amount.0)).collect();
+        for wanted in [
+            (CallEvent::Ended, Some(poison), "field.endpoint", COST),
+            (CallEvent::Ended, Some(long), "field.sealed_user_agent", COST),
+            (CallEvent::Begun, Some(second), "field.source", 2 * COST),
+            (CallEvent::Begun, None, "field.call", 2 * COST),
+        ] {
+            assert!(seen.contains(&wanted), "{wanted:?} {seen:?}");
+        }
+        assert_eq!((seen.len(), aside[0].account, aside[0].key), (4, Some(world.account), Some(world.key)));
         let text = control.metrics_text();
-        assert!(text.contains(r#"tacit_control_events_set_aside_total{event="Ended"} 1"#), "{text}");
+        assert!(text.contains(r#"tacit_control_events_set_aside_total{event="Ended"} 2"#), "{text}");
 
         // Also another control plane does not take the call for open, and its gateway goes on.
         control.stop().await;
@@ -66,24 +74,33 @@ both_engines! {
         let mut recording = gateway.record().await;
         recording.send(gateway.events(3, vec![], vec![world.ended(third)])).await;
         recording.acknowledged(3).await;
-        assert_eq!(waiting(&world).await.len(), 2);
+        assert_eq!(waiting(&world).await.len(), 4);
         let session = gateway.session.clone();
         gateway.client.close(wire::CloseRequest { session }).await.unwrap();
-        assert_eq!(charged(&world, &calls).await, [Some(COST), None, Some(COST), Some(COST)]);
+        assert_eq!(charged(&world, &calls).await, [Some(COST), None, Some(COST), Some(COST), None]);
         assert_eq!(world.wallet().await, (97 * COST, 0));
         world.assert_clean().await;
 
-        // It is still not understood, and that a call has begun cannot be settled.
+        // What is too long was left out of what is kept; a word is still not understood, and that a call has begun cannot
+        // be settled.
         for event in &aside {
-            let refused = control.settle_set_aside(event.id).await.unwrap_err();
-            let code = if event.event == CallEvent::Ended { "event.refused" } else { "event.begun" };
-            assert_eq!(refused.code, code);
-            world.ledger.aside_drop(event.id).await.unwrap();
+            let settled = control.settle_set_aside(event.id).await.map_err(|refused| refused.code);
+            match (event.event, event.call == Some(long)) {
+                (_, true) => assert_eq!(settled, Ok(())),
+                (CallEvent::Ended, _) => assert_eq!(settled, Err("event.refused")),
+                (CallEvent::Begun, _) => assert_eq!(settled, Err("event.begun")),
+            }
+            let dropped = world.ledger.aside_drop(event.id).await;
+            assert_eq!(dropped.is_ok(), settled.is_err());
             assert_eq!(control.settle_set_aside(event.id).await.unwrap_err().code, "event.unknown");
         }
         assert_eq!(waiting(&world).await, []);
+        assert_eq!(charged(&world, &[poison, long]).await, [None, Some(COST)]);
+        // Its session has ended: the wallet paid.
+        assert_eq!(world.wallet().await, (96 * COST, 0));
+        world.assert_clean().await;
         let all = world.ledger.aside_list(true, Page::default()).await.unwrap().items;
-        assert!(all.len() == 2 && all.iter().all(|e| e.resolved_at.is_some() && e.message.is_empty()));
+        assert!(all.len() == 4 && all.iter().all(|e| e.resolved_at.is_some() && e.message.is_empty()));
         control.stop().await;
     }
 
