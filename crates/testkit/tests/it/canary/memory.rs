@@ -7,13 +7,17 @@ use super::gate::{Gate, listed};
 use anyhow::ensure;
 use http::Method;
 use http_body_util::Full;
-use std::fs::File;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use tacit_storage::Engine;
 use tacit_testkit::Options;
 
-/// Whether this machine lets us read the memory of another process.
-fn may_look(pid: u32) -> bool {
-    let may = File::open(format!("/proc/{pid}/mem")).is_ok();
+/// Whether this machine lets the program read the memory of another process that is not its child, which an ordinary user
+/// may not where Yama restricts it (<https://docs.kernel.org/admin-guide/LSM/Yama.html>).
+pub(super) fn may_look(pid: u32) -> bool {
+    let root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    let yama = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    let may = File::open(format!("/proc/{pid}/mem")).is_ok() && (root || matches!(yama.trim(), "" | "0"));
     if !may {
         println!("the memory of other processes may not be read here: it is not searched");
     }
