@@ -171,19 +171,21 @@ impl Outbox {
     }
 
     /// A connection stands: what the control plane already has is dropped, the rest is returned to be sent again.
-    /// A new session counts its batches from one.
+    ///
+    /// The rest is numbered from what the control plane says it has, whatever it said before: a new session counts its
+    /// batches from one, and a database that went back in time (a replica took over, a backup was restored) from where
+    /// it went back to. A call that reaches it twice is settled once.
     pub(crate) fn reconnected(&self, session: &[u8], acknowledged: u64) -> Vec<Arc<wire::Events>> {
-        let same = self.state.lock().session == session;
-        if same {
+        if self.state.lock().session == session {
             self.acknowledge(acknowledged);
         }
         let mut state = self.state.lock();
-        if !same {
-            session.clone_into(&mut state.session);
-            state.batches = 0;
-            let State { sent, batches, session, .. } = &mut *state;
-            for batch in sent.iter_mut() {
-                *batches += 1;
+        session.clone_into(&mut state.session);
+        state.batches = acknowledged;
+        let State { sent, batches, session, .. } = &mut *state;
+        for batch in sent.iter_mut() {
+            *batches += 1;
+            if batch.events.batch != *batches || batch.events.session != *session {
                 let events = Arc::make_mut(&mut batch.events);
                 events.batch = *batches;
                 events.session.clone_from(session);
@@ -278,6 +280,63 @@ mod tests {
         assert_eq!(outbox.next_batch().unwrap().batch, 3);
         assert_eq!(outbox.acknowledge(3), 0);
         assert_eq!(outbox.unacknowledged(), 0);
+    }
+
+    #[test]
+    fn a_control_plane_that_went_back_in_time_gets_no_gap() {
+        let outbox = Outbox::new(100);
+        outbox.reconnected(&[1; 16], 0);
+        for n in 1..=5 {
+            outbox.begun(begun(n));
+            outbox.next_batch().unwrap();
+        }
+        outbox.acknowledge(4);
+        // The same session, but of the four it has two only.
+        let again = outbox.reconnected(&[1; 16], 2);
+        assert_eq!(again.iter().map(|e| (e.batch, e.begun[0].call.unwrap().low)).collect::<Vec<_>>(), [(3, 5)]);
+        let next = outbox.begun(begun(6));
+        assert_eq!(outbox.next_batch().unwrap().batch, 4);
+        assert_eq!(outbox.acknowledge(3), 1);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(outbox.poll_durable(next, &mut cx).is_pending());
+        assert_eq!(outbox.acknowledge(4), 0);
+        assert!(outbox.poll_durable(next, &mut cx).is_ready());
+        // The same with nothing under way: the next one follows on what it has.
+        assert!(outbox.reconnected(&[1; 16], 1).is_empty());
+        outbox.begun(begun(7));
+        assert_eq!(outbox.next_batch().unwrap().batch, 2);
+        assert_eq!(outbox.acknowledge(2), 0);
+        assert_eq!(outbox.unacknowledged(), 0);
+    }
+
+    #[test]
+    fn an_event_that_took_the_place_of_another_outlives_a_reconnect() {
+        for (session, acknowledged, numbers) in [([1; 16], 1, [2, 3]), ([1; 16], 0, [1, 2]), ([2; 16], 0, [1, 2])] {
+            let outbox = Outbox::new(100);
+            outbox.reconnected(&[1; 16], 0);
+            outbox.begun(begun(1));
+            outbox.next_batch().unwrap();
+            outbox.acknowledge(1);
+            // One is replaced and leaves before the connection is lost, one is replaced after it.
+            let sent = outbox.begun(begun(2));
+            assert_eq!(outbox.ended(wire::Ended::default(), charged(), Some(sent)), sent);
+            outbox.next_batch().unwrap();
+            let queued = outbox.begun(begun(3));
+            let again = outbox.reconnected(&session, acknowledged);
+            assert_eq!(again.iter().map(|e| e.batch).collect::<Vec<_>>(), numbers[..1]);
+            assert_eq!((again[0].begun.len(), again[0].ended.len()), (0, 1));
+            assert_eq!(outbox.ended(wire::Ended::default(), charged(), Some(queued)), queued);
+            let batch = outbox.next_batch().unwrap();
+            assert_eq!((batch.batch, batch.begun.len(), batch.ended.len()), (numbers[1], 0, 1));
+            assert_eq!(outbox.unacknowledged(), 2);
+            assert_eq!(outbox.acknowledge(numbers[0]), 1);
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(outbox.poll_durable(sent, &mut cx).is_ready());
+            assert!(outbox.poll_durable(queued, &mut cx).is_pending());
+            assert_eq!(outbox.acknowledge(numbers[1]), 0);
+            assert!(outbox.poll_durable(queued, &mut cx).is_ready());
+            assert_eq!(outbox.unacknowledged(), 0);
+        }
     }
 
     #[test]
