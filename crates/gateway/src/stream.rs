@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tacit_kernel::call::{CallStatus, ErrorCode, UsageSource};
+use tacit_kernel::rating::Usage;
 use tacit_protocol::{MeterOutput, StreamMeter, errors};
 use tokio::time::{Instant, Sleep};
 
@@ -350,8 +351,13 @@ fn flow(mut call: Box<Call>, answer: Answer, start: Start) -> State {
 }
 
 impl Flow {
-    /// What was delivered so far is what the call costs.
+    /// What was delivered so far is what the call costs. The meter has seen the start before anybody got it.
     fn charge_delivered(&mut self) {
+        if self.started.is_some() {
+            self.call.usage = Usage { input: self.call.input_estimate, ..Usage::default() };
+            self.call.usage_source = UsageSource::Estimate;
+            return;
+        }
         let metered = self.meter.metered(self.call.input_estimate);
         (self.call.usage, self.call.usage_source) = (metered.usage, metered.source);
     }
