@@ -4,7 +4,7 @@
 use crate::call::{Call, More};
 use crate::health::ChannelPlace;
 use crate::lease::{NotReserved, Short};
-use crate::outbox::Ticket;
+use crate::outbox::Durable;
 use crate::refusal::Refusal;
 use crate::relay::{Answer, Asked, Start};
 use crate::upstream::AnswerBody;
@@ -37,7 +37,7 @@ enum State {
     Waiting(Relaying),
     Flowing(Box<Flow>),
     /// Everything is there; the last bytes wait until the record is durable.
-    Holding(Box<Call>, Option<Ticket>, AnswerBody, VecDeque<Bytes>),
+    Holding(Box<Call>, Option<Durable>, AnswerBody, VecDeque<Bytes>),
     Over,
 }
 
@@ -153,8 +153,8 @@ impl Streamed {
                     Poll::Pending => false,
                 },
                 State::Flowing(_) => self.poll_flow(cx).is_ready(),
-                State::Holding(call, ticket, ..) => {
-                    match ticket.map_or(Poll::Ready(()), |t| call.gateway.outbox.poll_durable(t, cx)) {
+                State::Holding(_, durable, ..) => {
+                    match durable.as_mut().map_or(Poll::Ready(()), |durable| Pin::new(durable).poll(cx)) {
                         Poll::Ready(()) => {
                             if let State::Holding(_, _, incoming, last) =
                                 std::mem::replace(&mut self.state, State::Over)
@@ -253,7 +253,9 @@ impl Streamed {
         // What follows the end marker has no meaning any more, so the provider is not read further.
         let Flow { call, incoming, .. } = *flow;
         let last = self.output.terminal.drain(..).collect();
-        self.state = State::Holding(call, if strict { ended } else { begun }, incoming, last);
+        let ticket = if strict { ended } else { begun };
+        let durable = ticket.map(|ticket| Arc::clone(&self.gateway.outbox).durable(ticket));
+        self.state = State::Holding(call, durable, incoming, last);
     }
 
     /// The provider broke off, or nobody could be asked for more money.
