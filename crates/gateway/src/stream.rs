@@ -117,7 +117,8 @@ impl Streamed {
         let state = std::mem::replace(&mut self.state, State::Over);
         if let State::Flowing(mut flow) = state {
             flow.charge_delivered();
-            flow.call.end(CallStatus::Interrupted, Some(ErrorCode::Internal));
+            let status = flow.call.status_of_our_fault();
+            flow.call.end(status, Some(ErrorCode::Internal));
         }
         let event = Refusal::from(ErrorCode::Internal).into_event(self.asked.dialect, &self.request_id);
         Poll::Ready(Some(event))
@@ -231,6 +232,7 @@ impl Streamed {
         flow.call.first_byte();
         if !self.output.forward.is_empty() {
             self.said_at = self.heard_at;
+            flow.call.delivered = true;
         }
         self.ready.extend(self.output.forward.drain(..));
         if let Some(code) = flow.meter.provider_error() {
