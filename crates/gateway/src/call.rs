@@ -66,6 +66,8 @@ pub(crate) struct Call {
     pub(crate) usage_source: UsageSource,
     /// A provider answered with success: the call is charged.
     pub(crate) answered: bool,
+    /// Something of the answer was handed out: a fault of ours no longer makes it free.
+    pub(crate) delivered: bool,
     pub(crate) http_status: u16,
     caller: Caller,
     started_at: Timestamp,
@@ -115,6 +117,7 @@ impl Call {
             usage: Usage::default(),
             usage_source: UsageSource::None,
             answered: false,
+            delivered: false,
             http_status: 0,
             caller,
             _places: places,
@@ -279,6 +282,11 @@ impl Call {
         }
     }
 
+    /// How a call ends that a fault of the gateway itself ends.
+    pub(crate) const fn status_of_our_fault(&self) -> CallStatus {
+        if self.delivered { CallStatus::Interrupted } else { CallStatus::Failed }
+    }
+
     /// Ends it. Returns the place of its record among the events, if it is recorded.
     pub(crate) fn end(&mut self, status: CallStatus, error: Option<ErrorCode>) -> Option<Ticket> {
         if std::mem::replace(&mut self.over, true) {
@@ -360,12 +368,13 @@ impl Drop for Call {
             return;
         }
         // Nobody waits for the answer any more, or we panicked. What a provider may have begun is paid for: input, and
-        // what was delivered.
-        let (status, error) = match (std::thread::panicking(), self.answered, self.attempt.is_some()) {
-            (true, true, _) => (CallStatus::Interrupted, ErrorCode::Internal),
-            (true, false, _) => (CallStatus::Failed, ErrorCode::Internal),
-            (false, _, _) if self.answered || self.attempt.is_some() => (CallStatus::ClientGone, ErrorCode::ClientGone),
-            (false, _, _) => (CallStatus::Refused, ErrorCode::ClientGone),
+        // what was delivered. What we broke ourselves before anything was delivered is not.
+        let (status, error) = if std::thread::panicking() {
+            (self.status_of_our_fault(), ErrorCode::Internal)
+        } else if self.answered || self.attempt.is_some() {
+            (CallStatus::ClientGone, ErrorCode::ClientGone)
+        } else {
+            (CallStatus::Refused, ErrorCode::ClientGone)
         };
         if status == CallStatus::ClientGone && self.usage_source == UsageSource::None {
             self.usage = Usage { input: self.input_estimate, ..Usage::default() };

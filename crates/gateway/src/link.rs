@@ -23,6 +23,8 @@ const SPACING: Duration = Duration::from_millis(4);
 const BUSY: usize = 8;
 /// A link over which nothing came for that long is dead; the control plane sends a tick every few seconds.
 const SILENT: Duration = Duration::from_secs(30);
+/// A link that stood that long was a good one, even if there was nothing to acknowledge.
+const STOOD: Duration = Duration::from_secs(5);
 
 /// One session, as the control plane named it.
 pub(crate) struct Session {
@@ -66,6 +68,32 @@ impl Link {
     }
 }
 
+/// How long to wait before the next try: twice as long each time, until a link was good for something. That one opens
+/// says nothing yet: where commits fail and reads work, each opens, gets the whole catalogue and breaks.
+struct Pause(Duration);
+
+impl Pause {
+    const SHORTEST: Duration = Duration::from_millis(50);
+    const LONGEST: Duration = Duration::from_secs(2);
+
+    /// A batch was acknowledged.
+    const fn acknowledged(&mut self) {
+        self.0 = Self::SHORTEST;
+    }
+
+    /// A link is lost that stood so long.
+    fn lost_after(&mut self, stood: Duration) {
+        if stood >= STOOD {
+            self.0 = Self::SHORTEST;
+        }
+    }
+
+    fn next(&mut self) -> Duration {
+        let next = self.0.saturating_mul(2).min(Self::LONGEST);
+        std::mem::replace(&mut self.0, next)
+    }
+}
+
 /// What the session keeps up to date.
 pub(crate) struct Watched {
     pub(crate) link: Arc<Link>,
@@ -80,7 +108,7 @@ pub(crate) struct Watched {
 impl Watched {
     /// Keeps the session for as long as it is polled.
     pub(crate) async fn keep(mut self) {
-        let mut pause = Duration::from_millis(50);
+        let mut pause = Pause(Pause::SHORTEST);
         loop {
             let error = match self.once(&mut pause).await {
                 Ok(()) => "ended".to_owned(),
@@ -89,12 +117,11 @@ impl Watched {
             if self.link.up.swap(false, Relaxed) {
                 tracing::warn!(event = "link.lost", detail = error, "the link to the control plane is lost");
             }
-            tokio::time::sleep(pause).await;
-            pause = pause.saturating_mul(2).min(Duration::from_secs(2));
+            tokio::time::sleep(pause.next()).await;
         }
     }
 
-    async fn once(&mut self, pause: &mut Duration) -> Result<(), Status> {
+    async fn once(&mut self, pause: &mut Pause) -> Result<(), Status> {
         let mut client = self.link.client();
         let welcome = client.open(self.hello.clone()).await?.into_inner();
         welcome.check()?;
@@ -113,12 +140,14 @@ impl Watched {
         self.link.session.store(Some(Arc::new(session)));
         let updates = client.watch(wire::WatchRequest { session: id }).await?.into_inner();
         self.link.up.store(true, Relaxed);
-        *pause = Duration::from_millis(50);
+        let since = Instant::now();
         tracing::info!(event = "link.up", "the link to the control plane stands");
-        tokio::select! {
+        let result = tokio::select! {
             result = self.watch(updates) => result,
-            result = record(&self.outbox, &self.link.connection, again) => result,
-        }
+            result = record(&self.outbox, &self.link.connection, again, pause) => result,
+        };
+        pause.lost_after(since.elapsed());
+        result
     }
 
     async fn watch(&self, mut updates: tonic::Streaming<wire::Update>) -> Result<(), Status> {
@@ -154,7 +183,12 @@ impl Watched {
 
 /// Sends events and takes acknowledgements until the stream breaks. One batch is under way at a time: while it is, the
 /// next ones gather, so that the busier the gateway the fuller they are, and a quiet one waits for nothing.
-async fn record(outbox: &Outbox, connection: &Connection, again: Vec<Arc<wire::Events>>) -> Result<(), Status> {
+async fn record(
+    outbox: &Outbox,
+    connection: &Connection,
+    again: Vec<Arc<wire::Events>>,
+    pause: &mut Pause,
+) -> Result<(), Status> {
     let (send, receive) = mpsc::unbounded_channel();
     let mut under_way = again.len();
     for batch in again {
@@ -179,7 +213,10 @@ async fn record(outbox: &Outbox, connection: &Connection, again: Vec<Arc<wire::E
         tokio::select! {
             biased;
             ack = next_ack => match ack? {
-                Some(ack) => under_way = outbox.acknowledge(ack.batch),
+                Some(ack) => {
+                    under_way = outbox.acknowledge(ack.batch);
+                    pause.acknowledged();
+                }
                 None => return Ok(()),
             },
             response = &mut answer, if !open => acks = Some(response?),
@@ -194,5 +231,23 @@ async fn record(outbox: &Outbox, connection: &Connection, again: Vec<Arc<wire::E
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_until_a_link_was_good_for_something() {
+        let mut pause = Pause(Pause::SHORTEST);
+        let mut grown = |lost_after| {
+            pause.lost_after(Duration::from_secs(lost_after));
+            pause.next().as_millis()
+        };
+        assert_eq!([0; 8].map(&mut grown), [50, 100, 200, 400, 800, 1600, 2000, 2000]);
+        assert_eq!([1, 6, 0].map(&mut grown), [2000, 50, 100]);
+        pause.acknowledged();
+        assert_eq!(pause.next(), Pause::SHORTEST);
     }
 }

@@ -7,6 +7,8 @@
 use crate::limits::Counters;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
@@ -56,6 +58,37 @@ pub(crate) struct Outbox {
     waiters: Mutex<BTreeMap<Ticket, Waker>>,
     waiting: AtomicUsize,
     most: usize,
+}
+
+/// The wait until an event is durable. Once it is dropped nothing is left of it: what is to be woken may be as large as
+/// the connection of a client, which need not stay until the control plane is back.
+pub(crate) struct Durable {
+    outbox: Arc<Outbox>,
+    ticket: Ticket,
+    waits: bool,
+}
+
+impl Future for Durable {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let is = |durable: &Self| durable.outbox.acknowledged.load(SeqCst) >= durable.ticket;
+        if is(&self) {
+            return Poll::Ready(());
+        }
+        self.waits = true;
+        self.outbox.waiters.lock().insert(self.ticket, cx.waker().clone());
+        // The acknowledgement may have come in between.
+        if is(&self) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Durable {
+    fn drop(&mut self) {
+        if self.waits {
+            self.outbox.waiters.lock().remove(&self.ticket);
+        }
+    }
 }
 
 impl Outbox {
@@ -118,19 +151,9 @@ impl Outbox {
         ticket
     }
 
-    /// Ready when that event is durable.
-    pub(crate) fn poll_durable(&self, ticket: Ticket, cx: &mut Context<'_>) -> Poll<()> {
-        if self.acknowledged.load(SeqCst) >= ticket {
-            return Poll::Ready(());
-        }
-        self.waiters.lock().insert(ticket, cx.waker().clone());
-        // The acknowledgement may have come in between.
-        if self.acknowledged.load(SeqCst) >= ticket { Poll::Ready(()) } else { Poll::Pending }
-    }
-
     /// Waits until that event is durable.
-    pub(crate) async fn durable(&self, ticket: Ticket) {
-        std::future::poll_fn(|cx| self.poll_durable(ticket, cx)).await;
+    pub(crate) const fn durable(self: Arc<Self>, ticket: Ticket) -> Durable {
+        Durable { outbox: self, ticket, waits: false }
     }
 
     /// Ready when there is something to send.
@@ -171,19 +194,21 @@ impl Outbox {
     }
 
     /// A connection stands: what the control plane already has is dropped, the rest is returned to be sent again.
-    /// A new session counts its batches from one.
+    ///
+    /// The rest is numbered from what the control plane says it has, whatever it said before: a new session counts its
+    /// batches from one, and a database that went back in time (a replica took over, a backup was restored) from where
+    /// it went back to. A call that reaches it twice is settled once.
     pub(crate) fn reconnected(&self, session: &[u8], acknowledged: u64) -> Vec<Arc<wire::Events>> {
-        let same = self.state.lock().session == session;
-        if same {
+        if self.state.lock().session == session {
             self.acknowledge(acknowledged);
         }
         let mut state = self.state.lock();
-        if !same {
-            session.clone_into(&mut state.session);
-            state.batches = 0;
-            let State { sent, batches, session, .. } = &mut *state;
-            for batch in sent.iter_mut() {
-                *batches += 1;
+        session.clone_into(&mut state.session);
+        state.batches = acknowledged;
+        let State { sent, batches, session, .. } = &mut *state;
+        for batch in sent.iter_mut() {
+            *batches += 1;
+            if batch.events.batch != *batches || batch.events.session != *session {
                 let events = Arc::make_mut(&mut batch.events);
                 events.batch = *batches;
                 events.session.clone_from(session);
@@ -229,13 +254,18 @@ mod tests {
         wire::Begun { call: Some(wire::Id { high: 0, low: n }), ..Default::default() }
     }
 
+    fn is_durable(outbox: &Arc<Outbox>, ticket: Ticket) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        Pin::new(&mut Arc::clone(outbox).durable(ticket)).poll(&mut cx).is_ready()
+    }
+
     fn charged() -> Charged {
         Charged { key: Arc::default(), account: Arc::default(), amount: 1 }
     }
 
     #[tokio::test]
     async fn events_wait_for_their_acknowledgement() {
-        let outbox = Outbox::new(3);
+        let outbox = Arc::new(Outbox::new(3));
         outbox.reconnected(&[1; 16], 0);
         let first = outbox.begun(begun(1));
         let second = outbox.ended(wire::Ended::default(), charged(), None);
@@ -246,21 +276,45 @@ mod tests {
         assert_eq!(outbox.next_batch().unwrap().batch, 2);
         assert!(outbox.next_batch().is_none());
 
-        let mut cx = Context::from_waker(Waker::noop());
-        assert!(outbox.poll_durable(first, &mut cx).is_pending());
+        assert!(!is_durable(&outbox, first));
         assert_eq!(outbox.acknowledge(1), 1);
-        outbox.durable(first).await;
-        outbox.durable(second).await;
-        assert!(outbox.poll_durable(third, &mut cx).is_pending());
+        Arc::clone(&outbox).durable(first).await;
+        Arc::clone(&outbox).durable(second).await;
+        assert!(!is_durable(&outbox, third));
         assert_eq!(outbox.unacknowledged(), 1);
         assert_eq!(outbox.acknowledge(2), 0);
-        outbox.durable(third).await;
+        Arc::clone(&outbox).durable(third).await;
         assert!(outbox.waiters.lock().is_empty());
     }
 
     #[test]
+    fn who_does_not_wait_any_more_leaves_nothing_behind() {
+        struct Connection;
+        impl std::task::Wake for Connection {
+            fn wake(self: Arc<Self>) {}
+        }
+        let outbox = Arc::new(Outbox::new(100));
+        outbox.reconnected(&[1; 16], 0);
+        let (gone, stays) = (outbox.begun(begun(1)), outbox.begun(begun(2)));
+        let (connection, other) = (Arc::new(Connection), Arc::new(Connection));
+        let waits = |ticket, connection: &Arc<Connection>| {
+            let mut durable = Arc::clone(&outbox).durable(ticket);
+            let waker = Waker::from(Arc::clone(connection));
+            assert!(Pin::new(&mut durable).poll(&mut Context::from_waker(&waker)).is_pending());
+            durable
+        };
+        let (gone, _stays) = (waits(gone, &connection), waits(stays, &other));
+        assert_eq!((Arc::strong_count(&connection), Arc::strong_count(&other)), (2, 2));
+        drop(gone);
+        assert_eq!((Arc::strong_count(&connection), Arc::strong_count(&other)), (1, 2));
+        outbox.next_batch().unwrap();
+        assert_eq!(outbox.acknowledge(1), 0);
+        assert_eq!(Arc::strong_count(&other), 1);
+    }
+
+    #[test]
     fn a_lost_connection_loses_nothing() {
-        let outbox = Outbox::new(100);
+        let outbox = Arc::new(Outbox::new(100));
         outbox.reconnected(&[1; 16], 0);
         for n in 1..=3 {
             outbox.begun(begun(n));
@@ -281,8 +335,63 @@ mod tests {
     }
 
     #[test]
+    fn a_control_plane_that_went_back_in_time_gets_no_gap() {
+        let outbox = Arc::new(Outbox::new(100));
+        outbox.reconnected(&[1; 16], 0);
+        for n in 1..=5 {
+            outbox.begun(begun(n));
+            outbox.next_batch().unwrap();
+        }
+        outbox.acknowledge(4);
+        // The same session, but of the four it has two only.
+        let again = outbox.reconnected(&[1; 16], 2);
+        assert_eq!(again.iter().map(|e| (e.batch, e.begun[0].call.unwrap().low)).collect::<Vec<_>>(), [(3, 5)]);
+        let next = outbox.begun(begun(6));
+        assert_eq!(outbox.next_batch().unwrap().batch, 4);
+        assert_eq!(outbox.acknowledge(3), 1);
+        assert!(!is_durable(&outbox, next));
+        assert_eq!(outbox.acknowledge(4), 0);
+        assert!(is_durable(&outbox, next));
+        // The same with nothing under way: the next one follows on what it has.
+        assert!(outbox.reconnected(&[1; 16], 1).is_empty());
+        outbox.begun(begun(7));
+        assert_eq!(outbox.next_batch().unwrap().batch, 2);
+        assert_eq!(outbox.acknowledge(2), 0);
+        assert_eq!(outbox.unacknowledged(), 0);
+    }
+
+    #[test]
+    fn an_event_that_took_the_place_of_another_outlives_a_reconnect() {
+        for (session, acknowledged, numbers) in [([1; 16], 1, [2, 3]), ([1; 16], 0, [1, 2]), ([2; 16], 0, [1, 2])] {
+            let outbox = Arc::new(Outbox::new(100));
+            outbox.reconnected(&[1; 16], 0);
+            outbox.begun(begun(1));
+            outbox.next_batch().unwrap();
+            outbox.acknowledge(1);
+            // One is replaced and leaves before the connection is lost, one is replaced after it.
+            let sent = outbox.begun(begun(2));
+            assert_eq!(outbox.ended(wire::Ended::default(), charged(), Some(sent)), sent);
+            outbox.next_batch().unwrap();
+            let queued = outbox.begun(begun(3));
+            let again = outbox.reconnected(&session, acknowledged);
+            assert_eq!(again.iter().map(|e| e.batch).collect::<Vec<_>>(), numbers[..1]);
+            assert_eq!((again[0].begun.len(), again[0].ended.len()), (0, 1));
+            assert_eq!(outbox.ended(wire::Ended::default(), charged(), Some(queued)), queued);
+            let batch = outbox.next_batch().unwrap();
+            assert_eq!((batch.batch, batch.begun.len(), batch.ended.len()), (numbers[1], 0, 1));
+            assert_eq!(outbox.unacknowledged(), 2);
+            assert_eq!(outbox.acknowledge(numbers[0]), 1);
+            assert!(is_durable(&outbox, sent));
+            assert!(!is_durable(&outbox, queued));
+            assert_eq!(outbox.acknowledge(numbers[1]), 0);
+            assert!(is_durable(&outbox, queued));
+            assert_eq!(outbox.unacknowledged(), 0);
+        }
+    }
+
+    #[test]
     fn a_call_that_ends_before_its_begun_event_left_is_one_event() {
-        let outbox = Outbox::new(100);
+        let outbox = Arc::new(Outbox::new(100));
         outbox.reconnected(&[1; 16], 0);
         let gone = outbox.begun(begun(1));
         outbox.next_batch().unwrap();

@@ -285,7 +285,7 @@ pub(crate) async fn whole(
     let ended = call.end(CallStatus::Completed, None);
     let strict = call.gateway.link.session_ref().as_ref().is_some_and(|s| s.strict);
     if let Some(ticket) = if strict { ended } else { begun } {
-        call.gateway.outbox.durable(ticket).await;
+        Arc::clone(&call.gateway.outbox).durable(ticket).await;
     }
     Ok((headers, body.into_chunks_for_client(), room))
 }

@@ -4,7 +4,7 @@
 use crate::call::{Call, More};
 use crate::health::ChannelPlace;
 use crate::lease::{NotReserved, Short};
-use crate::outbox::Ticket;
+use crate::outbox::Durable;
 use crate::refusal::Refusal;
 use crate::relay::{Answer, Asked, Start};
 use crate::upstream::AnswerBody;
@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tacit_kernel::call::{CallStatus, ErrorCode, UsageSource};
+use tacit_kernel::rating::Usage;
 use tacit_protocol::{MeterOutput, StreamMeter, errors};
 use tokio::time::{Instant, Sleep};
 
@@ -36,7 +37,7 @@ enum State {
     Waiting(Relaying),
     Flowing(Box<Flow>),
     /// Everything is there; the last bytes wait until the record is durable.
-    Holding(Box<Call>, Option<Ticket>, AnswerBody, VecDeque<Bytes>),
+    Holding(Box<Call>, Option<Durable>, AnswerBody, VecDeque<Bytes>),
     Over,
 }
 
@@ -116,7 +117,8 @@ impl Streamed {
         let state = std::mem::replace(&mut self.state, State::Over);
         if let State::Flowing(mut flow) = state {
             flow.charge_delivered();
-            flow.call.end(CallStatus::Interrupted, Some(ErrorCode::Internal));
+            let status = flow.call.status_of_our_fault();
+            flow.call.end(status, Some(ErrorCode::Internal));
         }
         let event = Refusal::from(ErrorCode::Internal).into_event(self.asked.dialect, &self.request_id);
         Poll::Ready(Some(event))
@@ -152,8 +154,8 @@ impl Streamed {
                     Poll::Pending => false,
                 },
                 State::Flowing(_) => self.poll_flow(cx).is_ready(),
-                State::Holding(call, ticket, ..) => {
-                    match ticket.map_or(Poll::Ready(()), |t| call.gateway.outbox.poll_durable(t, cx)) {
+                State::Holding(_, durable, ..) => {
+                    match durable.as_mut().map_or(Poll::Ready(()), |durable| Pin::new(durable).poll(cx)) {
                         Poll::Ready(()) => {
                             if let State::Holding(_, _, incoming, last) =
                                 std::mem::replace(&mut self.state, State::Over)
@@ -230,6 +232,7 @@ impl Streamed {
         flow.call.first_byte();
         if !self.output.forward.is_empty() {
             self.said_at = self.heard_at;
+            flow.call.delivered = true;
         }
         self.ready.extend(self.output.forward.drain(..));
         if let Some(code) = flow.meter.provider_error() {
@@ -252,7 +255,9 @@ impl Streamed {
         // What follows the end marker has no meaning any more, so the provider is not read further.
         let Flow { call, incoming, .. } = *flow;
         let last = self.output.terminal.drain(..).collect();
-        self.state = State::Holding(call, if strict { ended } else { begun }, incoming, last);
+        let ticket = if strict { ended } else { begun };
+        let durable = ticket.map(|ticket| Arc::clone(&self.gateway.outbox).durable(ticket));
+        self.state = State::Holding(call, durable, incoming, last);
     }
 
     /// The provider broke off, or nobody could be asked for more money.
@@ -350,8 +355,13 @@ fn flow(mut call: Box<Call>, answer: Answer, start: Start) -> State {
 }
 
 impl Flow {
-    /// What was delivered so far is what the call costs.
+    /// What was delivered so far is what the call costs. The meter has seen the start before anybody got it.
     fn charge_delivered(&mut self) {
+        if self.started.is_some() {
+            self.call.usage = Usage { input: self.call.input_estimate, ..Usage::default() };
+            self.call.usage_source = UsageSource::Estimate;
+            return;
+        }
         let metered = self.meter.metered(self.call.input_estimate);
         (self.call.usage, self.call.usage_source) = (metered.usage, metered.source);
     }

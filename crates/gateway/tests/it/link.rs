@@ -30,6 +30,28 @@ async fn calls_go_on_while_the_control_plane_restarts() {
     Arc::into_inner(p).unwrap().stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_opens_and_commits_nothing_is_not_opened_in_a_hot_loop() {
+    let p = Arc::new(Platform::start(Wishes::default()).await);
+    assert_eq!(p.chat("chat", "").await.status, 200);
+    p.plane.calls(1).await;
+    let (watched, since) = (p.plane.watches.load(SeqCst), std::time::Instant::now());
+    p.plane.full.store(true, SeqCst);
+    let call = tokio::spawn({
+        let p = Arc::clone(&p);
+        async move { p.chat("chat", "").await.status }
+    });
+    while p.plane.watches.load(SeqCst) < watched + 5 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The pauses alone: 50, 100, 200, 400 and 800. A slow machine can only make it longer.
+    assert!(since.elapsed() >= Duration::from_millis(1550), "{:?}", since.elapsed());
+    p.plane.full.store(false, SeqCst);
+    assert_eq!(call.await.unwrap(), 200);
+    p.plane.calls(2).await;
+    Arc::into_inner(p).unwrap().stop().await;
+}
+
 /// What the control plane says has changed.
 fn changed(everything: bool, key: &str) -> Kind {
     let key_hashes = if key.is_empty() { Vec::new() } else { vec![key_hash(key)] };

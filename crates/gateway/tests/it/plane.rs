@@ -71,6 +71,10 @@ pub(crate) struct Plane {
     pub(crate) updates: broadcast::Sender<Kind>,
     /// Events are taken but not acknowledged.
     pub(crate) silent: AtomicBool,
+    /// Nothing can be committed: what events come on ends.
+    pub(crate) full: AtomicBool,
+    /// How often a gateway began to watch, and was sent the whole catalogue.
+    pub(crate) watches: AtomicUsize,
     /// Look-ups of keys fail.
     pub(crate) blind: AtomicBool,
     /// Look-ups of keys that are not known never end.
@@ -96,6 +100,8 @@ impl Plane {
             catalog: Mutex::new(catalog),
             updates: broadcast::channel(64).0,
             silent: AtomicBool::new(false),
+            full: AtomicBool::new(false),
+            watches: AtomicUsize::new(0),
             blind: AtomicBool::new(false),
             pensive: AtomicBool::new(false),
             delayed: AtomicBool::new(false),
@@ -170,6 +176,7 @@ impl ControlPlane for Service {
     }
 
     async fn watch(&self, _: Request<wire::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        self.0.watches.fetch_add(1, SeqCst);
         let (send, receive) = mpsc::channel(16);
         let mut updates = self.0.updates.subscribe();
         let first = Kind::Catalog(self.0.catalog.lock().unwrap().clone());
@@ -232,6 +239,10 @@ impl ControlPlane for Service {
         tokio::spawn(async move {
             while let Some(Ok(batch)) = events.next().await {
                 batch.check().unwrap();
+                if plane.full.load(SeqCst) {
+                    let _ = send.send(Err(Status::unavailable("full"))).await;
+                    return;
+                }
                 while plane.silent.load(SeqCst) {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }

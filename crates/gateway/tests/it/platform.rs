@@ -20,7 +20,9 @@ use tokio::sync::oneshot;
 pub(crate) const UNIT: i64 = 1_000_000_000;
 
 /// 1 and 10 currency units per million tokens: 1,000 and 10,000 nano a token.
-const PRICE: &str = r#"{"per_call":"0","tiers":[{"above_input_tokens":0,"input":"1","output":"10"}]}"#;
+fn price(per_call: &str) -> String {
+    format!(r#"{{"per_call":"{per_call}","tiers":[{{"above_input_tokens":0,"input":"1","output":"10"}}]}}"#)
+}
 
 fn id() -> Vec<u8> {
     fresh().as_bytes().to_vec()
@@ -40,6 +42,8 @@ pub(crate) struct Wishes {
     pub(crate) tune: fn(&mut GatewayConfig),
     /// Stands in for the practice provider.
     pub(crate) provider: Option<SocketAddr>,
+    /// What a call costs besides its tokens.
+    pub(crate) per_call: &'static str,
     /// Of every model; 0: not known. The practice provider does not keep to it.
     pub(crate) max_output_tokens: u64,
     pub(crate) tls: Option<tacit_gateway::config::TlsFiles>,
@@ -60,6 +64,7 @@ impl Default for Wishes {
             max_unacknowledged: 10_000,
             tune: |_| (),
             provider: None,
+            per_call: "0",
             max_output_tokens: 0,
             tls: None,
             models: vec![("chat", vec![("practice-chat", 0)])],
@@ -252,7 +257,7 @@ fn catalog(wishes: &Wishes, provider: SocketAddr) -> wire::Catalog {
             owned_by: "practice".into(),
             created: 1_700_000_000_000_000,
             price: id(),
-            price_json: PRICE.into(),
+            price_json: price(wishes.per_call),
             price_version: 1,
             max_output_tokens: wishes.max_output_tokens,
             routes,

@@ -203,7 +203,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Kind::Number { min: 100, max: 100_000_000 },
         "100000",
         "Call events (two a call, some 1 KB each) that are kept while the control plane is away, before new calls are\n\
-         refused.",
+         refused. It is looked at when a call begins, so the calls that are open then may go beyond it.",
     ),
     seconds(
         "gateway.head_timeout_seconds",
