@@ -354,16 +354,20 @@ fn flow(mut call: Box<Call>, answer: Answer, start: Start) -> State {
     }))
 }
 
+/// What was delivered of a stream, and its input. The meter has seen the start before anybody got it.
+fn delivered(meter: &StreamMeter, started: Option<&MeterOutput>, input_estimate: u64) -> (Usage, UsageSource) {
+    if started.is_some() {
+        return (Usage { input: input_estimate, ..Usage::default() }, UsageSource::Estimate);
+    }
+    let metered = meter.metered(input_estimate);
+    (metered.usage, metered.source)
+}
+
 impl Flow {
-    /// What was delivered so far is what the call costs. The meter has seen the start before anybody got it.
+    /// What was delivered so far is what the call costs.
     fn charge_delivered(&mut self) {
-        if self.started.is_some() {
-            self.call.usage = Usage { input: self.call.input_estimate, ..Usage::default() };
-            self.call.usage_source = UsageSource::Estimate;
-            return;
-        }
-        let metered = self.meter.metered(self.call.input_estimate);
-        (self.call.usage, self.call.usage_source) = (metered.usage, metered.source);
+        (self.call.usage, self.call.usage_source) =
+            delivered(&self.meter, self.started.as_ref(), self.call.input_estimate);
     }
 
     /// Looks at the balance now and then.
@@ -419,5 +423,23 @@ impl Flow {
         let (budget, link) = (Arc::clone(&self.call.grant.account.budget), Arc::clone(&self.call.gateway.link));
         let until = Instant::now() + patience;
         Box::pin(async move { budget.replenished(&link, short, until).await })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tacit_kernel::Dialect;
+
+    #[test]
+    fn a_start_that_nobody_got_costs_input_alone() {
+        let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a text of some length\"}}]}\n\n";
+        let mut flowing = (StreamMeter::new(Dialect::OpenAi, false), MeterOutput::default());
+        flowing.0.feed(Bytes::from_static(event.as_bytes()), &mut flowing.1);
+        assert!(!flowing.1.forward.is_empty());
+        let (usage, source) = delivered(&flowing.0, Some(&flowing.1), 7);
+        assert_eq!((usage, source), (Usage { input: 7, ..Usage::default() }, UsageSource::Estimate));
+        let (usage, _) = delivered(&flowing.0, None, 7);
+        assert!(usage.input == 7 && usage.output > 0, "{usage:?}");
     }
 }

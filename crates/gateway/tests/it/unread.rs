@@ -241,21 +241,3 @@ async fn a_slow_reader_holds_up_the_provider() {
     drop(client);
     p.stop().await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_leaves_before_anything_was_handed_out_pays_for_input_alone() {
-    let flood = Flood::stream(1 << 20).await;
-    let p = Platform::start(Wishes { provider: Some(flood.address), ..Wishes::default() }).await;
-    // The body of an answer is not asked for anything as long as the window of its stream is closed.
-    let mut client = http2(p.address, 0).await;
-    let request = p.request("/v1/chat/completions", &chat("chat", r#","stream":true"#));
-    let answer = client.send_request(request).await.unwrap();
-    assert_eq!(answer.status(), 200);
-    drop((answer, client));
-    let call = p.plane.only_call().await;
-    assert_eq!((call.status, call.usage_source), (CallStatus::ClientGone.number(), UsageSource::Estimate.number()));
-    let usage = call.usage.unwrap();
-    assert!(usage.input > 0 && call.amount > 0, "{usage:?}");
-    assert_eq!(usage.output, 0);
-    p.stop().await;
-}
