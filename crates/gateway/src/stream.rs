@@ -37,7 +37,13 @@ enum State {
     Waiting(Relaying),
     Flowing(Box<Flow>),
     /// Everything is there; the last bytes wait until the record is durable.
-    Holding(Box<Call>, Option<Durable>, AnswerBody, VecDeque<Bytes>),
+    Holding {
+        durable: Option<Durable>,
+        incoming: AnswerBody,
+        last: VecDeque<Bytes>,
+        /// It keeps its places until the last byte.
+        _call: Box<Call>,
+    },
     Over,
 }
 
@@ -154,10 +160,10 @@ impl Streamed {
                     Poll::Pending => false,
                 },
                 State::Flowing(_) => self.poll_flow(cx).is_ready(),
-                State::Holding(_, durable, ..) => {
+                State::Holding { durable, .. } => {
                     match durable.as_mut().map_or(Poll::Ready(()), |durable| Pin::new(durable).poll(cx)) {
                         Poll::Ready(()) => {
-                            if let State::Holding(_, _, incoming, last) =
+                            if let State::Holding { incoming, last, .. } =
                                 std::mem::replace(&mut self.state, State::Over)
                             {
                                 incoming.leave();
@@ -257,7 +263,7 @@ impl Streamed {
         let last = self.output.terminal.drain(..).collect();
         let ticket = if strict { ended } else { begun };
         let durable = ticket.map(|ticket| Arc::clone(&self.gateway.outbox).durable(ticket));
-        self.state = State::Holding(call, durable, incoming, last);
+        self.state = State::Holding { durable, incoming, last, _call: call };
     }
 
     /// The provider broke off, or nobody could be asked for more money.
