@@ -110,4 +110,22 @@ both_engines! {
         there.stop().await;
         here.stop().await;
     }
+
+    async fn recalls_from_two_control_planes_do_not_stand_for_each_other(db: Db) {
+        let world = World::new(db).await;
+        world.top_up(10 * COST).await;
+        let here = world.start().await;
+        let there = world.start_as("other.sock", ControlConfig::LOST_AFTER).await;
+        let (mut one, mut two) = (world.gateway("one").await, world.gateway_of("other.sock", "two").await);
+        let (mut of_one, mut of_two) = (one.watch().await, two.watch().await);
+        assert_eq!(one.lease(world.account, 8 * COST, 8 * COST, 0).await, 8 * COST);
+        assert_eq!(two.lease(world.account, 2 * COST, 2 * COST, 0).await, 2 * COST);
+        // Each asks once, and the other one is told.
+        for (asks, told) in [(&mut one, &mut of_two), (&mut two, &mut of_one)] {
+            assert_eq!(asks.lease(world.account, 5 * COST, 5 * COST, 0).await, 0);
+            while !matches!(next(told).await, Kind::Recall(_)) {}
+        }
+        there.stop().await;
+        here.stop().await;
+    }
 }
