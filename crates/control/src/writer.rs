@@ -5,7 +5,7 @@
 //! Nothing is acknowledged before it is durable. When a commit fails, the streams of its sessions end and the gateways
 //! send again what was not acknowledged.
 
-use crate::metrics::{Event, EventLabel, Outcome, OutcomeLabel};
+use crate::metrics::{Event, EventLabel, Metrics, Outcome, OutcomeLabel};
 use crate::{Shared, set_aside, status};
 use futures_util::FutureExt;
 use std::collections::{BTreeMap, HashMap};
@@ -281,13 +281,13 @@ async fn settle(shared: &Shared, settler: &Settler, batches: &[SessionBatch]) ->
     let price_of = |id| prices.get(&id).cloned();
     let committed = set_aside::commit(&shared.metrics, settler, batches, &price_of).await;
     let report = committed.map_err(set_aside::Failure::into_status)?;
-    log_differences(shared, &report.differences);
+    log_differences(&shared.metrics, &report.differences);
     set_aside::told(&shared.metrics, &report.aside);
     Ok(report)
 }
 
 /// A charge that is not what the gateway said is a fault of the program, or of its configuration: never silent.
-pub(crate) fn log_differences(shared: &Shared, differences: &[Difference]) {
+pub(crate) fn log_differences(metrics: &Metrics, differences: &[Difference]) {
     for difference in differences {
         let detail = match difference.reason {
             DifferenceReason::Computed => "computed",
@@ -298,7 +298,7 @@ pub(crate) fn log_differences(shared: &Shared, differences: &[Difference]) {
                 continue;
             }
         };
-        shared.metrics.differences.inc();
+        metrics.differences.inc();
         tracing::error!(event = "call.charge_differs", call.id = %difference.call, detail,
             "a call is charged otherwise than its gateway said");
     }
@@ -330,7 +330,7 @@ async fn open_prices(
 }
 
 fn settled_lost(shared: &Shared, session: SessionId, report: &LostReport) {
-    log_differences(shared, &report.differences);
+    log_differences(&shared.metrics, &report.differences);
     shared.metrics.sessions_lost.inc();
     let count = report.lost.len();
     tracing::warn!(event = "session.settled_lost", session.id = %session, count, "a lost session is settled");
