@@ -25,28 +25,29 @@ const LOOKS: [Duration; 5] = [
     Duration::from_millis(150),
     Duration::from_millis(250),
 ];
-/// An account's lease is not called back more often than this, in microseconds: an empty wallet must not make every
-/// call of its owner a message to every gateway.
+/// An account's leases are not called back for the same session more often than this, in microseconds: an empty wallet
+/// must not make every call of its owner a message to every gateway.
 const RECALL_PAUSE: i64 = 1_000_000;
-/// Accounts remembered for that; older ones are forgotten when there are more.
+/// Recalls remembered for that; older ones are forgotten when there are more.
 const REMEMBERED: usize = 4096;
 
-/// When leases were last called back.
+/// When leases were last called back, and for which session. A recall does not reach the session it is for, so that it
+/// does not stand for one that another session needs.
 #[derive(Default)]
-pub(crate) struct Recalls(Mutex<HashMap<AccountId, Timestamp>>);
+pub(crate) struct Recalls(Mutex<HashMap<(AccountId, SessionId), Timestamp>>);
 
 impl Recalls {
     /// Whether it is time; if so it counts as done.
-    fn due(&self, account: AccountId, now: Timestamp) -> bool {
+    fn due(&self, account: AccountId, session: SessionId, now: Timestamp) -> bool {
         let mut last = self.0.lock();
         let recent = |at: &Timestamp| now.micros_since(*at) < RECALL_PAUSE;
-        if last.get(&account).is_some_and(recent) {
+        if last.get(&(account, session)).is_some_and(recent) {
             return false;
         }
         if last.len() >= REMEMBERED {
             last.retain(|_, at| recent(at));
         }
-        last.insert(account, now);
+        last.insert((account, session), now);
         true
     }
 }
@@ -76,23 +77,22 @@ pub(crate) async fn lease(shared: &Shared, mut request: LeaseRequest) -> Result<
 }
 
 /// Asks other gateways to give back, those of other control planes too, and waits until the wallet suffices or it has
-/// taken too long.
+/// taken too long. Who comes right after another request of the same session waits with it.
 async fn recall(shared: &Shared, request: &LeaseRequest, mut wallet: WalletView) -> Result<WalletView, LedgerError> {
-    let (account, but) = (request.account, Some(request.session));
-    if !shared.links.recalls.due(account, shared.clock.now()) {
+    let (account, session) = (request.account, request.session);
+    let mut others = shared.ledger.session_list_open().await?;
+    others.retain(|other| other.id != session);
+    if others.is_empty() {
         return Ok(wallet);
     }
-    let here = shared.links.send_others(but, &message(account));
-    let open = shared.ledger.session_list_open().await?;
-    let elsewhere = open.iter().any(|s| Some(s.id) != but && !shared.links.is_connected(s.id));
-    if elsewhere {
-        let (recall, now) = (&Change::Recall { account, but }, shared.clock.now());
-        shared.db.write("changes.recall", |tx| Box::pin(changes::append(tx, recall, now))).await?;
+    if shared.links.recalls.due(account, session, shared.clock.now()) {
+        shared.metrics.recalls.inc();
+        shared.links.send_others(Some(session), &message(account));
+        if others.iter().any(|other| !shared.links.is_connected(other.id)) {
+            let (recall, now) = (&Change::Recall { account, but: Some(session) }, shared.clock.now());
+            shared.db.write("changes.recall", |tx| Box::pin(changes::append(tx, recall, now))).await?;
+        }
     }
-    if !here && !elsewhere {
-        return Ok(wallet);
-    }
-    shared.metrics.recalls.inc();
     for pause in LOOKS {
         tokio::time::sleep(pause).await;
         wallet = shared.ledger.wallet(request.account).await?;
@@ -103,10 +103,13 @@ async fn recall(shared: &Shared, request: &LeaseRequest, mut wallet: WalletView)
     Ok(wallet)
 }
 
-/// Another process has called back what gateways hold of that account.
+/// Somebody has called back what gateways hold of that account.
 pub(crate) fn recalled(shared: &Shared, account: AccountId, but: Option<SessionId>) {
-    // A recall of our own comes by here again: it was passed on already.
-    if shared.links.recalls.due(account, shared.clock.now()) && shared.links.send_others(but, &message(account)) {
+    // One that is for a gateway of our own comes by here again: it was passed on already.
+    if but.is_some_and(|session| shared.links.is_connected(session)) {
+        return;
+    }
+    if shared.links.send_others(but, &message(account)) {
         shared.metrics.recalls.inc();
     }
 }
@@ -146,10 +149,11 @@ mod tests {
     #[test]
     fn an_account_is_not_called_back_all_the_time() {
         let recalls = Recalls::default();
-        let account = AccountId::fresh();
-        assert!(recalls.due(account, Timestamp(0)));
-        assert!(!recalls.due(account, Timestamp(RECALL_PAUSE - 1)));
-        assert!(recalls.due(AccountId::fresh(), Timestamp(1)));
-        assert!(recalls.due(account, Timestamp(RECALL_PAUSE)));
+        let (account, one, two) = (AccountId::fresh(), SessionId::fresh(), SessionId::fresh());
+        assert!(recalls.due(account, one, Timestamp(0)));
+        assert!(!recalls.due(account, one, Timestamp(RECALL_PAUSE - 1)));
+        assert!(recalls.due(AccountId::fresh(), one, Timestamp(1)));
+        assert!(recalls.due(account, two, Timestamp(1)));
+        assert!(recalls.due(account, one, Timestamp(RECALL_PAUSE)));
     }
 }

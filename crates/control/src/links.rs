@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tacit_kernel::Timestamp;
 use tacit_kernel::ids::SessionId;
+use tacit_ledger::LedgerError;
 use tacit_ledger::sessions::SessionView;
 use tacit_link::wire::{self, update::Kind};
 use tokio::sync::mpsc;
@@ -86,28 +86,59 @@ pub(crate) fn greeting(catalog: &catalogue::Sent) -> [Kind; 2] {
 }
 
 /// Since when a session has not been seen: neither here, nor by another control plane, nor by what arrived from it. The
-/// clocks of control planes are not compared: what counts is that something changed, and when that was noticed here.
+/// clocks of control planes are not compared, and no clock that can be set is asked: what counts is that something
+/// changed, and when that was noticed here.
 struct Away {
-    since: Timestamp,
-    acknowledged: u64,
-    seen_at: Timestamp,
+    since: Instant,
+    session: SessionView,
 }
 
-impl Away {
-    fn is(&self, session: &SessionView) -> bool {
-        (self.acknowledged, self.seen_at) == (session.acknowledged, session.seen_at)
+/// The sessions that are not connected here.
+///
+/// Only looks that succeeded count. While the database cannot be reached no control plane can note whom it sees, so that
+/// nobody is away for longer because of it: then all is forgotten.
+#[derive(Default)]
+struct Absences(HashMap<SessionId, Away>);
+
+impl Absences {
+    /// Follows a look; the sessions that have been away for `lost_after`, as they were when they were last looked at.
+    fn look(
+        &mut self,
+        now: Instant,
+        lost_after: Duration,
+        open: Vec<SessionView>,
+        here: &[SessionId],
+    ) -> Vec<SessionView> {
+        self.0.retain(|id, _| open.iter().any(|session| session.id == *id));
+        let mut lost = Vec::new();
+        for session in open {
+            let id = session.id;
+            match self.0.get(&id) {
+                Some(away) if !here.contains(&id) && away.session.is_as(&session) => {
+                    if now.duration_since(away.since) >= lost_after {
+                        lost.push(session);
+                    }
+                }
+                _ => drop(self.0.insert(id, Away { since: now, session })),
+            }
+        }
+        lost
+    }
+
+    fn forget_all(&mut self) {
+        self.0.clear();
     }
 }
 
-/// Sends ticks, notes in the database which gateways are connected here, and settles sessions whose gateway does not
-/// come back to any control plane.
+/// Notes in the database which gateways are connected here, and settles sessions whose gateway does not come back to any
+/// control plane.
 pub(crate) async fn run(shared: Arc<Shared>, queue: Queue) {
-    let mut tick = tokio::time::interval(TICK);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let every = (shared.lost_after / 4).clamp(Duration::from_millis(20), Duration::from_secs(30));
     let mut look = tokio::time::interval_at(Instant::now() + every, every);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut away = HashMap::new();
+    let mut absences = Absences::default();
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = shared.stop.cancelled() => {
@@ -115,39 +146,66 @@ pub(crate) async fn run(shared: Arc<Shared>, queue: Queue) {
                 return;
             }
             _ = tick.tick() => shared.links.send_all(&Kind::Tick(wire::Tick {})),
-            _ = look.tick() => look_around(&shared, &queue, &mut away).await,
+            _ = look.tick() => {
+                if let Err(error) = look_around(&shared, &queue, &mut absences).await {
+                    absences.forget_all();
+                    crate::status::log(&error.into());
+                }
+            }
         }
     }
 }
 
-async fn look_around(shared: &Shared, queue: &Queue, away: &mut HashMap<SessionId, Away>) {
-    let now = shared.clock.now();
-    let open = match shared.ledger.session_list_open().await {
-        Ok(open) => open,
-        Err(error) => {
-            crate::status::log(&error.into());
-            return;
-        }
-    };
+async fn look_around(shared: &Shared, queue: &Queue, absences: &mut Absences) -> Result<(), LedgerError> {
+    let now = Instant::now();
+    let open = shared.ledger.session_list_open().await?;
     let here: Vec<SessionId> = open.iter().map(|s| s.id).filter(|id| shared.links.is_connected(*id)).collect();
-    if !here.is_empty()
-        && let Err(error) = shared.ledger.session_seen(&here).await
-    {
-        crate::status::log(&error.into());
+    if !here.is_empty() {
+        shared.ledger.session_seen(&here).await?;
     }
-    away.retain(|session, _| open.iter().any(|s| s.id == *session));
-    for session in open {
-        if here.contains(&session.id) || !away.get(&session.id).is_some_and(|a| a.is(&session)) {
-            let SessionView { id, acknowledged, seen_at, .. } = session;
-            away.insert(id, Away { since: now, acknowledged, seen_at });
-            continue;
+    for session in absences.look(now, shared.lost_after, open, &here) {
+        tracing::warn!(event = "session.lost", session.id = %session.id, "a gateway did not come back");
+        // If that fails, it is tried again at the next look.
+        drop(queue.settle_away(session).await);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tacit_kernel::Timestamp;
+
+    const LOST_AFTER: Duration = Duration::from_secs(60);
+
+    fn session() -> SessionView {
+        SessionView {
+            id: SessionId::fresh(),
+            gateway: "one".into(),
+            version: "0.1.0".into(),
+            sandbox: true,
+            acknowledged: 7,
+            started_at: Timestamp(0),
+            seen_at: Timestamp(1),
+            ended_at: None,
         }
-        let gone = away.get(&session.id).map_or(0, |a| now.micros_since(a.since));
-        if u128::try_from(gone).unwrap_or(0) >= shared.lost_after.as_micros() {
-            tracing::warn!(event = "session.lost", session.id = %session.id, "a gateway did not come back");
-            if queue.settle_lost(session.id).await.is_ok() {
-                away.remove(&session.id);
-            }
-        }
+    }
+
+    #[test]
+    fn who_is_away_for_long_enough_is_lost() {
+        let (session, start, mut absences) = (session(), Instant::now(), Absences::default());
+        let mut look = |after: u64, session: &SessionView, here: &[SessionId]| {
+            let now = start + Duration::from_secs(after);
+            absences.look(now, LOST_AFTER, vec![session.clone()], here).len()
+        };
+        assert_eq!([look(0, &session, &[]), look(59, &session, &[]), look(60, &session, &[])], [0, 0, 1]);
+        // Not settled after all: named again.
+        assert_eq!(look(61, &session, &[]), 1);
+        // Connected here; seen by another control plane; an event has arrived.
+        assert_eq!([look(62, &session, &[session.id]), look(121, &session, &[])], [0, 0]);
+        let seen = SessionView { seen_at: Timestamp(2), ..session };
+        assert_eq!([look(122, &seen, &[]), look(181, &seen, &[])], [0, 0]);
+        let heard = SessionView { acknowledged: 8, ..seen };
+        assert_eq!([look(182, &heard, &[]), look(241, &heard, &[]), look(242, &heard, &[])], [0, 0, 1]);
     }
 }

@@ -92,7 +92,6 @@ pub(crate) async fn commit(
     if batches.windows(2).any(|pair| matches!(pair, [a, b] if a.session != b.session)) {
         return Err(failure);
     }
-    let mut differences = Vec::new();
     let mut batches = batches.to_vec();
     for batch in &mut batches {
         // Half by half, so that one among many is found in a few steps.
@@ -100,7 +99,8 @@ pub(crate) async fn commit(
         while let Some(mut part) = parts.pop() {
             match caught(metrics, settler.record_ended(batch.session, &part, price_of)).await {
                 Ok(report) => {
-                    differences.extend(report.differences);
+                    // Now: it is durable, and what comes after it may fail.
+                    crate::writer::log_differences(metrics, &report.differences);
                     batch.ended.append(&mut part);
                 }
                 Err(failure) => match (failure.for_good(), part.as_slice()) {
@@ -115,9 +115,7 @@ pub(crate) async fn commit(
         }
     }
     // What was recorded is passed over.
-    let mut report = caught(metrics, settler.commit(&batches, price_of)).await?;
-    report.differences.extend(differences);
-    Ok(report)
+    caught(metrics, settler.commit(&batches, price_of)).await
 }
 
 /// The payload of a panic is never looked at.
@@ -170,7 +168,7 @@ pub(crate) async fn settle(shared: &Shared, id: EventId) -> Result<(), Fault> {
     let prices = shared.prices.of(call.begun.price.into_iter().collect()).await?;
     let settler = Settler::new(shared.ledger.clone());
     let report = settler.settle_aside(id, aside.session, &call, &|id| prices.get(&id).cloned()).await?;
-    crate::writer::log_differences(shared, &report.differences);
+    crate::writer::log_differences(&shared.metrics, &report.differences);
     tracing::warn!(event = "call.aside_settled", call.id = %call.begun.call, "a call that was set aside is settled");
     Ok(())
 }
@@ -180,9 +178,10 @@ mod tests {
     use super::*;
     use crate::events::tests::valid;
     use tacit_kernel::SystemClock;
+    use tacit_kernel::call::CallStatus;
     use tacit_kernel::ids::CallId;
     use tacit_ledger::Ledger;
-    use tacit_storage::{Db, both_engines};
+    use tacit_storage::{Db, SqlText, WriteTx, both_engines};
 
     both_engines! {
         async fn a_call_that_panics_is_set_aside(db: Db) {
@@ -219,6 +218,40 @@ mod tests {
             let again = commit(&metrics, &settler, &[batch], &price_of).await.unwrap_or_else(|_| panic!("refused"));
             assert_eq!((again.sessions[0].acknowledged, again.aside), (1, vec![]));
             assert_eq!(ledger.aside_count().await.unwrap(), 1);
+        }
+
+        async fn a_difference_is_told_even_if_the_rest_of_its_batch_fails(db: Db) {
+            let (ledger, metrics) = (Ledger::new(db.clone(), Arc::new(SystemClock)), Metrics::new());
+            let session = ledger.session_open("one", "0.1.0", true).await.unwrap().session;
+            let (terrible, unknown) = (PriceId::fresh(), PriceId::fresh());
+            let event = |price: PriceId, status: CallStatus| {
+                let mut event = wire::Ended { status: status.number(), ..valid() };
+                let begun = event.begun.as_mut().unwrap();
+                (begun.call, begun.price) = (Some(CallId::fresh().into()), Some(price.into()));
+                event
+            };
+            let ended = vec![event(unknown, CallStatus::Completed), event(terrible, CallStatus::Failed)];
+            let batch = crate::events::tests::read_all(wire::Events {
+                session: convert::id_bytes(session),
+                batch: 1,
+                begun: vec![],
+                ended,
+            });
+            let recorded = batch.ended[0].begun.call;
+            let price_of = |id: PriceId| -> Option<Arc<Price>> {
+                assert!(id != terrible, "canary");
+                None
+            };
+            // Nothing can be set aside.
+            let rename = "ALTER TABLE set_aside_events RENAME COLUMN reason TO renamed";
+            let rename = async |tx: &mut WriteTx<'_>| tx.query(SqlText::new(rename)).await.map(drop);
+            let rename = &rename;
+            db.write("test.rename", |tx| Box::pin(rename(tx))).await.unwrap();
+            let settler = Settler::new(ledger.clone());
+            assert!(commit(&metrics, &settler, &[batch], &price_of).await.is_err());
+            assert!(ledger.call(recorded).await.unwrap().is_some());
+            let text = metrics.text();
+            assert!(text.contains("tacit_control_differences_total 1"), "{text}");
         }
     }
 }

@@ -5,14 +5,18 @@
 //! Nothing is acknowledged before it is durable. When a commit fails, the streams of its sessions end and the gateways
 //! send again what was not acknowledged.
 
-use crate::metrics::{Event, EventLabel, Outcome, OutcomeLabel};
+use crate::metrics::{Event, EventLabel, Metrics, Outcome, OutcomeLabel};
 use crate::{Shared, set_aside, status};
 use futures_util::FutureExt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use tacit_kernel::ids::SessionId;
-use tacit_ledger::settlement::{BatchState, CommitReport, Difference, DifferenceReason, SessionBatch, SessionOutcome};
+use tacit_kernel::ids::{PriceId, SessionId};
+use tacit_kernel::rating::Price;
+use tacit_ledger::sessions::SessionView;
+use tacit_ledger::settlement::{
+    BatchState, CommitReport, Difference, DifferenceReason, LostReport, SessionBatch, SessionOutcome,
+};
 use tacit_ledger::{LedgerError, Settler};
 use tacit_storage::Engine;
 use tokio::runtime::Handle;
@@ -66,6 +70,7 @@ impl Drop for Waiting {
 enum Job {
     Commit(SessionBatch, Waiting),
     Lost(SessionId, oneshot::Sender<Result<(), Status>>),
+    Away(SessionView, oneshot::Sender<Result<(), Status>>),
     Close(SessionId, oneshot::Sender<Result<(), Status>>),
 }
 
@@ -105,6 +110,11 @@ impl Queue {
     /// Ends a session whose gateway is gone, after what arrived from it.
     pub(crate) async fn settle_lost(&self, session: SessionId) -> Result<(), Status> {
         self.ask(|done| Job::Lost(session, done)).await
+    }
+
+    /// Ends a session that has been away for too long, unless something is heard of it until its turn comes.
+    pub(crate) async fn settle_away(&self, session: SessionView) -> Result<(), Status> {
+        self.ask(|done| Job::Away(session, done)).await
     }
 
     /// Ends a session cleanly.
@@ -167,6 +177,9 @@ async fn work(shared: &Shared, settler: &Settler, jobs: &mut Jobs, first: Job) {
             }
             Job::Lost(session, done) => {
                 let _ = done.send(settle_lost(shared, settler, session).await);
+            }
+            Job::Away(session, done) => {
+                let _ = done.send(settle_away(shared, settler, &session).await);
             }
             Job::Close(session, done) => {
                 let _ = done.send(close(shared, settler, session).await);
@@ -268,13 +281,13 @@ async fn settle(shared: &Shared, settler: &Settler, batches: &[SessionBatch]) ->
     let price_of = |id| prices.get(&id).cloned();
     let committed = set_aside::commit(&shared.metrics, settler, batches, &price_of).await;
     let report = committed.map_err(set_aside::Failure::into_status)?;
-    log_differences(shared, &report.differences);
+    log_differences(&shared.metrics, &report.differences);
     set_aside::told(&shared.metrics, &report.aside);
     Ok(report)
 }
 
 /// A charge that is not what the gateway said is a fault of the program, or of its configuration: never silent.
-pub(crate) fn log_differences(shared: &Shared, differences: &[Difference]) {
+pub(crate) fn log_differences(metrics: &Metrics, differences: &[Difference]) {
     for difference in differences {
         let detail = match difference.reason {
             DifferenceReason::Computed => "computed",
@@ -285,21 +298,42 @@ pub(crate) fn log_differences(shared: &Shared, differences: &[Difference]) {
                 continue;
             }
         };
-        shared.metrics.differences.inc();
+        metrics.differences.inc();
         tracing::error!(event = "call.charge_differs", call.id = %difference.call, detail,
             "a call is charged otherwise than its gateway said");
     }
 }
 
 async fn settle_lost(shared: &Shared, settler: &Settler, session: SessionId) -> Result<(), Status> {
-    let prices = settler.open_prices(session).await.map_err(status::of_ledger)?;
-    let prices = shared.prices.of(prices).await.map_err(status::of_fault)?;
+    let prices = open_prices(shared, settler, session).await?;
     let report = settler.settle_lost(session, &|id| prices.get(&id).cloned()).await.map_err(status::of_ledger)?;
-    log_differences(shared, &report.differences);
+    settled_lost(shared, session, &report);
+    Ok(())
+}
+
+async fn settle_away(shared: &Shared, settler: &Settler, session: &SessionView) -> Result<(), Status> {
+    let prices = open_prices(shared, settler, session.id).await?;
+    let report = settler.settle_away(session, &|id| prices.get(&id).cloned()).await.map_err(status::of_ledger)?;
+    if let Some(report) = report {
+        settled_lost(shared, session.id, &report);
+    }
+    Ok(())
+}
+
+async fn open_prices(
+    shared: &Shared,
+    settler: &Settler,
+    session: SessionId,
+) -> Result<HashMap<PriceId, Arc<Price>>, Status> {
+    let prices = settler.open_prices(session).await.map_err(status::of_ledger)?;
+    shared.prices.of(prices).await.map_err(status::of_fault)
+}
+
+fn settled_lost(shared: &Shared, session: SessionId, report: &LostReport) {
+    log_differences(&shared.metrics, &report.differences);
     shared.metrics.sessions_lost.inc();
     let count = report.lost.len();
     tracing::warn!(event = "session.settled_lost", session.id = %session, count, "a lost session is settled");
-    Ok(())
 }
 
 async fn close(shared: &Shared, settler: &Settler, session: SessionId) -> Result<(), Status> {

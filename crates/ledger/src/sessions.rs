@@ -78,6 +78,15 @@ pub struct SessionView {
     pub ended_at: Option<Timestamp>,
 }
 
+impl SessionView {
+    /// Whether nothing was heard of the session between these two looks at it, and it has not ended.
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        let heard = |session: &Self| (session.acknowledged, session.seen_at, session.ended_at);
+        heard(self) == heard(other)
+    }
+}
+
 impl Ledger {
     /// Opens a session for a gateway process.
     ///

@@ -16,6 +16,7 @@ pub use model::{
 };
 
 use crate::postings::{LedgerAccountKind, PurseIds, store as books};
+use crate::sessions::SessionView;
 use crate::{Ledger, LedgerError, aside, calls, sessions};
 use plan::{Memory, Pending};
 use std::collections::{HashMap, HashSet};
@@ -270,29 +271,54 @@ impl Settler {
         session: SessionId,
         price_of: &(impl Fn(PriceId) -> Option<Arc<Price>> + Sync),
     ) -> Result<LostReport, LedgerError> {
+        self.settle_dead(session, None, price_of).await.map(Option::unwrap_or_default)
+    }
+
+    /// Ends a session as [`Self::settle_lost`] does, unless something was heard of it since it was looked at, or it has
+    /// ended: then it is left as it is, and there is no report.
+    ///
+    /// # Errors
+    /// As [`Self::settle_lost`].
+    pub async fn settle_away(
+        &self,
+        looked_at: &SessionView,
+        price_of: &(impl Fn(PriceId) -> Option<Arc<Price>> + Sync),
+    ) -> Result<Option<LostReport>, LedgerError> {
+        self.settle_dead(looked_at.id, Some(looked_at), price_of).await
+    }
+
+    async fn settle_dead(
+        &self,
+        session: SessionId,
+        looked_at: Option<&SessionView>,
+        price_of: &(impl Fn(PriceId) -> Option<Arc<Price>> + Sync),
+    ) -> Result<Option<LostReport>, LedgerError> {
         let mut state = self.state.lock().await;
         state.sessions.remove(&session);
         let revenue = self.revenue(&mut state).await?;
         let purses = &state.purses;
         let now = self.ledger.clock.now();
         let settle = async |tx: &mut WriteTx<'_>| {
+            let Some(view) = sessions::session_by_id(tx, session).await? else {
+                return Err(LedgerError::SessionUnknown.into());
+            };
+            if looked_at.is_some_and(|looked_at| !looked_at.is_as(&view)) {
+                return Ok(None);
+            }
             if !sessions::session_end(tx, session, now).await? {
-                return match sessions::session_by_id(tx, session).await? {
-                    Some(_) => Ok(LostReport::default()),
-                    None => Err(LedgerError::SessionUnknown.into()),
-                };
+                return Ok(Some(LostReport::default()));
             }
             let open = store::open_calls(tx, session).await?;
             let pending: Vec<Pending> = open.iter().map(|(_, call)| plan::lost(session, call, now, price_of)).collect();
             let recorded = record(tx, &pending, purses, revenue, true, now).await?;
             let released = store::release(tx, session, now).await?;
             store::journal_drop(tx, session).await?;
-            Ok::<_, Halt>(LostReport {
+            Ok::<_, Halt>(Some(LostReport {
                 lost: recorded.calls,
                 amount: recorded.amount,
                 released,
                 differences: recorded.differences,
-            })
+            }))
         };
         let (settle, _one) = (&settle, self.ledger.one.lock().await);
         self.ledger.db.write("ledger.settle_lost", |tx| Box::pin(settle(tx))).await.map_err(|halt| match halt {

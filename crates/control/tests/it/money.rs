@@ -37,6 +37,24 @@ both_engines! {
         control.stop().await;
     }
 
+    async fn who_asks_again_at_once_waits_too(db: Db) {
+        let world = World::new(db).await;
+        world.top_up(10 * COST).await;
+        let control = world.start().await;
+        let (mut one, mut two) = (world.gateway("one").await, world.gateway("two").await);
+        let (_of_one, _of_two) = (one.watch().await, two.watch().await);
+        let account = world.account;
+        assert_eq!(one.lease(account, 10 * COST, 10 * COST, 0).await, 10 * COST);
+        assert_eq!(two.lease(account, 4 * COST, 4 * COST, 0).await, 0);
+        let giving = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            one.lease(account, 0, 0, 8 * COST).await
+        });
+        assert_eq!(two.lease(account, 4 * COST, 4 * COST, 0).await, 4 * COST);
+        assert_eq!(giving.await.unwrap(), 0);
+        control.stop().await;
+    }
+
     async fn grants_shrink_as_the_wallet_empties(db: Db) {
         let world = World::new(db).await;
         world.top_up(16 * COST).await;

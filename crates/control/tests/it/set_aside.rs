@@ -12,7 +12,7 @@ async fn waiting(world: &World) -> Vec<AsideView> {
 }
 
 /// How many rows a statement has for an answer.
-async fn run(db: &Db, text: &'static str) -> usize {
+pub(crate) async fn run(db: &Db, text: &'static str) -> usize {
     let run = async |tx: &mut WriteTx<'_>| tx.query(SqlText::new(text)).await.map(|rows| rows.len());
     let run = &run;
     db.write("test.run", |tx| Box::pin(run(tx))).await.unwrap()

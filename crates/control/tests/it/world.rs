@@ -111,17 +111,13 @@ impl World {
     }
 
     pub(crate) async fn start_as(&self, socket: &str, lost_after: Duration) -> Control {
-        self.start_with(socket, lost_after, Arc::new(SystemClock)).await
-    }
-
-    pub(crate) async fn start_with(&self, socket: &str, lost_after: Duration, clock: Arc<dyn Clock>) -> Control {
         let config = ControlConfig {
             db: self.db.clone(),
             keys: Arc::clone(&self.keys),
             identity: self.identity.clone(),
             catalog: self.catalog.clone(),
             ledger: self.ledger.clone(),
-            clock,
+            clock: Arc::new(SystemClock),
             link: self.endpoint(socket),
             tls: None,
             currency: "USD".into(),

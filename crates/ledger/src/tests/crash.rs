@@ -2,6 +2,7 @@
 
 use super::settling::lease;
 use super::*;
+use crate::sessions::SessionView;
 use crate::settlement::{DifferenceReason, SessionOutcome};
 use std::slice::from_ref;
 use tacit_kernel::call::ErrorCode;
@@ -56,6 +57,27 @@ tacit_storage::both_engines! {
             call: nameless.call,
             price: nameless.price.unwrap(),
         }]);
+    }
+
+    async fn one_that_was_heard_of_meanwhile_is_not_settled(db: Db) {
+        let world = World::new(db).await;
+        let a = world.customer(1_000).await;
+        let s = world.session("gw").await;
+        lease(&world, s, a, 1, 500).await;
+        let look = async || world.ledger.session_list_open().await.unwrap().remove(0);
+        let away = async |view: &SessionView| world.settler.settle_away(view, &world.price_of()).await.unwrap();
+        let first = look().await;
+        world.clock.advance_micros(1);
+        world.ledger.session_seen(&[s]).await.unwrap();
+        assert_eq!(away(&first).await, None);
+        let seen = look().await;
+        world.commit(&[batch(s, 1, from_ref(&world.begun(a, 100, 10)), &[])]).await;
+        assert_eq!(away(&seen).await, None);
+        assert_eq!(world.wallet(a).await, [500, 0, 500]);
+        let last = look().await;
+        assert_eq!(away(&last).await.map(|report| report.lost.len()), Some(1));
+        assert_eq!(away(&last).await, None);
+        assert_eq!(world.wallet(a).await, [990, 0, 0]);
     }
 
     async fn the_control_plane_dies_between_begun_and_ended(db: Db) {
