@@ -161,6 +161,8 @@ impl Control {
         writer::spawn(&tasks, Arc::clone(&shared), jobs);
         let watched = Arc::clone(&shared);
         tasks.spawn(supervised(Arc::clone(&shared), "changes", move || changes::run(Arc::clone(&watched))));
+        let watched = Arc::clone(&shared);
+        tasks.spawn(supervised(Arc::clone(&shared), "ticks", move || links::ticks(Arc::clone(&watched))));
         let (watched, queue) = (Arc::clone(&shared), writer.clone());
         tasks.spawn(supervised(Arc::clone(&shared), "links", move || links::run(Arc::clone(&watched), queue.clone())));
         if let Some(every) = verify_every {

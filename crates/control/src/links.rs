@@ -130,13 +130,9 @@ impl Absences {
     }
 }
 
-/// Notes in the database which gateways are connected here, and settles sessions whose gateway does not come back to any
-/// control plane.
-pub(crate) async fn run(shared: Arc<Shared>, queue: Queue) {
-    let every = (shared.lost_after / 4).clamp(Duration::from_millis(20), Duration::from_secs(30));
-    let mut look = tokio::time::interval_at(Instant::now() + every, every);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut absences = Absences::default();
+/// Sends ticks, by which gateways know that the link is alive; they wait for neither database nor writer. Ends all streams
+/// when the control plane stops.
+pub(crate) async fn ticks(shared: Arc<Shared>) {
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -146,12 +142,28 @@ pub(crate) async fn run(shared: Arc<Shared>, queue: Queue) {
                 return;
             }
             _ = tick.tick() => shared.links.send_all(&Kind::Tick(wire::Tick {})),
-            _ = look.tick() => {
-                if let Err(error) = look_around(&shared, &queue, &mut absences).await {
-                    absences.forget_all();
-                    crate::status::log(&error.into());
-                }
+        }
+    }
+}
+
+/// Notes in the database which gateways are connected here, and settles sessions whose gateway does not come back to any
+/// control plane.
+pub(crate) async fn run(shared: Arc<Shared>, queue: Queue) {
+    let every = (shared.lost_after / 4).clamp(Duration::from_millis(20), Duration::from_secs(30));
+    let mut look = tokio::time::interval_at(Instant::now() + every, every);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut absences = Absences::default();
+    loop {
+        let turn = async {
+            look.tick().await;
+            if let Err(error) = look_around(&shared, &queue, &mut absences).await {
+                absences.forget_all();
+                crate::status::log(&error.into());
             }
+        };
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            () = turn => {}
         }
     }
 }

@@ -6,7 +6,7 @@ use tacit_control::ControlConfig;
 use tacit_identity::KeyChange;
 use tacit_link::wire::{self, update::Kind};
 use tacit_link::{Checked, convert};
-use tacit_storage::{Db, both_engines};
+use tacit_storage::{Db, SqlText, StorageError, WriteTx, both_engines};
 use tonic::Streaming;
 
 pub(crate) async fn next(updates: &mut Streaming<wire::Update>) -> Kind {
@@ -115,5 +115,30 @@ both_engines! {
         drop(updates);
         until("it is not counted", async || control.metrics_text().contains(&links(0))).await;
         control.stop().await;
+    }
+
+    async fn ticks_and_the_stop_do_not_wait_for_the_database(db: Db) {
+        let world = World::new(db.clone()).await;
+        let control = world.start_as("link.sock", Duration::from_millis(80)).await;
+        let mut gateway = world.gateway("one").await;
+        let mut updates = gateway.watch().await;
+        let holding = tokio::spawn(async move {
+            let hold = async |tx: &mut WriteTx<'_>| {
+                tx.query(SqlText::new("UPDATE gateway_sessions SET seen_at = seen_at")).await?;
+                std::future::pending::<Result<(), StorageError>>().await
+            };
+            let hold = &hold;
+            db.write("test.hold", |tx| Box::pin(hold(tx))).await
+        });
+        // By then a look is under way.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        while let Ok(update) = tokio::time::timeout(Duration::from_millis(1), updates.message()).await {
+            update.unwrap().unwrap();
+        }
+        let update = tokio::time::timeout(Duration::from_secs(8), updates.message()).await.unwrap();
+        assert!(matches!(update.unwrap().unwrap().kind, Some(Kind::Tick(_))));
+        control.stop().await;
+        while let Ok(Some(_)) = updates.message().await {}
+        holding.abort();
     }
 }

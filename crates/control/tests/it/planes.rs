@@ -123,7 +123,8 @@ both_engines! {
         // Each asks once, and the other one is told.
         for (asks, told) in [(&mut one, &mut of_two), (&mut two, &mut of_one)] {
             assert_eq!(asks.lease(world.account, 5 * COST, 5 * COST, 0).await, 0);
-            while !matches!(next(told).await, Kind::Recall(_)) {}
+            let recall = async { while !matches!(next(told).await, Kind::Recall(_)) {} };
+            tokio::time::timeout(Duration::from_secs(10), recall).await.unwrap();
         }
         there.stop().await;
         here.stop().await;
