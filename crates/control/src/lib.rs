@@ -1,7 +1,7 @@
 //! The control plane's side of the link: what it answers to gateways, and the work it does in the background.
 //!
-//! - **Record**: one task gathers the call events of all sessions for a moment and makes them durable in one
-//!   transaction ([`ledger::Settler`](tacit_ledger::Settler)); only then are they acknowledged. What fails is not
+//! - **Record**: one task makes the call events of all sessions durable, in one transaction all that arrived during the
+//!   one before ([`ledger::Settler`](tacit_ledger::Settler)); only then are they acknowledged. What fails is not
 //!   acknowledged, so the gateway sends it again; what is sent again counts once. The process can be killed at any
 //!   time.
 //!   What the books refuse for good is set aside, so that it does not hold up what comes after it.
@@ -223,8 +223,8 @@ impl Control {
         self.shared.stop.cancelled().await;
     }
 
-    /// Stops: finishes the commit in hand, takes no more, ends all streams.
-    pub async fn stop(self) {
+    /// Stops: finishes the commit in hand, takes no more, ends all streams. Whoever else holds it finds it stopped.
+    pub async fn stop(&self) {
         self.shared.stop.cancel();
         self.tasks.close();
         if tokio::time::timeout(STOP, self.tasks.wait()).await.is_err() {

@@ -152,9 +152,8 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let failed = !stop.is_cancelled();
     stop.cancel();
     drop(admin.await);
-    if let Ok(control) = Arc::try_unwrap(control) {
-        control.stop().await;
-    }
+    // Others may hold it still, such as a probe that is being answered: it stops nevertheless, before its database closes.
+    control.stop().await;
     stores.db.close().await;
     tracing::info!(event = "control.stopped");
     anyhow::ensure!(!failed, "the link to the gateways failed");

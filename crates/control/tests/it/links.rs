@@ -141,4 +141,15 @@ both_engines! {
         while let Ok(Some(_)) = updates.message().await {}
         holding.abort();
     }
+
+    async fn it_stops_whoever_else_holds_it(db: Db) {
+        let world = World::new(db).await;
+        let control = std::sync::Arc::new(world.start().await);
+        let probe = std::sync::Arc::clone(&control);
+        let mut gateway = world.gateway("one").await;
+        let mut updates = gateway.watch().await;
+        control.stop().await;
+        while let Ok(Some(_)) = updates.message().await {}
+        assert!(!probe.ready());
+    }
 }
