@@ -21,6 +21,7 @@ mod leases;
 mod ledger_check;
 mod links;
 mod metrics;
+mod panics;
 mod service;
 mod set_aside;
 mod status;
@@ -28,9 +29,8 @@ mod writer;
 
 use crate::links::Links;
 use crate::metrics::Metrics;
+use crate::panics::caught;
 use arc_swap::ArcSwapOption;
-use futures_util::FutureExt;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -243,11 +243,9 @@ impl Drop for Control {
 /// the payload of the panic is never printed here.
 async fn supervised<F: Future<Output = ()>>(shared: Arc<Shared>, component: &'static str, task: impl Fn() -> F) {
     while !shared.stop.is_cancelled() {
-        if AssertUnwindSafe(task()).catch_unwind().await.is_ok() {
+        if caught(&shared.metrics, component, task()).await.is_some() {
             return;
         }
-        shared.metrics.panics.inc();
-        tracing::error!(event = "control.panic", component, "a background task panicked and is begun anew");
         tokio::select! {
             () = shared.stop.cancelled() => {}
             () = tokio::time::sleep(Duration::from_secs(1)) => {}

@@ -1,10 +1,10 @@
 //! The requests of the link, each in a few lines: check, ask the service that knows, answer.
 
 use crate::metrics::{Method, Metrics, Outcome, OutcomeLabel};
+use crate::panics::caught;
 use crate::writer::{Progress, Queue};
 use crate::{Shared, events, leases, links, status};
-use futures_util::{FutureExt, Stream, StreamExt, stream};
-use std::panic::AssertUnwindSafe;
+use futures_util::{Stream, StreamExt, stream};
 use std::pin::Pin;
 use std::sync::Arc;
 use tacit_kernel::Nano;
@@ -157,7 +157,7 @@ impl Service {
             let result = tokio::select! {
                 () = listening.closed() => return,
                 () = shared.stop.cancelled() => Ok(()),
-                result = caught(&shared.metrics, Method::Record, read) => result,
+                result = alone(&shared.metrics, Method::Record, read) => result,
             };
             if let Err(status) = result {
                 count(&shared, Method::Record, Some(&status));
@@ -189,17 +189,13 @@ fn acks(progress: watch::Receiver<Progress>) -> Acks {
     stream::unfold(Some((progress, 0)), next).boxed()
 }
 
-/// Runs work; a panic in it is the failure of this work alone. The payload of a panic is never looked at.
-async fn caught<T>(
+/// Runs the work of a request; a panic in it is the failure of this request alone.
+async fn alone<T>(
     metrics: &Metrics,
     method: Method,
     work: impl Future<Output = Result<T, Status>>,
 ) -> Result<T, Status> {
-    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
-        metrics.panics.inc();
-        tracing::error!(event = "control.panic", component = method.word(), "a request panicked");
-        Err(Status::internal("control.panic"))
-    })
+    caught(metrics, method.word(), work).await.unwrap_or_else(|| Err(Status::internal("control.panic")))
 }
 
 fn count(shared: &Shared, method: Method, status: Option<&Status>) {
@@ -220,7 +216,7 @@ async fn guarded<T>(
     if shared.stop.is_cancelled() {
         return Err(status::unavailable());
     }
-    let result = caught(&shared.metrics, method, work).await;
+    let result = alone(&shared.metrics, method, work).await;
     count(shared, method, result.as_ref().err());
     result.map(Response::new)
 }
@@ -268,12 +264,12 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_the_failure_of_one_request_and_keeps_its_payload() {
         let metrics = Metrics::new();
-        let result: Result<(), Status> = caught(&metrics, Method::Key, async { panic!("canary") }).await;
+        let result: Result<(), Status> = alone(&metrics, Method::Key, async { panic!("canary") }).await;
         let status = result.unwrap_err();
         assert_eq!((status.code(), status.message()), (Code::Internal, "control.panic"));
         assert!(metrics.text().contains("tacit_control_panics_total 1"));
         assert!(!metrics.text().contains("canary"));
-        assert_eq!(caught(&metrics, Method::Key, async { Ok(5) }).await.unwrap(), 5);
+        assert_eq!(alone(&metrics, Method::Key, async { Ok(5) }).await.unwrap(), 5);
     }
 
     #[tokio::test]

@@ -3,9 +3,8 @@
 //! the rest of their batch durable, and wait there for an operator.
 
 use crate::metrics::{Event, EventLabel, Metrics};
+use crate::panics::caught;
 use crate::{Shared, events, status};
-use futures_util::FutureExt;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tacit_kernel::call::CallEvent;
 use tacit_kernel::ids::{EventId, PriceId};
@@ -85,7 +84,7 @@ pub(crate) async fn commit(
     batches: &[SessionBatch],
     price_of: &(impl Fn(PriceId) -> Option<Arc<Price>> + Sync),
 ) -> Result<CommitReport, Failure> {
-    let failure = match caught(metrics, settler.commit(batches, price_of)).await {
+    let failure = match attempt(metrics, settler.commit(batches, price_of)).await {
         Err(failure) if failure.for_good().is_some() => failure,
         result => return result,
     };
@@ -97,7 +96,7 @@ pub(crate) async fn commit(
         // Half by half, so that one among many is found in a few steps.
         let mut parts = vec![std::mem::take(&mut batch.ended)];
         while let Some(mut part) = parts.pop() {
-            match caught(metrics, settler.record_ended(batch.session, &part, price_of)).await {
+            match attempt(metrics, settler.record_ended(batch.session, &part, price_of)).await {
                 Ok(report) => {
                     // Now: it is durable, and what comes after it may fail.
                     crate::writer::log_differences(metrics, &report.differences);
@@ -115,30 +114,22 @@ pub(crate) async fn commit(
         }
     }
     // What was recorded is passed over.
-    caught(metrics, settler.commit(&batches, price_of)).await
+    attempt(metrics, settler.commit(&batches, price_of)).await
 }
 
-/// The payload of a panic is never looked at.
-async fn caught(
+async fn attempt(
     metrics: &Metrics,
     work: impl Future<Output = Result<CommitReport, LedgerError>>,
 ) -> Result<CommitReport, Failure> {
-    match AssertUnwindSafe(work).catch_unwind().await {
-        Ok(result) => result.map_err(Failure::Ledger),
-        Err(_) => {
-            metrics.panics.inc();
-            tracing::error!(event = "control.panic", component = "settlement", "a commit panicked");
-            Err(Failure::Panic)
-        }
-    }
+    caught(metrics, "settlement", work).await.ok_or(Failure::Panic)?.map_err(Failure::Ledger)
 }
 
 /// Counts and logs what was set aside.
 pub(crate) fn told(metrics: &Metrics, aside: &[SetAside]) {
     for event in aside {
-        let (label, word) = match event.event {
-            CallEvent::Begun => (Event::Begun, "begun"),
-            CallEvent::Ended => (Event::Ended, "ended"),
+        let label = match event.event {
+            CallEvent::Begun => Event::Begun,
+            CallEvent::Ended => Event::Ended,
         };
         metrics.set_aside.get_or_create(&EventLabel { event: label }).inc();
         let call = event.call.map(|id| id.to_string()).unwrap_or_default();
@@ -146,7 +137,7 @@ pub(crate) fn told(metrics: &Metrics, aside: &[SetAside]) {
         tracing::error!(
             event = "call.set_aside",
             call.id = call,
-            status = word,
+            status = event.event.as_str(),
             detail,
             "an event cannot be settled and is set aside: see `tacit calls set-aside list`"
         );

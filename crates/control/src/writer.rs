@@ -6,10 +6,9 @@
 //! send again what was not acknowledged.
 
 use crate::metrics::{Event, EventLabel, Metrics, Outcome, OutcomeLabel};
+use crate::panics::caught;
 use crate::{Shared, set_aside, status};
-use futures_util::FutureExt;
 use std::collections::{BTreeMap, HashMap};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tacit_kernel::ids::{PriceId, SessionId};
 use tacit_kernel::rating::Price;
@@ -156,11 +155,7 @@ async fn run(shared: Arc<Shared>, mut jobs: Jobs) {
             job = jobs.jobs.recv() => job,
         };
         let Some(job) = job else { return };
-        let work = AssertUnwindSafe(work(&shared, &settler, &mut jobs, job));
-        if work.catch_unwind().await.is_err() {
-            shared.metrics.panics.inc();
-            tracing::error!(event = "control.panic", component = "writer", "a commit panicked");
-        }
+        caught(&shared.metrics, "writer", work(&shared, &settler, &mut jobs, job)).await;
     }
 }
 
@@ -192,18 +187,17 @@ async fn work(shared: &Shared, settler: &Settler, jobs: &mut Jobs, first: Job) {
 struct Group {
     batches: Vec<SessionBatch>,
     waiting: Vec<Waiting>,
-    events: usize,
 }
 
 impl Group {
     /// Takes the batches that have arrived. A job of another kind ends the group and is handed back.
     fn gather(jobs: &mut Jobs, batch: SessionBatch, waiting: Waiting) -> (Self, Option<Job>) {
-        let events = size(&batch);
-        let mut group = Self { batches: vec![batch], waiting: vec![waiting], events };
-        while group.events < ENOUGH {
+        let mut events = size(&batch);
+        let mut group = Self { batches: vec![batch], waiting: vec![waiting] };
+        while events < ENOUGH {
             match jobs.jobs.try_recv() {
                 Ok(Job::Commit(batch, waiting)) => {
-                    group.events += size(&batch);
+                    events += size(&batch);
                     group.batches.push(batch);
                     group.waiting.push(waiting);
                 }
