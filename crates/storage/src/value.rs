@@ -18,20 +18,12 @@ pub enum Value {
     I64(i64),
     /// TEXT.
     Text(String),
-    /// TEXT that the program itself knows.
+    /// TEXT that the program itself knows, such as the word of an enum: no copy is made of it.
     Word(&'static str),
     /// BYTEA.
     Bytes(Vec<u8>),
     /// UUID.
     Uuid(Uuid),
-}
-
-impl Value {
-    /// A word such as that of an enum: TEXT without a copy.
-    #[must_use]
-    pub const fn word(word: &'static str) -> Self {
-        Self::Word(word)
-    }
 }
 
 impl fmt::Debug for Value {

@@ -230,7 +230,7 @@ async fn post_all(
 ) -> Result<(), LedgerError> {
     let (mut transactions, mut lines, mut balances) = (Vec::new(), Vec::new(), Vec::new());
     for (id, kind, entries) in postings {
-        transactions.extend([(*id).into(), Value::word(kind.as_str()), now.into()]);
+        transactions.extend([(*id).into(), Value::Word(kind.as_str()), now.into()]);
         for (line, (account, amount)) in (1_i64..).zip(entries.iter().filter(|(_, amount)| amount.0 != 0)) {
             lines.extend([(*id).into(), line.into(), (*account).into(), (*amount).into()]);
             if Some(*account) != done {
