@@ -71,7 +71,7 @@ impl Platform {
     /// What did not start, with the end of the log.
     pub async fn start(engine: Engine, options: Options) -> anyhow::Result<Self> {
         let dir = tempfile::Builder::new().prefix("tacit-it-").tempdir()?;
-        for name in ["data", "tmp", "work"] {
+        for name in ["data", "tmp", "cwd"] {
             fs::create_dir(dir.path().join(name))?;
         }
         let database = match engine {

@@ -20,7 +20,7 @@ pub(crate) fn command(binary: &Path, dir: &Path) -> Command {
     for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("TACIT_")) {
         command.env_remove(name);
     }
-    command.arg("--config").arg(dir.join("tacit.toml")).env("TMPDIR", dir.join("tmp")).current_dir(dir.join("work"));
+    command.arg("--config").arg(dir.join("tacit.toml")).env("TMPDIR", dir.join("tmp")).current_dir(dir.join("cwd"));
     command
 }
 

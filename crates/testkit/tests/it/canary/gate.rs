@@ -141,7 +141,7 @@ impl Gate {
     /// the database, and the recorded link. The platform need not run.
     pub(super) async fn scan_files(&self) -> anyhow::Result<Vec<Finding>> {
         let root = self.platform.root();
-        let places = ["tmp", "work", "log", "metrics"].iter().map(|name| root.join(name));
+        let places = ["tmp", "cwd", "log", "metrics"].iter().map(|name| root.join(name));
         let mut also: Vec<PathBuf> = places.filter(|path| path.exists()).collect();
         let dump = tempfile::NamedTempFile::new()?;
         if let Some(url) = self.platform.postgres_url() {

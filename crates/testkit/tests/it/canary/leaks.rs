@@ -93,7 +93,7 @@ both_engines! {
 async fn a_leak_into_log_temporary_file_or_core_is_found() {
     let mut gate = Gate::new(Engine::Sqlite, Options::default()).await.unwrap();
     assert_eq!(gate.scan().await.unwrap(), []);
-    for place in ["tmp/upload", "work/core.4711", "data/spool.gz"] {
+    for place in ["tmp/upload", "cwd/core.4711", "data/spool.gz"] {
         let canary = gate.canaries.mint(place);
         fs::write(gate.platform.root().join(place), format!("some bytes {canary} and more")).unwrap();
         let found = gate.scan().await.unwrap();
@@ -137,7 +137,7 @@ async fn a_leak_of_the_gateway_into_a_file_or_a_core_fails_in_the_sandbox_and_is
         gate.platform.ready().await.unwrap();
         let found = gate.scan().await.unwrap();
         let expected = leaks && cores_are_files();
-        assert_eq!(found_in(&found, "leak-core", "/work/core"), expected, "sandbox {sandbox}: {}", listed(&found));
+        assert_eq!(found_in(&found, "leak-core", "/cwd/core"), expected, "sandbox {sandbox}: {}", listed(&found));
         assert!(leaks || found.is_empty(), "{}", listed(&found));
     }
 }
