@@ -12,17 +12,16 @@ pub(crate) struct BodyMemory {
     most: u64,
 }
 
-/// A piece of a body, counted until nobody holds it any more, neither we nor the connection to a provider.
-struct Counted {
-    bytes: Bytes,
+/// Room that is taken, until it is dropped: for an answer that is read as a whole, until it is delivered.
+pub(crate) struct Room {
     size: u64,
     memory: Arc<BodyMemory>,
 }
 
-/// Room for an answer that is read as a whole, held until it is delivered.
-pub(crate) struct Room {
-    size: u64,
-    memory: Arc<BodyMemory>,
+/// A piece of a body, counted until nobody holds it any more, neither we nor the connection to a provider.
+struct Counted {
+    bytes: Bytes,
+    _room: Room,
 }
 
 impl BodyMemory {
@@ -38,37 +37,25 @@ impl BodyMemory {
         self.held.load(Relaxed)
     }
 
-    /// Takes room for that many bytes, whether there is any or not: it has to be given back. Returns how much, and
-    /// whether there was.
-    fn take(&self, bytes: usize) -> (u64, bool) {
-        let size = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(Self::OVERHEAD);
-        let before = self.held.fetch_add(size, Relaxed);
-        (size, before.saturating_add(size) <= self.most)
-    }
-
-    fn give_back(&self, size: u64) {
-        self.held.fetch_sub(size, Relaxed);
-    }
-
     /// The same bytes, counted; nothing if there is no room for them.
     pub(crate) fn count(self: &Arc<Self>, bytes: Bytes) -> Option<Bytes> {
-        let (size, fits) = self.take(bytes.len());
-        let counted = Counted { bytes, size, memory: Arc::clone(self) };
-        fits.then(|| Bytes::from_owner(counted))
+        let mut room = self.room();
+        room.grow(bytes.len()).then(|| Bytes::from_owner(Counted { bytes, _room: room }))
     }
 
-    /// Room for an answer of which nothing has come.
+    /// Room for what has not come yet.
     pub(crate) fn room(self: &Arc<Self>) -> Room {
         Room { size: 0, memory: Arc::clone(self) }
     }
 }
 
 impl Room {
-    /// Makes it larger; false if there is no room.
+    /// Makes it larger, whether there is room or not; false if there is none.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
-        let (size, fits) = self.memory.take(bytes);
+        let size = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(BodyMemory::OVERHEAD);
+        let before = self.memory.held.fetch_add(size, Relaxed);
         self.size = self.size.saturating_add(size);
-        fits
+        before.saturating_add(size) <= self.memory.most
     }
 }
 
@@ -78,15 +65,9 @@ impl AsRef<[u8]> for Counted {
     }
 }
 
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.memory.give_back(self.size);
-    }
-}
-
 impl Drop for Room {
     fn drop(&mut self) {
-        self.memory.give_back(self.size);
+        self.memory.held.fetch_sub(self.size, Relaxed);
     }
 }
 
