@@ -158,22 +158,14 @@ impl Call {
     /// # Errors
     /// There is less room than `least`; when there is more.
     pub(crate) fn promise(&mut self, least: i64, want: i64) -> Result<i64, Option<Timestamp>> {
-        let mut amount = want;
-        if let Err((room, again)) = self.grant.promise(want, self.started_at) {
-            if room < least || self.grant.promise(room, self.started_at).is_err() {
-                return Err(again);
-            }
-            amount = room;
-        }
+        let amount = self.grant.promise(least, want, self.started_at)?;
         self.spend_reserved = amount;
         Ok(amount)
     }
 
     /// That much is reserved for it, which may be less than was promised.
     pub(crate) fn reserved(&mut self, reservation: Reservation) {
-        let less = self.spend_reserved.saturating_sub(reservation.amount);
-        self.grant.counters.reserve(-less);
-        self.grant.account.counters.reserve(-less);
+        self.grant.reserve(-self.spend_reserved.saturating_sub(reservation.amount));
         self.spend_reserved = reservation.amount;
         self.reservation = reservation;
     }
@@ -185,19 +177,12 @@ impl Call {
 
     /// Reserves `want` more while it is under way, or at least `least`, within the balance and the spend limits.
     pub(crate) fn reserve_more(&mut self, least: i64, want: i64) -> More {
-        let now = self.gateway.clock.now();
-        let mut promised = want;
-        if let Err((room, _)) = self.grant.promise(want, now) {
-            if room < least || self.grant.promise(room, now).is_err() {
-                return More::SpendLimit;
-            }
-            promised = room;
-        }
+        let Ok(promised) = self.grant.promise(least, want, self.gateway.clock.now()) else {
+            return More::SpendLimit;
+        };
         let got = self.grant.account.budget.extend(&self.gateway.link, &mut self.reservation, least, promised);
         let amount = got.unwrap_or(0);
-        let less = promised.saturating_sub(amount);
-        self.grant.counters.reserve(-less);
-        self.grant.account.counters.reserve(-less);
+        self.grant.reserve(-promised.saturating_sub(amount));
         self.spend_reserved = self.spend_reserved.saturating_add(amount);
         match got {
             Ok(_) => More::Reserved,

@@ -414,18 +414,35 @@ impl Grant {
         [key, account].into_iter().flatten().min_by_key(|(room, _)| *room)
     }
 
-    /// Counts `amount` as promised against the spend limits, if there is room for it. It is counted before the room is
-    /// looked at, so that calls at the same time cannot all take the same room.
+    /// Counts so much more as promised against the spend limits; less if negative.
+    pub(crate) fn reserve(&self, amount: i64) {
+        self.counters.reserve(amount);
+        self.account.counters.reserve(amount);
+    }
+
+    /// Promises `want` against the spend limits, or all the room there is if that is `least` at least. Returns what was
+    /// promised.
+    ///
+    /// # Errors
+    /// There is less room than `least`; when there is more. Nothing is counted.
+    pub(crate) fn promise(&self, least: i64, want: i64, now: Timestamp) -> Result<i64, Option<Timestamp>> {
+        match self.promise_all(want, now) {
+            Ok(()) => Ok(want),
+            Err((room, _)) if room >= least && self.promise_all(room, now).is_ok() => Ok(room),
+            Err((_, again)) => Err(again),
+        }
+    }
+
+    /// Promises `amount` if there is room for it. It is counted before the room is looked at, so that calls at the same
+    /// time cannot all take the same room.
     ///
     /// # Errors
     /// The room there is, and when there is more; nothing is counted.
-    pub(crate) fn promise(&self, amount: i64, now: Timestamp) -> Result<(), (i64, Option<Timestamp>)> {
-        self.counters.reserve(amount);
-        self.account.counters.reserve(amount);
+    fn promise_all(&self, amount: i64, now: Timestamp) -> Result<(), (i64, Option<Timestamp>)> {
+        self.reserve(amount);
         match self.room(now) {
             Some((room, again)) if room < 0 => {
-                self.counters.reserve(-amount);
-                self.account.counters.reserve(-amount);
+                self.reserve(-amount);
                 Err((room.saturating_add(amount), again))
             }
             _ => Ok(()),
