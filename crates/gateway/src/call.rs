@@ -2,8 +2,8 @@
 //! a client that goes away or a panic included, it ends exactly once: with [`Call::end`] or when it is dropped.
 
 use crate::catalog::{Channel, Model, PriceVersion};
-use crate::gateway::Gateway;
 use crate::grants::Grant;
+use crate::lane::Lane;
 use crate::lease::{Reservation, Short};
 use crate::limits::Place;
 use crate::moment;
@@ -53,7 +53,7 @@ pub(crate) enum More {
 
 /// See the module.
 pub(crate) struct Call {
-    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) gateway: Arc<Lane>,
     pub(crate) grant: Arc<Grant>,
     pub(crate) id: CallId,
     pub(crate) endpoint: Endpoint,
@@ -95,7 +95,7 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn new(
-        gateway: Arc<Gateway>,
+        gateway: Arc<Lane>,
         grant: Arc<Grant>,
         id: CallId,
         endpoint: Endpoint,

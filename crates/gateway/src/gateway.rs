@@ -1,4 +1,4 @@
-//! What all calls share.
+//! What all calls of a gateway share, whichever lane they are in.
 
 use crate::catalog::Catalog;
 use crate::config::GatewayConfig;
@@ -7,7 +7,6 @@ use crate::link::Link;
 use crate::memory::BodyMemory;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
-use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -22,7 +21,6 @@ pub(crate) struct Gateway {
     pub(crate) grants: Arc<Grants>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) metrics: Metrics,
-    pub(crate) upstream: Upstream,
     pub(crate) bodies: Arc<BodyMemory>,
     /// The first catalogue is there.
     pub(crate) serving: AtomicBool,

@@ -10,6 +10,8 @@ mod admin;
 mod admit;
 mod call;
 mod catalog;
+mod chunked;
+mod client;
 pub mod config;
 pub mod datamap;
 #[cfg(feature = "faults")]
@@ -17,6 +19,9 @@ mod faults;
 mod gateway;
 mod grants;
 mod health;
+mod http1;
+mod http2;
+mod lane;
 mod lease;
 mod limits;
 mod link;
@@ -41,10 +46,10 @@ use crate::catalog::Catalog;
 use crate::config::{GatewayConfig, Sandbox};
 use crate::gateway::Gateway;
 use crate::grants::Grants;
+use crate::lane::Door;
 use crate::link::{Link, Watched};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
-use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use std::future::Future;
 use std::io;
@@ -59,10 +64,19 @@ use tokio::sync::Notify;
 pub use crate::listener::TlsError;
 pub use crate::sandbox::SandboxError;
 
-/// How often idle leases, forgotten keys and idle connections are looked for.
+/// How often idle leases and forgotten keys are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
 /// How long the end of the process waits for the control plane.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Where lanes run.
+#[derive(Clone, Copy)]
+enum Threads {
+    /// Each on a thread of its own.
+    Own,
+    /// One, in the runtime of the caller.
+    Callers,
+}
 
 /// Why a gateway did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -142,12 +156,8 @@ impl Bound {
     pub fn run(mut self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), GatewayError> {
         self.config.max_connections = listener::connections(self.config.max_connections);
         sandbox::enter(self.config.sandbox)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(self.config.workers.max(2))
-            .thread_name("gateway")
-            .enable_all()
-            .build()?;
-        let served = runtime.block_on(self.serve(shutdown));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let served = runtime.block_on(self.live(Threads::Own, shutdown));
         runtime.shutdown_timeout(Duration::from_secs(1));
         served
     }
@@ -157,6 +167,15 @@ impl Bound {
     /// # Errors
     /// [`GatewayError`].
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), GatewayError> {
+        self.live(Threads::Callers, shutdown).await
+    }
+
+    /// This thread keeps the link and accepts; lanes serve.
+    async fn live(
+        self,
+        threads: Threads,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), GatewayError> {
         let Self { config, public, admin, tls } = self;
         let link = Arc::new(Link::new(tacit_link::connect(&config.link, config.link_tls.as_ref())?));
         let grants = Arc::new(Grants::new(Arc::clone(&link)));
@@ -183,7 +202,6 @@ impl Bound {
             grants,
             outbox,
             metrics: Metrics::new(config.sandbox == Sandbox::On),
-            upstream: Upstream::new(config.timeouts.connect)?,
             bodies: Arc::new(memory::BodyMemory::new(config.max_bodies_bytes)),
             serving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
@@ -192,7 +210,7 @@ impl Bound {
         let session = tokio::spawn(watched.keep());
         let sweeping = tokio::spawn(sweep(Arc::clone(&gateway)));
         let private = admin.map(|listener| tokio::spawn(listener::serve_admin(Arc::clone(&gateway), listener)));
-        let served = public_life(&gateway, public, tls, &ready, shutdown).await;
+        let served = public_life(&gateway, public, tls, threads, &ready, shutdown).await;
         farewell(&gateway).await;
         session.abort();
         sweeping.abort();
@@ -208,6 +226,7 @@ async fn public_life(
     gateway: &Arc<Gateway>,
     listener: TcpListener,
     tls: Option<tokio_rustls::TlsAcceptor>,
+    threads: Threads,
     ready: &Notify,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), GatewayError> {
@@ -224,8 +243,20 @@ async fn public_life(
         shutdown.await;
         draining.draining.store(true, Relaxed);
     };
-    listener::serve(Arc::clone(gateway), listener, tls, stop, gateway.config.timeouts.drain).await?;
-    Ok(())
+    let doors = match threads {
+        Threads::Own => (0..gateway.config.workers.max(1)).map(|_| lane::on_a_thread(gateway, tls.clone())).collect(),
+        Threads::Callers => lane::here(gateway, tls).map(|door| vec![door]),
+    };
+    let doors: Vec<Door> = doors?;
+    let accepted = listener::accept(listener, &doors, gateway.config.max_connections, stop).await;
+    // Without a way in they end when what is open has ended, or it was enough.
+    let ends: Vec<_> = doors.into_iter().map(|door| door.done).collect();
+    for finished in ends {
+        if !finished.await.unwrap_or(false) {
+            tracing::warn!(event = "drain.ended", "calls were still open when the time to finish them was over");
+        }
+    }
+    Ok(accepted?)
 }
 
 async fn sweep(gateway: Arc<Gateway>) {
@@ -233,7 +264,6 @@ async fn sweep(gateway: Arc<Gateway>) {
     loop {
         every.tick().await;
         gateway.grants.sweep();
-        gateway.upstream.sweep();
     }
 }
 

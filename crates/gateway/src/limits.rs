@@ -77,10 +77,12 @@ struct Spent {
 impl Spent {
     /// A new day begins with nothing, and so does a month. Time does not go back.
     fn roll(&mut self, now: Timestamp) {
-        let (day, month) = (now.day_start(), now.month_start());
-        if day > self.day_start {
-            (self.day_start, self.day) = (day, 0);
+        let day = now.day_start();
+        if day <= self.day_start {
+            return;
         }
+        (self.day_start, self.day) = (day, 0);
+        let month = now.month_start();
         if month > self.month_start {
             (self.month_start, self.month) = (month, 0);
         }

@@ -2,16 +2,14 @@
 
 use crate::config::TlsFiles;
 use crate::gateway::Gateway;
-use crate::serve;
-use crate::unread::{Delivery, Patient, Streams};
+use crate::lane::Door;
+use crate::unread::Delivery;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -24,11 +22,6 @@ use tokio_rustls::TlsAcceptor;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 4096;
-/// How long a TLS handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// What is written of an answer before the client has to take some of it, for each call. In HTTP/1.1 it is also the longest
-/// head of a request.
-const AHEAD: usize = 64 * 1024;
 /// Descriptors that are not those of calls.
 const APART: u64 = 64;
 
@@ -90,95 +83,42 @@ pub(crate) fn tls(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// Serves connections until `stop` is ready, then lets open calls finish for `drain`.
-pub(crate) async fn serve(
-    gateway: Arc<Gateway>,
+/// Accepts connections until `stop` is ready, and gives each to the lane that has fewest.
+///
+/// # Errors
+/// A lane has ended before its time.
+pub(crate) async fn accept(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    doors: &[Door],
+    most: usize,
     stop: impl Future<Output = ()>,
-    drain: Duration,
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let timeouts = gateway.config.timeouts;
-    let let_go = gateway.metrics.unread.clone();
-    let mut http = auto::Builder::new(Streams { patience: timeouts.unread, let_go: let_go.clone() });
-    http.http1().timer(TokioTimer::new()).header_read_timeout(timeouts.head).max_buf_size(AHEAD).half_close(false);
-    http.http2()
-        .timer(TokioTimer::new())
-        .adaptive_window(true)
-        .keep_alive_interval(Duration::from_secs(30))
-        .max_send_buf_size(AHEAD)
-        .max_concurrent_streams(1024);
-    let http = Arc::new(http);
-    let graceful = GracefulShutdown::new();
     tokio::pin!(stop);
-    let room = Arc::new(Semaphore::new(gateway.config.max_connections));
+    let room = Arc::new(Semaphore::new(most));
     loop {
         let accepting = async {
-            let place = Arc::clone(&room).acquire_owned().await;
-            (listener.accept().await, place)
+            let of_all = Arc::clone(&room).acquire_owned().await.map_err(io::Error::other)?;
+            let (stream, peer) = listener.accept().await?;
+            // From here on it belongs to the runtime of its lane, and to this one no more.
+            Ok::<_, io::Error>((stream.into_std()?, peer, of_all))
         };
-        let ((stream, peer), place) = tokio::select! {
-            (accepted, place) = accepting => match accepted.map(|accepted| (accepted, place)) {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of descriptors, most likely: some will be closed in a moment.
-                    tracing::warn!(event = "accept.failed", detail = %error.kind(), "a connection was not accepted");
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                    continue;
-                }
-            },
-            () = &mut stop => break,
+        let accepted = tokio::select! {
+            accepted = accepting => accepted,
+            () = &mut stop => return Ok(()),
         };
-        let _ = stream.set_nodelay(true);
-        // For what the kernel has taken over; see `unread` for the rest.
-        let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(timeouts.unread));
-        let stream = Patient::new(stream, timeouts.unread, let_go.clone());
-        let watcher = graceful.watcher();
-        let (gateway, http, tls) = (Arc::clone(&gateway), Arc::clone(&http), tls.clone());
-        tokio::spawn(async move {
-            gateway.metrics.connections.inc();
-            let counted = Arc::clone(&gateway);
-            match tls {
-                None => connection(gateway, &http, stream, peer, watcher).await,
-                Some(tls) => {
-                    // A handshake that fails is a port scanner or an impatient client; there is nothing to say about it.
-                    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-                        connection(gateway, &http, stream, peer, watcher).await;
-                    }
-                }
+        let (stream, peer, of_all) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of descriptors, most likely: some will be closed in a moment.
+                tracing::warn!(event = "accept.failed", detail = %error.kind(), "a connection was not accepted");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
             }
-            counted.metrics.connections.dec();
-            drop(place);
-        });
+        };
+        let Some(door) = doors.iter().min_by_key(|door| door.connections()) else { continue };
+        door.enter(stream, peer, of_all)?;
     }
-    drop(listener);
-    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!(event = "drain.ended", "calls were still open when the time to finish them was over");
-    }
-    Ok(())
-}
-
-async fn connection<S>(
-    gateway: Arc<Gateway>,
-    http: &auto::Builder<Streams>,
-    stream: S,
-    peer: SocketAddr,
-    watcher: hyper_util::server::graceful::Watcher,
-) where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    let service = service_fn(move |request: http::Request<Incoming>| {
-        let gateway = Arc::clone(&gateway);
-        let version = request.version();
-        async move {
-            let response = serve::serve(gateway, peer.ip(), request).await;
-            Ok::<_, Infallible>(response.map(|reply| Delivery::new(reply, version)))
-        }
-    });
-    let connection = http.serve_connection(TokioIo::new(stream), service).into_owned();
-    // How a connection ends is the client's affair; calls in it have ended by themselves.
-    let _ = watcher.watch(connection).await;
 }
 
 /// The peer's sockets of the second, private listener: health and metrics.
@@ -197,7 +137,7 @@ async fn admin_connection(gateway: Arc<Gateway>, stream: TcpStream) {
     let head = gateway.config.timeouts.head;
     let service = service_fn(move |request: http::Request<Incoming>| {
         let response = crate::admin::answer(&gateway, request.method(), request.uri().path());
-        let response = response.map(|reply| Delivery::new(reply, request.version()));
+        let response = response.map(Delivery::new);
         async move { Ok::<_, Infallible>(response) }
     });
     let _ = hyper::server::conn::http1::Builder::new()

@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 use tacit_link::{MAX_EVENTS, wire};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// Events in one batch at most.
 const BATCH: usize = if MAX_EVENTS < 512 { MAX_EVENTS } else { 512 };
@@ -54,16 +54,51 @@ struct State {
 pub(crate) struct Outbox {
     state: Mutex<State>,
     wake: Notify,
-    acknowledged: AtomicU64,
-    waiters: Mutex<BTreeMap<Ticket, Waker>>,
+    /// Up to here all is durable.
+    acknowledged: watch::Sender<Ticket>,
     waiting: AtomicUsize,
     most: usize,
+}
+
+/// Who waits in one lane for events to become durable. An acknowledgement wakes each lane once, and the lane wakes its
+/// own: to wake a task of another thread costs far more than one of the same.
+pub(crate) struct Waiting {
+    acknowledged: watch::Receiver<Ticket>,
+    wakers: Mutex<BTreeMap<Ticket, Waker>>,
+}
+
+impl Waiting {
+    fn has(&self, ticket: Ticket) -> bool {
+        *self.acknowledged.borrow() >= ticket
+    }
+
+    /// Waits until that event is durable.
+    pub(crate) const fn durable(self: Arc<Self>, ticket: Ticket) -> Durable {
+        Durable { of: self, ticket, waits: false }
+    }
+
+    /// Wakes those whose events are durable, for as long as the outbox is there.
+    pub(crate) async fn follow(&self) {
+        let mut acknowledged = self.acknowledged.clone();
+        loop {
+            let last = *acknowledged.borrow_and_update();
+            let ready = {
+                let mut wakers = self.wakers.lock();
+                let later = wakers.split_off(&last.saturating_add(1));
+                std::mem::replace(&mut *wakers, later)
+            };
+            ready.into_values().for_each(Waker::wake);
+            if acknowledged.changed().await.is_err() {
+                return;
+            }
+        }
+    }
 }
 
 /// The wait until an event is durable. Once it is dropped nothing is left of it: what is to be woken may be as large as
 /// the connection of a client, which need not stay until the control plane is back.
 pub(crate) struct Durable {
-    outbox: Arc<Outbox>,
+    of: Arc<Waiting>,
     ticket: Ticket,
     waits: bool,
 }
@@ -72,21 +107,20 @@ impl Future for Durable {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let is = |durable: &Self| durable.outbox.acknowledged.load(SeqCst) >= durable.ticket;
-        if is(&self) {
+        if self.of.has(self.ticket) {
             return Poll::Ready(());
         }
         self.waits = true;
-        self.outbox.waiters.lock().insert(self.ticket, cx.waker().clone());
+        self.of.wakers.lock().insert(self.ticket, cx.waker().clone());
         // The acknowledgement may have come in between.
-        if is(&self) { Poll::Ready(()) } else { Poll::Pending }
+        if self.of.has(self.ticket) { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
 impl Drop for Durable {
     fn drop(&mut self) {
         if self.waits {
-            self.outbox.waiters.lock().remove(&self.ticket);
+            self.of.wakers.lock().remove(&self.ticket);
         }
     }
 }
@@ -96,8 +130,7 @@ impl Outbox {
         Self {
             state: Mutex::default(),
             wake: Notify::new(),
-            acknowledged: AtomicU64::new(0),
-            waiters: Mutex::default(),
+            acknowledged: watch::Sender::new(0),
             waiting: AtomicUsize::new(0),
             most,
         }
@@ -151,9 +184,9 @@ impl Outbox {
         ticket
     }
 
-    /// Waits until that event is durable.
-    pub(crate) const fn durable(self: Arc<Self>, ticket: Ticket) -> Durable {
-        Durable { outbox: self, ticket, waits: false }
+    /// A place to wait in, for one lane.
+    pub(crate) fn waiting(&self) -> Arc<Waiting> {
+        Arc::new(Waiting { acknowledged: self.acknowledged.subscribe(), wakers: Mutex::default() })
     }
 
     /// Ready when there is something to send.
@@ -178,7 +211,10 @@ impl Outbox {
         state.batches += 1;
         state.left += u64::try_from(take).unwrap_or(0);
         let mut events = wire::Events { session: state.session.clone(), batch: state.batches, ..Default::default() };
-        let mut charged = Vec::new();
+        let ends = state.queue.iter().take(take).filter(|event| matches!(event, Event::Ended(..))).count();
+        let mut charged = Vec::with_capacity(ends);
+        events.ended.reserve_exact(ends);
+        events.begun.reserve_exact(take - ends);
         for event in state.queue.drain(..take) {
             match event {
                 Event::Begun(begun) => events.begun.push(begun),
@@ -235,13 +271,7 @@ impl Outbox {
                 charge.account.acknowledged(charge.amount);
             }
         }
-        self.acknowledged.store(last, SeqCst);
-        let ready = {
-            let mut waiters = self.waiters.lock();
-            let later = waiters.split_off(&last.saturating_add(1));
-            std::mem::replace(&mut *waiters, later)
-        };
-        ready.into_values().for_each(Waker::wake);
+        self.acknowledged.send_replace(last);
         left
     }
 }
@@ -249,14 +279,15 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::pin::pin;
 
     fn begun(n: u64) -> wire::Begun {
         wire::Begun { call: Some(wire::Id { high: 0, low: n }), ..Default::default() }
     }
 
-    fn is_durable(outbox: &Arc<Outbox>, ticket: Ticket) -> bool {
+    fn is_durable(outbox: &Outbox, ticket: Ticket) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
-        Pin::new(&mut Arc::clone(outbox).durable(ticket)).poll(&mut cx).is_ready()
+        Pin::new(&mut outbox.waiting().durable(ticket)).poll(&mut cx).is_ready()
     }
 
     fn charged() -> Charged {
@@ -278,13 +309,12 @@ mod tests {
 
         assert!(!is_durable(&outbox, first));
         assert_eq!(outbox.acknowledge(1), 1);
-        Arc::clone(&outbox).durable(first).await;
-        Arc::clone(&outbox).durable(second).await;
+        outbox.waiting().durable(first).await;
+        outbox.waiting().durable(second).await;
         assert!(!is_durable(&outbox, third));
         assert_eq!(outbox.unacknowledged(), 1);
         assert_eq!(outbox.acknowledge(2), 0);
-        Arc::clone(&outbox).durable(third).await;
-        assert!(outbox.waiters.lock().is_empty());
+        outbox.waiting().durable(third).await;
     }
 
     #[test]
@@ -293,12 +323,13 @@ mod tests {
         impl std::task::Wake for Connection {
             fn wake(self: Arc<Self>) {}
         }
-        let outbox = Arc::new(Outbox::new(100));
+        let outbox = Outbox::new(100);
+        let waiting = outbox.waiting();
         outbox.reconnected(&[1; 16], 0);
         let (gone, stays) = (outbox.begun(begun(1)), outbox.begun(begun(2)));
         let (connection, other) = (Arc::new(Connection), Arc::new(Connection));
         let waits = |ticket, connection: &Arc<Connection>| {
-            let mut durable = Arc::clone(&outbox).durable(ticket);
+            let mut durable = Arc::clone(&waiting).durable(ticket);
             let waker = Waker::from(Arc::clone(connection));
             assert!(Pin::new(&mut durable).poll(&mut Context::from_waker(&waker)).is_pending());
             durable
@@ -309,6 +340,7 @@ mod tests {
         assert_eq!((Arc::strong_count(&connection), Arc::strong_count(&other)), (1, 2));
         outbox.next_batch().unwrap();
         assert_eq!(outbox.acknowledge(1), 0);
+        assert!(pin!(waiting.follow()).poll(&mut Context::from_waker(Waker::noop())).is_pending());
         assert_eq!(Arc::strong_count(&other), 1);
     }
 

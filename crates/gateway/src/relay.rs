@@ -1,4 +1,7 @@
 //! From an admitted call to a provider's answer: channel after channel until one answers with success, or none is left.
+//!
+//! Futures of some size are pinned where they are made and waited for through that: `.await` itself would first move them,
+//! whole, with all the room they need for what they have not begun.
 
 use crate::call::Call;
 use crate::catalog::Model;
@@ -8,7 +11,8 @@ use crate::moment;
 use crate::refusal::Refusal;
 use crate::route::{self, Pick, Tried};
 use crate::upstream::{self, AnswerBody, Failure};
-use http::header::{CONTENT_TYPE, HeaderMap};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tacit_kernel::Dialect;
@@ -39,7 +43,7 @@ pub(crate) struct Asked {
 pub(crate) struct Prepared {
     pub(crate) dialect: Dialect,
     pub(crate) endpoint: Endpoint,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) envelope: Envelope,
     pub(crate) body: Body,
 }
@@ -61,7 +65,7 @@ pub(crate) struct Answer {
     /// Held while the answer is read.
     pub(crate) place: ChannelPlace,
     /// What came first, if it is the event stream that was asked for.
-    pub(crate) started: Option<Start>,
+    pub(crate) started: Option<Box<Start>>,
 }
 
 /// The start of an event stream, as the meter has seen it.
@@ -72,7 +76,7 @@ pub(crate) struct Start {
 
 /// What became of one attempt.
 enum Attempted {
-    Answer(Box<Answer>),
+    Answer(Answer),
     /// It failed; another may do better.
     Elsewhere(Refusal),
     /// It failed, and so would any other.
@@ -106,12 +110,13 @@ pub(crate) async fn relay(
         }
         let Some(pick) = pick else { break };
         tried.push((pick.route.channel.id, pick.credential.id));
-        match attempt(&mut call, &request, pick).await {
+        let attempted = pin!(attempt(&mut call, &request, pick)).await;
+        match attempted {
             Attempted::Answer(answer) => {
                 call.answered = true;
                 #[cfg(feature = "faults")]
                 crate::faults::relayed(&call);
-                return (call, Ok(*answer));
+                return (call, Ok(answer));
             }
             Attempted::Elsewhere(refusal) => last = Some(refusal),
             Attempted::Final(refusal) => return (call, Err(refusal)),
@@ -137,13 +142,13 @@ async fn attempt(call: &mut Call, request: &Prepared, pick: Pick<'_>) -> Attempt
         credential: pick.credential.header.as_ref(),
         allow_private: channel.allow_private,
     };
-    let sent = gateway.upstream.send(out, || request.body.for_provider(&edits));
+    let sent = pin!(gateway.upstream.send(out, || request.body.for_provider(&edits)));
     match timeout(gateway.config.timeouts.first_byte, sent).await {
         Ok(Ok(mut answer)) if answer.status.is_success() => {
             let mut started = None;
             if call.stream && headers::is_event_stream(&answer.headers) {
                 match start(&mut answer.body, request.asked(), gateway.config.timeouts.first_byte).await {
-                    Ok(start) => started = Some(start),
+                    Ok(start) => started = Some(Box::new(start)),
                     Err(code) => {
                         call.attempt_ends(Some(code), answer.status.as_u16());
                         channel_fails(&channel.health.backoff, began, None);
@@ -154,8 +159,8 @@ async fn attempt(call: &mut Call, request: &Prepared, pick: Pick<'_>) -> Attempt
             call.attempt_ends(None, answer.status.as_u16());
             channel.health.backoff.success();
             pick.credential_backoff.success();
-            let headers = headers::from_provider(&answer.headers);
-            Attempted::Answer(Box::new(Answer { headers, body: answer.body, place: pick.place, started }))
+            let headers = headers::from_provider(answer.headers);
+            Attempted::Answer(Answer { headers, body: answer.body, place: pick.place, started })
         }
         Ok(Ok(answer)) => refused(call, answer, &channel.health.backoff, &pick.credential_backoff, began).await,
         Ok(Err(Failure::Unreachable)) => failed(call, &channel.health.backoff, began, ErrorCode::ProviderUnreachable),
@@ -226,8 +231,8 @@ async fn refused(
         channel_fails(channel, began, asked);
     }
     let refusal = if failure.relay {
-        let mut headers = headers::from_provider(&said_headers);
-        headers.entry(CONTENT_TYPE).or_insert(http::HeaderValue::from_static("application/json"));
+        let mut headers = headers::from_provider(said_headers);
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
         Refusal::relaying(said, headers, body)
     } else {
         Refusal::from(failure.code).after_seconds(wait)
@@ -242,7 +247,7 @@ pub(crate) async fn whole(
     answer: Answer,
 ) -> Result<(HeaderMap, Chunks, Room), (Box<Call>, Refusal)> {
     let Answer { mut headers, body: mut incoming, place, .. } = answer;
-    headers.entry(CONTENT_TYPE).or_insert(http::HeaderValue::from_static("application/json"));
+    headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
     let (idle, largest) = (call.gateway.config.timeouts.idle, call.gateway.config.max_answer_bytes);
     let mut room = call.gateway.bodies.room();
     let mut body = Body::new();
@@ -285,7 +290,7 @@ pub(crate) async fn whole(
     let ended = call.end(CallStatus::Completed, None);
     let strict = call.gateway.link.session_ref().as_ref().is_some_and(|s| s.strict);
     if let Some(ticket) = if strict { ended } else { begun } {
-        Arc::clone(&call.gateway.outbox).durable(ticket).await;
+        Arc::clone(&call.gateway.waiting).durable(ticket).await;
     }
     Ok((headers, body.into_chunks_for_client(), room))
 }

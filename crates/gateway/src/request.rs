@@ -1,16 +1,15 @@
 //! What is read from a request before anything is decided: key, caller, body.
 
 use crate::call::{Caller, USER_AGENT};
+use crate::client::Client;
 use crate::gateway::Gateway;
 use crate::memory::BodyMemory;
 use crate::refusal::Refusal;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap};
 use http::request::Parts;
-use http_body::Body as _;
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use ipnet::IpNet;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tacit_kernel::call::ErrorCode;
@@ -67,43 +66,47 @@ pub(crate) fn address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> I
 pub(crate) async fn body(
     gateway: &Gateway,
     headers: &HeaderMap,
-    incoming: Incoming,
+    client: &mut (dyn Client + '_),
 ) -> Result<(Body, Envelope), Refusal> {
     if headers.get(CONTENT_ENCODING).is_some_and(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        drain(incoming).await;
+        drain(client).await;
         return Err(Refusal::saying(
             ErrorCode::BodyInvalid,
             "compressed request bodies are not accepted; send the body without content-encoding",
         ));
     }
-    let reading = read(gateway.config.max_body_bytes, &gateway.bodies, incoming);
+    let reading = pin!(read(gateway.config.max_body_bytes, &gateway.bodies, client));
     match tokio::time::timeout(gateway.config.timeouts.body, reading).await {
         Ok(result) => result,
         Err(_) => Err(ErrorCode::BodyTimeout.into()),
     }
 }
 
-async fn read(limit: u64, memory: &Arc<BodyMemory>, mut incoming: Incoming) -> Result<(Body, Envelope), Refusal> {
-    if incoming.size_hint().lower() > limit {
-        drain(incoming).await;
+async fn read(
+    limit: u64,
+    memory: &Arc<BodyMemory>,
+    client: &mut (dyn Client + '_),
+) -> Result<(Body, Envelope), Refusal> {
+    if client.announced() > limit {
+        drain(client).await;
         return Err(ErrorCode::BodyTooLarge.into());
     }
     let mut scanner = EnvelopeScanner::new();
     let mut body = Body::new();
-    while let Some(frame) = incoming.frame().await {
-        let Ok(data) = frame.map_err(|_| ErrorCode::ClientGone)?.into_data() else { continue };
+    while let Some(data) = client.data().await {
+        let data = data.map_err(|_| ErrorCode::ClientGone)?;
         let len = u64::try_from(body.len().saturating_add(data.len())).unwrap_or(u64::MAX);
         if len > limit {
-            drain(incoming).await;
+            drain(client).await;
             return Err(ErrorCode::BodyTooLarge.into());
         }
         if let Err(error) = scanner.push(&data) {
-            drain(incoming).await;
+            drain(client).await;
             return Err(invalid(error));
         }
         let Some(data) = memory.count(data) else {
             drop(body);
-            drain(incoming).await;
+            drain(client).await;
             return Err(ErrorCode::GatewayBusy.into());
         };
         body.push(data);
@@ -118,11 +121,11 @@ fn invalid(error: tacit_protocol::EnvelopeError) -> Refusal {
 
 /// Reads on for a moment without keeping anything: a client that is still writing when the connection closes would
 /// see that instead of the answer.
-pub(crate) async fn drain(mut incoming: Incoming) {
+pub(crate) async fn drain(client: &mut (dyn Client + '_)) {
     let reading = async {
         let mut seen = 0_usize;
-        while let Some(Ok(frame)) = incoming.frame().await {
-            seen = seen.saturating_add(frame.data_ref().map_or(0, bytes::Bytes::len));
+        while let Some(Ok(data)) = client.data().await {
+            seen = seen.saturating_add(data.len());
             if seen > DRAIN_BYTES {
                 return;
             }

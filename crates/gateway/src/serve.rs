@@ -2,21 +2,23 @@
 
 use crate::admit;
 use crate::call::Call;
-use crate::gateway::Gateway;
+use crate::client::{Client, Gone};
+use crate::lane::Lane;
 use crate::refusal::Refusal;
 use crate::relay::{self, Prepared};
 use crate::reply::{self, Reply};
 use crate::request;
 use crate::stream::{Relaying, Streamed};
-use futures_util::FutureExt;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
+use http::{Method, Response, StatusCode};
+use std::future::{Future, poll_fn};
 use std::net::IpAddr;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
 use tacit_kernel::Dialect;
 use tacit_kernel::call::{CallStatus, Endpoint, ErrorCode};
 use tacit_kernel::ids::CallId;
@@ -51,11 +53,15 @@ fn path(path: &str) -> Path<'_> {
     }
 }
 
-/// Answers one request. A panic in it is answered too, and ends there.
-pub(crate) async fn serve(gateway: Arc<Gateway>, peer: IpAddr, request: Request<Incoming>) -> Response<Reply> {
+/// Answers one request, unless its client goes away. A panic in it is answered too, and ends there.
+pub(crate) async fn serve(
+    gateway: &Arc<Lane>,
+    peer: IpAddr,
+    parts: Parts,
+    client: &mut (dyn Client + '_),
+) -> Option<Response<Reply>> {
     let id = CallId::fresh();
     let request_id = id.to_string();
-    let (parts, incoming) = request.into_parts();
     let endpoint = match path(parts.uri.path()) {
         Path::Call(endpoint) => Some(endpoint),
         _ => None,
@@ -65,17 +71,23 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, peer: IpAddr, request: Request<
         (None, true) => Dialect::Anthropic,
         (None, false) => headers::dialect_of(&parts.headers),
     };
-    let answering = async {
+    let mut answering = pin!(async {
         match endpoint {
             Some(endpoint) if parts.method == Method::POST => {
-                let call = Box::pin(call(&gateway, peer, endpoint, id, &request_id, &parts, incoming));
-                call.await.unwrap_or_else(|refusal| refusal.into_response(dialect, &request_id))
+                let call = pin!(call(gateway, peer, endpoint, id, &request_id, &parts, client));
+                let answered = call.await?;
+                Ok(answered.unwrap_or_else(|refusal| refusal.into_response(dialect, &request_id)))
             }
-            _ => other(&gateway, peer, dialect, &request_id, &parts).await,
+            _ => Ok(other(gateway, peer, dialect, &request_id, &parts).await),
         }
-    };
-    let mut response = match AssertUnwindSafe(answering).catch_unwind().await {
-        Ok(response) => response,
+    });
+    let unwinding = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    });
+    let mut response = match unwinding.await {
+        Ok(Ok(response)) => response,
+        Ok(Err(Gone)) => return None,
         Err(_) => {
             gateway.metrics.panics.inc();
             Refusal::from(ErrorCode::Internal).into_response(dialect, &request_id)
@@ -87,12 +99,12 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, peer: IpAddr, request: Request<
         }
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
-    response
+    Some(response)
 }
 
 /// Everything but calls.
 async fn other(
-    gateway: &Arc<Gateway>,
+    gateway: &Arc<Lane>,
     peer: IpAddr,
     dialect: Dialect,
     request_id: &str,
@@ -119,7 +131,7 @@ fn not_allowed(allow: &'static str, dialect: Dialect, request_id: &str) -> Respo
 
 /// `GET /v1/models` and `GET /v1/models/{id}`: what this key may use.
 async fn listed(
-    gateway: &Arc<Gateway>,
+    gateway: &Arc<Lane>,
     peer: IpAddr,
     dialect: Dialect,
     parts: &Parts,
@@ -164,19 +176,19 @@ fn decoded(text: &str) -> String {
 
 /// One call.
 async fn call(
-    gateway: &Arc<Gateway>,
+    gateway: &Arc<Lane>,
     peer: IpAddr,
     endpoint: Endpoint,
     id: CallId,
     request_id: &str,
     parts: &Parts,
-    incoming: Incoming,
-) -> Result<Response<Reply>, Refusal> {
+    client: &mut (dyn Client + '_),
+) -> Result<Result<Response<Reply>, Refusal>, Gone> {
     let dialect = relay::dialect(endpoint);
     if !gateway.ready() || !gateway.has_room() {
-        request::drain(incoming).await;
+        request::drain(client).await;
         let code = if gateway.serving.load(Relaxed) { ErrorCode::GatewayBusy } else { ErrorCode::ControlUnavailable };
-        return Err(code.into());
+        return Ok(Err(code.into()));
     }
     let found = match request::key(parts) {
         Some(key) => gateway.grants.find(key).await,
@@ -185,8 +197,8 @@ async fn call(
     let grant = match found {
         Ok(grant) => grant,
         Err(code) => {
-            request::drain(incoming).await;
-            return Err(code.into());
+            request::drain(client).await;
+            return Ok(Err(code.into()));
         }
     };
     let caller = request::caller(&parts.headers, peer, &gateway.config.trusted_proxies);
@@ -195,12 +207,12 @@ async fn call(
     let mut call = Call::new(Arc::clone(gateway), Arc::clone(&grant), id, endpoint, caller, ([of_key, of_account], n));
     let now = call.started_at();
     let answer = match admit::caller(&grant, address, [n, m], now) {
-        Ok(()) => match prepared(&mut call, parts, incoming).await {
-            Ok(prepared) => answered(call, prepared, request_id).await,
+        Ok(()) => match prepared(&mut call, parts, client).await {
+            Ok(prepared) => client.stays_for(pin!(answered(call, prepared, request_id))).await?,
             Err(refusal) => Err((call, refusal, CallStatus::Refused)),
         },
         Err(refusal) => {
-            request::drain(incoming).await;
+            request::drain(client).await;
             Err((call, refusal, CallStatus::Refused))
         }
     };
@@ -212,12 +224,12 @@ async fn call(
         refusal.into_response(dialect, request_id)
     });
     admit::headers(&grant, dialect, now, response.headers_mut());
-    Ok(response)
+    Ok(Ok(response))
 }
 
 /// Reads the body and admits the call.
-async fn prepared(call: &mut Call, parts: &Parts, incoming: Incoming) -> Result<Prepared, Refusal> {
-    let (body, envelope) = request::body(&call.gateway, &parts.headers, incoming).await?;
+async fn prepared(call: &mut Call, parts: &Parts, client: &mut (dyn Client + '_)) -> Result<Prepared, Refusal> {
+    let (body, envelope) = request::body(&call.gateway, &parts.headers, client).await?;
     #[cfg(feature = "faults")]
     crate::faults::asked(call, &parts.headers, &body);
     call.stream = envelope.stream() && call.endpoint != Endpoint::Embeddings;
@@ -245,8 +257,8 @@ async fn answered(
     };
     let (gateway, stream) = (Arc::clone(&call.gateway), call.stream);
     let asked = prepared.asked();
-    let mut relaying: Relaying = Box::pin(relay::relay(call, model, prepared));
     let (call, found) = if stream {
+        let mut relaying: Relaying = Box::pin(relay::relay(call, model, prepared));
         let silence = tokio::time::sleep(gateway.config.timeouts.keep_alive);
         tokio::select! {
             biased;
@@ -254,12 +266,12 @@ async fn answered(
             () = silence => return Ok(streamed(Streamed::waiting(gateway, relaying, asked, request_id))),
         }
     } else {
-        relaying.await
+        pin!(relay::relay(call, model, prepared)).await
     };
     match found {
         Ok(mut answer) => match answer.started.take() {
             Some(start) => Ok(streamed(Streamed::flowing(call, answer, start, asked, request_id))),
-            None => match relay::whole(call, asked.dialect, answer).await {
+            None => match pin!(relay::whole(call, asked.dialect, answer)).await {
                 Ok((headers, chunks, room)) => {
                     let mut response = Response::new(Reply::Whole { chunks, _room: room });
                     *response.headers_mut() = headers;

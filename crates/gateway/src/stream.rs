@@ -3,6 +3,7 @@
 
 use crate::call::{Call, More};
 use crate::health::ChannelPlace;
+use crate::lane::Lane;
 use crate::lease::{NotReserved, Short};
 use crate::outbox::Durable;
 use crate::refusal::Refusal;
@@ -72,11 +73,11 @@ pub(crate) struct Streamed {
     idle: Duration,
     heard_at: Instant,
     said_at: Instant,
-    gateway: Arc<crate::gateway::Gateway>,
+    gateway: Arc<Lane>,
 }
 
 impl Streamed {
-    fn new(gateway: Arc<crate::gateway::Gateway>, state: State, asked: Asked, request_id: &str) -> Self {
+    fn new(gateway: Arc<Lane>, state: State, asked: Asked, request_id: &str) -> Self {
         let now = Instant::now();
         let timeouts = &gateway.config.timeouts;
         Self {
@@ -95,19 +96,14 @@ impl Streamed {
     }
 
     /// A provider has begun its answer.
-    pub(crate) fn flowing(call: Box<Call>, answer: Answer, start: Start, asked: Asked, request_id: &str) -> Self {
+    pub(crate) fn flowing(call: Box<Call>, answer: Answer, start: Box<Start>, asked: Asked, request_id: &str) -> Self {
         let gateway = Arc::clone(&call.gateway);
         let state = flow(call, answer, start);
         Self::new(gateway, state, asked, request_id)
     }
 
     /// No provider has answered yet, but the client shall hear something.
-    pub(crate) fn waiting(
-        gateway: Arc<crate::gateway::Gateway>,
-        relaying: Relaying,
-        asked: Asked,
-        request_id: &str,
-    ) -> Self {
+    pub(crate) fn waiting(gateway: Arc<Lane>, relaying: Relaying, asked: Asked, request_id: &str) -> Self {
         let alive = errors::keep_alive(asked.dialect);
         let mut stream = Self::new(gateway, State::Waiting(relaying), asked, request_id);
         stream.ready.push_back(alive);
@@ -262,7 +258,7 @@ impl Streamed {
         let Flow { call, incoming, .. } = *flow;
         let last = self.output.terminal.drain(..).collect();
         let ticket = if strict { ended } else { begun };
-        let durable = ticket.map(|ticket| Arc::clone(&self.gateway.outbox).durable(ticket));
+        let durable = ticket.map(|ticket| Arc::clone(&self.gateway.waiting).durable(ticket));
         self.state = State::Holding { durable, incoming, last, _call: call };
     }
 
@@ -347,7 +343,7 @@ impl Drop for Streamed {
     }
 }
 
-fn flow(mut call: Box<Call>, answer: Answer, start: Start) -> State {
+fn flow(mut call: Box<Call>, answer: Answer, start: Box<Start>) -> State {
     call.http_status = 200;
     State::Flowing(Box::new(Flow {
         call,

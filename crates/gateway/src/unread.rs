@@ -104,16 +104,16 @@ tokio::task_local! {
 }
 
 fn now_it_is(turn: Turn) {
-    // Nobody listens in HTTP/1.1, where the body is polled by the task of the connection.
+    // Nobody listens where the body is polled by the task of the connection, as on the private listener.
     let _ = TURN.try_with(|said| said.set(Some(turn)));
 }
 
-/// The body of an answer, up to where the client has it.
+/// The body of an answer, up to where the client has it. For hyper, which does HTTP/2 and the private listener.
 pub(crate) struct Delivery {
     reply: Reply,
-    /// In HTTP/2: what was handed out and is not sent. The stream must not end before it is, for nobody would watch over
-    /// the rest of it.
-    unsent: Option<Arc<Unsent>>,
+    /// What was handed out and is not sent. The stream must not end before it is, for nobody would watch over the rest
+    /// of it.
+    unsent: Arc<Unsent>,
     over: bool,
 }
 
@@ -144,12 +144,12 @@ impl Drop for Piece {
 }
 
 impl Delivery {
-    pub(crate) fn new(reply: Reply, version: http::Version) -> Self {
-        Self { reply, unsent: (version == http::Version::HTTP_2).then(Arc::default), over: false }
+    pub(crate) fn new(reply: Reply) -> Self {
+        Self { reply, unsent: Arc::default(), over: false }
     }
 
     fn is_sent(&self) -> bool {
-        self.unsent.as_ref().is_none_or(|unsent| unsent.pieces.load(Acquire) == 0)
+        self.unsent.pieces.load(Acquire) == 0
     }
 }
 
@@ -163,9 +163,8 @@ impl Body for Delivery {
             match this.reply.poll_next(cx) {
                 Poll::Ready(Some(bytes)) => {
                     now_it_is(Turn::Clients);
-                    let Some(unsent) = &this.unsent else { return Poll::Ready(Some(Ok(Frame::data(bytes)))) };
-                    unsent.pieces.fetch_add(1, AcqRel);
-                    let piece = Piece { bytes, unsent: Arc::clone(unsent) };
+                    this.unsent.pieces.fetch_add(1, AcqRel);
+                    let piece = Piece { bytes, unsent: Arc::clone(&this.unsent) };
                     return Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(piece)))));
                 }
                 Poll::Ready(None) => {
@@ -178,9 +177,7 @@ impl Body for Delivery {
                 }
             }
         }
-        if let Some(unsent) = &this.unsent {
-            unsent.sent.register(cx.waker());
-        }
+        this.unsent.sent.register(cx.waker());
         if this.is_sent() { Poll::Ready(None) } else { Poll::Pending }
     }
 

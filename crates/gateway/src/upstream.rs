@@ -9,13 +9,13 @@
 //! where an answer ends: what two parties could read differently is an error and is never passed on.
 
 mod body;
-mod chunked;
 mod connect;
 mod head;
 mod pool;
 #[cfg(test)]
 mod tests;
 
+use crate::chunked::Malformed;
 use crate::upstream::body::Unsent;
 use crate::upstream::connect::Connector;
 use crate::upstream::pool::{Conn, Hosts};
@@ -24,13 +24,14 @@ use http::{StatusCode, Uri};
 use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tacit_protocol::Chunks;
 use tokio::io::{AsyncRead, ReadBuf};
 
 pub(crate) use crate::upstream::body::AnswerBody;
+pub(crate) use crate::upstream::head::END;
 
 /// Bytes that one read takes at most.
 const READ: usize = 32 * 1024;
@@ -47,7 +48,7 @@ pub(crate) enum Failure {
 /// What is asked of a provider.
 pub(crate) struct Request<'a> {
     pub(crate) target: &'a Uri,
-    pub(crate) headers: &'a HeaderMap,
+    pub(crate) headers: &'a [(HeaderName, HeaderValue)],
     /// Takes the place of a header of the same name.
     pub(crate) credential: Option<&'a (HeaderName, HeaderValue)>,
     pub(crate) allow_private: bool,
@@ -86,13 +87,13 @@ impl Upstream {
     pub(crate) async fn send(&self, request: Request<'_>, body: impl Fn() -> Chunks) -> Result<Answer, Failure> {
         let host = self.hosts.find(request.target, request.allow_private).ok_or(Failure::Unreachable)?;
         if let Some(conn) = pool::take(&host) {
-            match exchange(conn, Unsent::new(&request, body())).await {
+            match pin!(exchange(conn, Unsent::new(&request, body()))).await {
                 Err(Failure::Unreachable) => {}
                 done => return done,
             }
         }
         let conn = self.connector.connect(host).await.map_err(|_| Failure::Unreachable)?;
-        exchange(conn, Unsent::new(&request, body())).await
+        pin!(exchange(conn, Unsent::new(&request, body()))).await
     }
 }
 
@@ -134,7 +135,7 @@ fn poll_head(conn: &mut Conn, reader: &mut head::Reader, cx: &mut Context<'_>) -
         match reader.push(read.filled()) {
             Ok(Some(head)) => return Poll::Ready(Ok(head)),
             Ok(None) => {}
-            Err(head::Malformed) => return Poll::Ready(Err(Failure::Broken)),
+            Err(Malformed) => return Poll::Ready(Err(Failure::Broken)),
         }
     }
 }

@@ -21,35 +21,38 @@ const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 /// The headers for a provider of that dialect. The credential, `host` and the length are added by whoever sends it.
 /// No `accept-encoding`: an encoded answer could not be metered.
 #[must_use]
-pub fn to_provider(dialect: Dialect, request: &HeaderMap) -> HeaderMap {
-    let mut out = HeaderMap::with_capacity(8);
+pub fn to_provider(dialect: Dialect, request: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let mut out = Vec::with_capacity(TO_PROVIDER.len());
     for (name, only) in &TO_PROVIDER {
         if only.is_none_or(|d| d == dialect) {
-            for value in request.get_all(name) {
-                out.append(name, value.clone());
-            }
+            out.extend(request.get_all(name).iter().map(|value| (name.clone(), value.clone())));
         }
     }
+    let mut or = |name: HeaderName, value| {
+        if !request.contains_key(&name) {
+            out.push((name, value));
+        }
+    };
     if dialect == Dialect::Anthropic {
-        let version = HeaderName::from_static("anthropic-version");
-        out.entry(version).or_insert(ANTHROPIC_VERSION);
+        or(HeaderName::from_static("anthropic-version"), ANTHROPIC_VERSION);
     }
-    out.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    or(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     out
 }
 
-/// The headers of a provider's answer that come back: its kind, if it is one of those an API answers with, and a wait in
-/// seconds. Nothing else: a free text could carry what the prompt said.
+/// Leaves of the headers of a provider's answer those that come back: its kind, if it is one of those an API answers
+/// with, and a wait in seconds. Nothing else: a free text could carry what the prompt said.
 #[must_use]
-pub fn from_provider(answer: &HeaderMap) -> HeaderMap {
-    let mut out = HeaderMap::with_capacity(8);
-    if let Some(kind) = answer.get(CONTENT_TYPE).and_then(known_kind) {
-        out.insert(CONTENT_TYPE, kind);
+pub fn from_provider(mut answer: HeaderMap) -> HeaderMap {
+    let (kind, seconds) = (answer.get(CONTENT_TYPE).and_then(known_kind), retry_after(&answer));
+    answer.clear();
+    if let Some(kind) = kind {
+        answer.insert(CONTENT_TYPE, kind);
     }
-    if let Some(seconds) = retry_after(answer) {
-        out.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    if let Some(seconds) = seconds {
+        answer.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    out
+    answer
 }
 
 /// The wait that a provider asks for, in whole seconds, at most a day.
@@ -154,6 +157,8 @@ mod tests {
             ("openai-beta", "c"),
         ]);
         let openai = [("accept", "text/event-stream"), ("content-type", "application/json"), ("openai-beta", "c")];
+        let to_provider =
+            |dialect, request: &HeaderMap| to_provider(dialect, request).into_iter().collect::<HeaderMap>();
         assert_eq!(to_provider(Dialect::OpenAi, &request), map(&openai));
         let anthropic = [
             ("accept", "text/event-stream"),
@@ -176,15 +181,15 @@ mod tests {
             ("set-cookie", "canary"),
             ("x-canary", "canary"),
         ]);
+        assert!(is_event_stream(&answer));
         assert_eq!(
-            from_provider(&answer),
+            from_provider(answer),
             map(&[("content-type", "text/event-stream; charset=utf-8"), ("retry-after", "7")])
         );
-        assert!(is_event_stream(&answer));
         for wait in ["canary", "Wed, 21 Oct 2015 07:28:00 GMT", "-1", "99999999"] {
             assert_eq!(retry_after(&map(&[("retry-after", wait)])), None);
         }
-        assert!(from_provider(&map(&[("content-type", "text/canary")])).is_empty());
+        assert!(from_provider(map(&[("content-type", "text/canary")])).is_empty());
     }
 
     #[test]

@@ -90,7 +90,9 @@ impl SealKey {
     /// Seals a value: version byte, nonce (12), ciphertext, tag (16).
     #[must_use]
     pub fn seal(&self, aad: &Aad, plain: &[u8]) -> Vec<u8> {
-        let nonce = random_bytes::<NONCE_LEN>();
+        // Of a generator of this thread that the system's seeds: a nonce must not come twice, and need not be secret. To
+        // ask the other one costs as much as to seal.
+        let nonce: [u8; NONCE_LEN] = ::rand::random();
         let mut out = Vec::with_capacity(1 + NONCE_LEN + plain.len() + TAG_LEN);
         out.push(VERSION);
         out.extend_from_slice(&nonce);

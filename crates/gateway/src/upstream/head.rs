@@ -1,13 +1,14 @@
 //! Heads of requests and answers.
 
+use crate::chunked::{Decoder, Malformed};
 use crate::upstream::Request;
-use crate::upstream::chunked::Decoder;
 use bytes::Bytes;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING,
 };
 use http::{StatusCode, Uri};
-use memchr::memmem;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// Longest head of an answer.
 const HEAD: usize = 64 * 1024;
@@ -19,9 +20,8 @@ const INTERIM: u32 = 16;
 /// The headers of an answer that are looked at here or by `tacit_protocol::headers`. Nothing is kept of the others.
 const KEPT: [HeaderName; 5] = [CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING];
 
-/// What came is not HTTP/1.1 as we are ready to read it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Malformed;
+/// What ends a head.
+pub(crate) static END: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\r\n\r\n"));
 
 /// The head of a request.
 pub(crate) fn write(request: &Request<'_>, length: usize) -> Bytes {
@@ -34,7 +34,7 @@ pub(crate) fn write(request: &Request<'_>, length: usize) -> Bytes {
     let own = |name: &HeaderName| [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(name);
     let replaced = |name: &HeaderName| request.credential.is_some_and(|(n, _)| n == name);
     let kept = request.headers.iter().filter(|(name, _)| !own(name) && !replaced(name));
-    for (name, value) in kept.chain(request.credential.map(|(n, v)| (n, v))) {
+    for (name, value) in kept.chain(request.credential) {
         out.extend_from_slice(b"\r\n");
         out.extend_from_slice(name.as_str().as_bytes());
         out.extend_from_slice(b": ");
@@ -95,7 +95,7 @@ impl Reader {
         self.bytes.extend_from_slice(arrived);
         loop {
             let from = self.seen.saturating_sub(3);
-            let Some(end) = memmem::find(self.bytes.get(from..).unwrap_or_default(), b"\r\n\r\n") else {
+            let Some(end) = END.find(self.bytes.get(from..).unwrap_or_default()) else {
                 self.seen = self.bytes.len();
                 return if self.seen > HEAD { Err(Malformed) } else { Ok(None) };
             };
@@ -133,10 +133,9 @@ fn parse(bytes: &[u8]) -> Result<Head, Malformed> {
     let status = StatusCode::from_u16(response.code.ok_or(Malformed)?).map_err(|_| Malformed)?;
     let mut headers = HeaderMap::with_capacity(KEPT.len());
     for header in response.headers.iter() {
-        let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| Malformed)?;
-        if KEPT.contains(&name) {
-            let value = HeaderValue::from_bytes(header.value).map_err(|_| Malformed)?;
-            headers.append(name, value);
+        let known = KEPT.iter().find(|kept| header.name.eq_ignore_ascii_case(kept.as_str()));
+        if let Some(name) = known {
+            headers.append(name, HeaderValue::from_bytes(header.value).map_err(|_| Malformed)?);
         }
     }
     let modern = response.version == Some(1);
@@ -280,11 +279,13 @@ mod tests {
     #[test]
     fn a_request_is_written_as_the_target_says() {
         let target: Uri = "https://user:secret@api.example:8443/v1/chat?x=1".parse().unwrap();
-        let mut headers = HeaderMap::new();
-        headers.insert("accept", HeaderValue::from_static("*/*"));
-        headers.insert("authorization", HeaderValue::from_static("the caller's"));
-        headers.insert("content-length", HeaderValue::from_static("99"));
-        headers.insert("transfer-encoding", HeaderValue::from_static("chunked"));
+        let headers = [
+            ("accept", "*/*"),
+            ("authorization", "the caller's"),
+            ("content-length", "99"),
+            ("transfer-encoding", "chunked"),
+        ];
+        let headers = headers.map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v)));
         let credential = (http::header::AUTHORIZATION, HeaderValue::from_static("Bearer ours"));
         let request =
             Request { target: &target, headers: &headers, credential: Some(&credential), allow_private: false };

@@ -23,8 +23,7 @@ impl Scene {
     }
 
     async fn send(&self, body: &'static [u8]) -> Result<Answer, Failure> {
-        let headers = HeaderMap::new();
-        let request = Request { target: &self.target, headers: &headers, credential: None, allow_private: true };
+        let request = Request { target: &self.target, headers: &[], credential: None, allow_private: true };
         let chunks = || {
             let mut sent = Body::new();
             body.chunks(100_000).for_each(|c| sent.push(Bytes::from_static(c)));
@@ -312,7 +311,6 @@ async fn a_connection_to_anywhere_is_not_used_where_only_public_addresses_may_be
     let (_open, answer) = tokio::join!(provider, scene.send(b"x"));
     all(answer.unwrap().body).await.unwrap();
     assert_eq!(scene.idle(), 1);
-    let headers = HeaderMap::new();
-    let request = Request { target: &scene.target, headers: &headers, credential: None, allow_private: false };
+    let request = Request { target: &scene.target, headers: &[], credential: None, allow_private: false };
     assert_eq!(scene.upstream.send(request, Chunks::default).await.err(), Some(Failure::Unreachable));
 }

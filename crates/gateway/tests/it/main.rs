@@ -6,6 +6,7 @@ mod bounds;
 mod calls;
 #[cfg(feature = "faults")]
 mod faults;
+mod http1;
 mod limits;
 mod link;
 mod money;

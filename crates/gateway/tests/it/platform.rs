@@ -206,6 +206,11 @@ impl Platform {
         self.send(request).await
     }
 
+    /// Asks the gateway to stop, without waiting for it.
+    pub(crate) fn ask_to_stop(&mut self) {
+        drop(self.stop.take());
+    }
+
     /// Ends the gateway well; after it nothing may be leased or open.
     pub(crate) async fn stop(mut self) {
         drop(self.stop.take());

@@ -1,6 +1,8 @@
 //! The chunked transfer coding (RFC 9112, 7.1), decoded in place and piece by piece.
 
-use crate::upstream::head::Malformed;
+/// What came is not HTTP/1.1 as we are ready to read it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Malformed;
 
 /// Longest size line, its extensions included; they have no meaning here.
 const LINE: usize = 4096;

@@ -1,0 +1,200 @@
+//! An answer on its way to the client: its head and all that is there of its body in one write, what comes later piece
+//! by piece as it comes.
+
+use crate::http1::{Connection, EARLY};
+use crate::lane::Lane;
+use crate::reply::Reply;
+use bytes::{Buf, Bytes};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderMap, TRANSFER_ENCODING};
+use http::request::Parts;
+use http::{Method, Response, StatusCode, Version};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io::{self, IoSlice, Write as _};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Pieces that one write takes at most.
+const PIECES: usize = 64;
+/// What is taken of an answer before the client has to take some of it.
+const AHEAD: usize = EARLY;
+
+/// What the form of an answer depends on in its request.
+#[derive(Clone, Copy)]
+pub(crate) struct Form {
+    modern: bool,
+    /// The head alone is asked for.
+    head_only: bool,
+}
+
+impl Form {
+    pub(crate) fn of(parts: &Parts) -> Self {
+        Self { modern: parts.version != Version::HTTP_10, head_only: parts.method == Method::HEAD }
+    }
+}
+
+/// How the client finds the end of an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Length(u64),
+    Chunked,
+    Close,
+    /// There is no body.
+    None,
+}
+
+/// Bytes that the socket has not taken.
+#[derive(Default)]
+pub(super) struct Outgoing {
+    pieces: VecDeque<Bytes>,
+    len: usize,
+}
+
+impl Outgoing {
+    fn push(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.len = self.len.saturating_add(piece.len());
+            self.pieces.push_back(piece);
+        }
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        self.len = self.len.saturating_sub(written);
+        while let Some(piece) = self.pieces.front_mut().filter(|_| written > 0) {
+            let done = piece.len().min(written);
+            piece.advance(done);
+            written -= done;
+            if piece.is_empty() {
+                self.pieces.pop_front();
+            }
+        }
+    }
+
+    fn poll_write<S: AsyncWrite + Unpin>(&mut self, io: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.len > 0 {
+            let mut slices = [IoSlice::new(&[]); PIECES];
+            let filled = slices.iter_mut().zip(&self.pieces).map(|(slice, piece)| *slice = IoSlice::new(piece)).count();
+            let slices = slices.get(..filled).unwrap_or_default();
+            let written = ready!(Pin::new(&mut *io).poll_write_vectored(cx, slices))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.advance(written);
+        }
+        Pin::new(io).poll_flush(cx)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Sends an answer. `stays`: another request may follow.
+    ///
+    /// # Errors
+    /// The client has gone, or did not read.
+    pub(super) async fn answer(
+        &mut self,
+        response: Response<Reply>,
+        form: Form,
+        stays: bool,
+        lane: &Lane,
+    ) -> io::Result<()> {
+        let (parts, mut reply) = response.into_parts();
+        let end = match reply.size_hint().exact() {
+            _ if parts.status.is_informational() || parts.status == StatusCode::NO_CONTENT => End::None,
+            Some(length) => End::Length(length),
+            None if form.modern => End::Chunked,
+            None => End::Close,
+        };
+        let stays = stays && end != End::Close;
+        self.outgoing.push(head(parts.status, &parts.headers, end, form, stays, lane));
+        if form.head_only || end == End::None {
+            return poll_fn(|cx| self.outgoing.poll_write(&mut self.io, cx)).await;
+        }
+        let mut over = false;
+        let sent = poll_fn(|cx| self.poll_answer(cx, &mut reply, end, &mut over)).await;
+        // A queue that was long once need not stay so.
+        self.outgoing.pieces.shrink_to(PIECES);
+        if end == End::Close { sent.and(Err(io::ErrorKind::ConnectionAborted.into())) } else { sent }
+    }
+
+    fn poll_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        reply: &mut Reply,
+        end: End,
+        over: &mut bool,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let waits = !*over && self.take(cx, reply, end, over);
+            if self.outgoing.len > 0 {
+                ready!(self.outgoing.poll_write(&mut self.io, cx))?;
+            }
+            if *over {
+                return Poll::Ready(Ok(()));
+            }
+            if waits {
+                // A client that has gone is not seen by writing while there is nothing to write.
+                ready!(self.poll_gone(cx));
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
+        }
+    }
+
+    /// Takes what is there of an answer; whether the rest of it has to be waited for.
+    fn take(&mut self, cx: &mut Context<'_>, reply: &mut Reply, end: End, over: &mut bool) -> bool {
+        let (from, before) = (self.outgoing.pieces.len(), self.outgoing.len);
+        let mut waits = false;
+        while !waits && !*over && self.outgoing.len < AHEAD {
+            match reply.poll_next(cx) {
+                Poll::Ready(Some(piece)) => self.outgoing.push(piece),
+                Poll::Ready(None) => *over = true,
+                Poll::Pending => waits = true,
+            }
+        }
+        if end == End::Chunked {
+            let taken = self.outgoing.len - before;
+            if taken > 0 {
+                // All of it is one chunk.
+                let size = Bytes::from(format!("{taken:x}\r\n"));
+                self.outgoing.len += size.len();
+                self.outgoing.pieces.insert(from, size);
+                self.outgoing.push(Bytes::from_static(if *over { b"\r\n0\r\n\r\n" } else { b"\r\n" }));
+            } else if *over {
+                self.outgoing.push(Bytes::from_static(b"0\r\n\r\n"));
+            }
+        }
+        waits
+    }
+}
+
+fn head(status: StatusCode, headers: &HeaderMap, end: End, form: Form, stays: bool, lane: &Lane) -> Bytes {
+    let mut out = Vec::with_capacity(512);
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(b"\r\ndate: ");
+    out.extend_from_slice(&lane.date());
+    let own = |name| [CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING].contains(name);
+    for (name, value) in headers.iter().filter(|(name, _)| !own(name)) {
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+    }
+    match end {
+        End::Length(length) => {
+            // Writing to memory does not fail.
+            let _ = write!(out, "\r\ncontent-length: {length}");
+        }
+        End::Chunked => out.extend_from_slice(b"\r\ntransfer-encoding: chunked"),
+        End::Close | End::None => {}
+    }
+    if !stays {
+        out.extend_from_slice(b"\r\nconnection: close");
+    } else if !form.modern {
+        out.extend_from_slice(b"\r\nconnection: keep-alive");
+    }
+    out.extend_from_slice(b"\r\n\r\n");
+    out.into()
+}
