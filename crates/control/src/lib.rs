@@ -73,7 +73,7 @@ pub struct ControlConfig {
     pub tls: Option<Tls>,
     /// Settlement currency, ISO 4217.
     pub currency: String,
-    /// The last byte of an answer waits for its exact charge.
+    /// The last byte of an answer waits until the end of its call is durable, from which its exact charge follows.
     pub strict: bool,
     /// A session whose gateway has been away for longer than this is settled as lost.
     pub lost_after: Duration,

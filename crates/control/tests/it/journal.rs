@@ -2,6 +2,7 @@
 
 use crate::set_aside::run;
 use crate::world::{COST, Gateway, Recording, World, settled, until};
+use std::sync::Arc;
 use std::time::Duration;
 use tacit_control::{Control, ControlConfig};
 use tacit_kernel::call::CallStatus;
@@ -9,7 +10,9 @@ use tacit_kernel::ids::{CallId, SessionId};
 use tacit_ledger::Journal;
 use tacit_ledger::journal::JournalBatch;
 use tacit_link::{convert, wire};
-use tacit_storage::{Db, both_engines};
+use tacit_storage::testing::run as run_on;
+use tacit_storage::{Db, Engine, SqlText, StorageError, WriteTx, both_engines};
+use tokio::sync::Notify;
 use tonic::Code;
 
 /// Writes batches as a control plane that dies right after it has acknowledged them.
@@ -52,6 +55,51 @@ async fn at_work(world: &World, name: &str) -> (Gateway, Recording) {
 async fn deferred(control: &Control, sessions: usize) {
     let gauge = format!("tacit_control_deferred_sessions {sessions}\n");
     until("the number of deferred sessions is right", async || control.metrics_text().contains(&gauge)).await;
+}
+
+/// Only on PostgreSQL can settlement be kept waiting while the journal is written.
+#[test]
+fn gateways_are_not_read_from_when_settlement_lags() {
+    run_on(Engine::Postgres, async |db: Db| {
+        const BATCHES: u64 = 8;
+        let world = World::new(db.clone()).await;
+        let control = world.start().await;
+        let (gateway, mut recording) = at_work(&world, "one").await;
+        let release = Arc::new(Notify::new());
+        let (held, released) = (Arc::new(Notify::new()), Arc::clone(&release));
+        let holding = tokio::spawn({
+            let (db, held) = (db.clone(), Arc::clone(&held));
+            async move {
+                let hold = async |tx: &mut WriteTx<'_>| {
+                    tx.query(SqlText::new("LOCK TABLE open_calls IN EXCLUSIVE MODE")).await?;
+                    held.notify_one();
+                    released.notified().await;
+                    Ok::<_, StorageError>(())
+                };
+                let hold = &hold;
+                db.write("test.hold", |tx| Box::pin(hold(tx))).await
+            }
+        });
+        held.notified().await;
+        let many: Vec<_> = (0..tacit_link::MAX_EVENTS).map(|_| world.begun(CallId::fresh())).collect();
+        for number in 1..=BATCHES + 1 {
+            recording.send(gateway.events(number, many.clone(), vec![])).await;
+        }
+        recording.acknowledged(BATCHES).await;
+        assert!(!control.settled().await);
+        let full = format!("tacit_control_unsettled_events {}\n", 8 * tacit_link::MAX_EVENTS);
+        assert!(control.metrics_text().contains(&full), "{}", control.metrics_text());
+        let more = tokio::time::timeout(Duration::from_millis(200), recording.acks.message()).await;
+        assert!(more.is_err(), "more was taken than there is room for");
+        assert_eq!(journaled(&db).await, 8);
+
+        release.notify_one();
+        holding.await.unwrap().unwrap();
+        recording.acknowledged(BATCHES + 1).await;
+        settled(&control).await;
+        assert_eq!(journaled(&db).await, 0);
+        control.stop().await;
+    });
 }
 
 both_engines! {
@@ -164,9 +212,10 @@ both_engines! {
         let calls: Vec<CallId> = (0..12).map(|_| CallId::fresh()).collect();
         run(&db, "ALTER TABLE calls RENAME COLUMN stream TO renamed").await;
         for (number, call) in (1..).zip(&calls) {
-            let (begun, ended) = (vec![world.begun(*call)], vec![world.ended(*call)]);
-            let (first, second) = if number % 2 == 0 { (vec![], ended) } else { (begun, vec![]) };
-            recording.send(gateway.events(number, first, second)).await;
+            // Each ends in the batch after the one in which it has begun.
+            let next = calls.get(usize::try_from(number).unwrap());
+            let begun = next.map(|call| world.begun(*call)).into_iter().collect();
+            recording.send(gateway.events(number, begun, vec![world.ended(*call)])).await;
             recording.acknowledged(number).await;
             if number == 6 {
                 deferred(&control, 1).await;
@@ -186,7 +235,7 @@ both_engines! {
 
         run(&db, "ALTER TABLE calls RENAME COLUMN renamed TO stream").await;
         deferred(&control, 0).await;
-        assert_eq!((journaled(&db).await, key_spend(&world, &mut gateway).await), (0, Ok(6 * COST)));
+        assert_eq!((journaled(&db).await, key_spend(&world, &mut gateway).await), (0, Ok(12 * COST)));
         gateway.client.close(wire::CloseRequest { session }).await.unwrap();
         assert_eq!(call(&world, calls[1]).await, COMPLETED);
         world.assert_clean().await;
