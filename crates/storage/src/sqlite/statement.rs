@@ -33,6 +33,22 @@ impl Transaction<'_> {
         Ok(connection.changes())
     }
 
+    /// Runs a statement of one row for each of these; how many rows it wrote together. A statement of many rows would
+    /// copy every value once more on its way, and keep the pages that it changes until it is over, as it might fail at
+    /// its last row.
+    pub(crate) fn run_each(&self, sql: &str, rows: std::slice::ChunksExact<'_, Value>) -> Result<u64, StorageError> {
+        let connection = self.connection()?;
+        let mut statement = self.prepared(sql)?;
+        let mut written = 0;
+        for row in rows {
+            let mut results = bound(&mut statement, row)?;
+            while results.next()?.is_some() {}
+            drop(results);
+            written += connection.changes();
+        }
+        Ok(written)
+    }
+
     /// Runs a statement; the rows of its result.
     pub(crate) fn fetch(&self, sql: &str, params: &[Value]) -> Result<Vec<SqliteRow>, StorageError> {
         let mut statement = self.prepared(sql)?;
