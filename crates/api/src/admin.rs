@@ -26,6 +26,7 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use problem::Refusal;
+use std::pin::Pin;
 use std::sync::Arc;
 use tacit_catalog::Catalog;
 use tacit_identity::Identity;
@@ -59,13 +60,24 @@ pub struct Admin {
     pub changed: Arc<dyn Fn() + Send + Sync>,
     /// Settles the end of a call that was set aside.
     pub settle: Arc<set_aside::Settle>,
+    /// Waits until what was acknowledged to gateways is settled, or for a moment in vain.
+    pub settled: Arc<Settled>,
 }
+
+/// See [`Admin::settled`].
+pub type Settled = dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
 /// The answer of a handler.
 type Answer<T> = Result<axum::Json<T>, Refusal>;
 
 /// Everything the socket serves.
 pub fn router(admin: Admin) -> Router {
+    let of_calls = Router::new()
+        .merge(wallets::routes())
+        .merge(ledger::routes())
+        .merge(calls::routes())
+        .merge(set_aside::routes())
+        .route_layer(from_fn_with_state(admin.clone(), after_settlement));
     Router::new()
         .merge(status::routes())
         .merge(providers::routes())
@@ -75,10 +87,7 @@ pub fn router(admin: Admin) -> Router {
         .merge(groups::routes())
         .merge(accounts::routes())
         .merge(keys::routes())
-        .merge(wallets::routes())
-        .merge(ledger::routes())
-        .merge(calls::routes())
-        .merge(set_aside::routes())
+        .merge(of_calls)
         .merge(platform::routes())
         .fallback(|| async { Refusal(Fault::new(ErrorKind::NotFound, "request.path", "there is no such path")) })
         .method_not_allowed_fallback(|| async {
@@ -87,6 +96,12 @@ pub fn router(admin: Admin) -> Router {
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(from_fn_with_state(admin.clone(), tell))
         .with_state(admin)
+}
+
+/// Nobody is shown a bill that lacks a call which is over. What cannot be settled now holds nobody up.
+async fn after_settlement(State(admin): State<Admin>, request: Request, next: Next) -> Response {
+    (admin.settled)().await;
+    next.run(request).await
 }
 
 /// Tells the control plane after every request that may have changed something.

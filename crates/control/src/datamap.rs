@@ -12,6 +12,8 @@ pub const ELEMENTS: &[Element] = &[
     Element::metric_label("tacit_control_events_set_aside", "event", WORD),
     Element::metric_label("tacit_control_commits", "outcome", WORD),
     Element::metric_label("tacit_control_commit_seconds", "le", "a bound of the histogram"),
+    Element::metric_label("tacit_control_settlements", "outcome", WORD),
+    Element::metric_label("tacit_control_settle_seconds", "le", "a bound of the histogram"),
     Element::metric_label("tacit_control_leases", "outcome", WORD),
     Element::metric_label("tacit_control_ledger_checks", "outcome", WORD),
 ];

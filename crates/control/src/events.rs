@@ -13,7 +13,11 @@ use uuid::Uuid;
 /// A checked batch. Events that cannot be taken are set aside in it. Names of models are looked up here; a client's text
 /// is never on the wire.
 pub(crate) async fn batch(prices: &Prices, events: wire::Events) -> Result<SessionBatch, Status> {
-    let mut batch = read(events)?;
+    named(prices, read(events)?).await
+}
+
+/// The batch with the names of its models.
+pub(crate) async fn named(prices: &Prices, mut batch: SessionBatch) -> Result<SessionBatch, Status> {
     let ended = batch.ended.iter_mut().map(|call| &mut call.begun);
     for call in batch.begun.iter_mut().chain(ended) {
         name(prices, call).await.map_err(status::of_fault)?;
@@ -41,7 +45,11 @@ pub(crate) async fn alone(prices: &Prices, mut event: wire::Ended) -> Result<Res
     Ok(Ok(call))
 }
 
-fn read(events: wire::Events) -> Result<SessionBatch, Refused> {
+/// A checked batch, without the names of its models.
+///
+/// # Errors
+/// [`Refused`] if it is wrong as a whole.
+pub(crate) fn read(events: wire::Events) -> Result<SessionBatch, Refused> {
     events.check_frame()?;
     let mut batch = SessionBatch {
         session: convert::id("session", &events.session)?,

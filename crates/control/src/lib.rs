@@ -1,10 +1,12 @@
 //! The control plane's side of the link: what it answers to gateways, and the work it does in the background.
 //!
 //! - **Record**: one task makes the call events of all sessions durable, in one transaction all that arrived during the
-//!   one before ([`ledger::Settler`](tacit_ledger::Settler)); only then are they acknowledged. What fails is not
-//!   acknowledged, so the gateway sends it again; what is sent again counts once. The process can be killed at any
-//!   time.
-//!   What the books refuse for good is set aside, so that it does not hold up what comes after it.
+//!   one before ([`ledger::Journal`](tacit_ledger::Journal)); only then are they acknowledged. What fails is not
+//!   acknowledged, so the gateway sends it again; what is sent again counts once.
+//! - **Settle**: another task takes them out of the journal and makes records and charges of them, in larger steps
+//!   ([`ledger::Settler`](tacit_ledger::Settler)). The process can be killed at any time: what lies in the journal then
+//!   is settled by whoever finds it. What the books refuse for good is set aside, so that it does not hold up what comes
+//!   after it.
 //! - **Watch**: the whole catalogue, then whatever the change feed brings. The feed lies in the database, so it does
 //!   not matter which control plane made a change or a gateway is connected to.
 //! - **Sessions**: a gateway that is gone for good is settled by the rule for interrupted calls, and what it held of
@@ -24,6 +26,7 @@ mod metrics;
 mod panics;
 mod service;
 mod set_aside;
+mod settling;
 mod status;
 mod writer;
 
@@ -40,8 +43,9 @@ use tacit_kernel::ids::EventId;
 use tacit_kernel::{Clock, Fault};
 use tacit_ledger::Ledger;
 use tacit_link::{Endpoint, LinkError, Listener, Tls};
-use tacit_storage::Db;
 use tacit_storage::keyring::KeyStore;
+use tacit_storage::{Db, Engine};
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -69,7 +73,7 @@ pub struct ControlConfig {
     pub tls: Option<Tls>,
     /// Settlement currency, ISO 4217.
     pub currency: String,
-    /// The last byte of an answer waits for its exact charge.
+    /// The last byte of an answer waits until the end of its call is durable, from which its exact charge follows.
     pub strict: bool,
     /// A session whose gateway has been away for longer than this is settled as lost.
     pub lost_after: Duration,
@@ -95,6 +99,7 @@ pub(crate) struct Shared {
     lost_after: Duration,
     links: Links,
     metrics: Metrics,
+    unsettled: Arc<settling::Unsettled>,
     prices: catalogue::Prices,
     /// The catalogue as gateways were last sent it.
     sent: ArcSwapOption<catalogue::Sent>,
@@ -109,6 +114,7 @@ pub struct Control {
     shared: Arc<Shared>,
     tasks: TaskTracker,
     address: Option<std::net::SocketAddr>,
+    barrier: settling::Barrier,
 }
 
 impl Control {
@@ -151,14 +157,18 @@ impl Control {
             lost_after,
             links: Links::default(),
             metrics: Metrics::new(),
+            unsettled: settling::Unsettled::new(),
             sent: ArcSwapOption::empty(),
             database_up: AtomicBool::new(false),
             nudge: Notify::new(),
             stop: CancellationToken::new(),
         });
         let tasks = TaskTracker::new();
-        let (writer, jobs) = writer::queue();
+        let (works, to_settle) = settling::works();
+        settling::spawn(&tasks, Arc::clone(&shared), to_settle);
+        let (writer, jobs) = writer::queue(&shared.unsettled, works);
         writer::spawn(&tasks, Arc::clone(&shared), jobs);
+        let barrier = writer.barrier().clone();
         let watched = Arc::clone(&shared);
         tasks.spawn(supervised(Arc::clone(&shared), "changes", move || changes::run(Arc::clone(&watched))));
         let watched = Arc::clone(&shared);
@@ -181,7 +191,7 @@ impl Control {
             }
         });
         tracing::info!(event = "control.started", "the control plane serves gateways");
-        Ok(Self { shared, tasks, address })
+        Ok(Self { shared, tasks, address, barrier })
     }
 
     /// Looks at the change feed now instead of at its next turn.
@@ -204,11 +214,25 @@ impl Control {
         set_aside::settle(&self.shared, event).await
     }
 
+    /// Resolves when everything that this control plane has acknowledged so far is settled; at once if nothing waits.
+    /// Whether it is: not so if that takes longer than a moment.
+    pub async fn settled(&self) -> bool {
+        self.barrier.settled().await.is_ok()
+    }
+
     /// Everything counted so far, in the text form that Prometheus reads.
     #[must_use]
     pub fn metrics_text(&self) -> String {
-        let connected = self.shared.links.connected();
-        self.shared.metrics.links.set(i64::try_from(connected).unwrap_or(i64::MAX));
+        let (unsettled, deferred) = self.shared.unsettled.counts();
+        let metrics = &self.shared.metrics;
+        let counts = [
+            (&metrics.links, self.shared.links.connected()),
+            (&metrics.unsettled_events, unsettled),
+            (&metrics.deferred_sessions, deferred),
+        ];
+        for (gauge, count) in counts {
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
         self.shared.metrics.text()
     }
 
@@ -223,7 +247,7 @@ impl Control {
         self.shared.stop.cancelled().await;
     }
 
-    /// Stops: finishes the commit in hand, takes no more, ends all streams. Whoever else holds it finds it stopped.
+    /// Stops: finishes the commit in hand, takes no more, settles what was acknowledged, ends all streams. Whoever else holds it finds it stopped.
     pub async fn stop(&self) {
         self.shared.stop.cancel();
         self.tasks.close();
@@ -237,6 +261,18 @@ impl Drop for Control {
     fn drop(&mut self) {
         self.shared.stop.cancel();
     }
+}
+
+/// Starts a task that does little else than to write. On SQLite, which works on the thread that calls it, it has a thread of
+/// its own, so that no other task has to move out of its way at each commit.
+fn spawn_writing(tasks: &TaskTracker, engine: Engine, work: impl Future<Output = ()> + Send + 'static) {
+    let work = tasks.track_future(work);
+    if engine != Engine::Sqlite {
+        tokio::spawn(work);
+        return;
+    }
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(work));
 }
 
 /// Runs a background task until the control plane stops. If it panics it is counted, and begun anew after a moment;

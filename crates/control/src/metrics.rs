@@ -66,6 +66,9 @@ pub(crate) struct EventLabel {
     pub(crate) event: Event,
 }
 
+/// Bounds of the histograms: a commit takes a fraction of a millisecond where all is well.
+const SECONDS: [f64; 13] = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
+
 pub(crate) struct Metrics {
     registry: Registry,
     pub(crate) links: Gauge,
@@ -74,7 +77,11 @@ pub(crate) struct Metrics {
     pub(crate) set_aside: Family<EventLabel, Counter>,
     pub(crate) commits: Family<OutcomeLabel, Counter>,
     pub(crate) commit_seconds: Histogram,
-    pub(crate) queued_events: Gauge,
+    pub(crate) settlements: Family<OutcomeLabel, Counter>,
+    pub(crate) settle_seconds: Histogram,
+    pub(crate) unsettled_events: Gauge,
+    pub(crate) deferred_sessions: Gauge,
+    pub(crate) journal_unreadable: Counter,
     pub(crate) differences: Counter,
     pub(crate) leases: Family<OutcomeLabel, Counter>,
     pub(crate) recalls: Counter,
@@ -95,8 +102,12 @@ impl Metrics {
             events: Family::default(),
             set_aside: Family::default(),
             commits: Family::default(),
-            commit_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0]),
-            queued_events: Gauge::default(),
+            commit_seconds: Histogram::new(SECONDS),
+            settlements: Family::default(),
+            settle_seconds: Histogram::new(SECONDS),
+            unsettled_events: Gauge::default(),
+            deferred_sessions: Gauge::default(),
+            journal_unreadable: Counter::default(),
             differences: Counter::default(),
             leases: Family::default(),
             recalls: Counter::default(),
@@ -113,10 +124,18 @@ impl Metrics {
         r.register("events", "Call events made durable", metrics.events.clone());
         let aside = metrics.set_aside.clone();
         r.register("events_set_aside", "Call events that could not be settled and were set aside", aside);
-        r.register("commits", "Group commits of call events", metrics.commits.clone());
+        r.register("commits", "Group commits of call events to the journal", metrics.commits.clone());
         let seconds = metrics.commit_seconds.clone();
         r.register_with_unit("commit", "Duration of a group commit", Unit::Seconds, seconds);
-        r.register("queued_events", "Call events received and not yet durable", metrics.queued_events.clone());
+        r.register("settlements", "Group commits that settle call events", metrics.settlements.clone());
+        let seconds = metrics.settle_seconds.clone();
+        r.register_with_unit("settle", "Duration of a settlement", Unit::Seconds, seconds);
+        let unsettled = metrics.unsettled_events.clone();
+        r.register("unsettled_events", "Call events received and neither settled nor let go to the journal", unsettled);
+        let deferred = metrics.deferred_sessions.clone();
+        r.register("deferred_sessions", "Gateway sessions whose settlement has failed and is tried again", deferred);
+        let unreadable = metrics.journal_unreadable.clone();
+        r.register("journal_unreadable", "Batches of call events in the journal that cannot be read", unreadable);
         r.register("differences", "Charges that are not what the gateway said", metrics.differences.clone());
         r.register("leases", "Lease requests", metrics.leases.clone());
         r.register("recalls", "Times that gateways were asked to give back a lease", metrics.recalls.clone());
@@ -175,10 +194,11 @@ mod tests {
         metrics.request(Method::Lease, outcome);
         metrics.events.get_or_create(&EventLabel { event: Event::Begun }).inc();
         metrics.set_aside.get_or_create(&EventLabel { event: Event::Ended }).inc();
-        for family in [&metrics.commits, &metrics.leases, &metrics.ledger_checks] {
+        for family in [&metrics.commits, &metrics.settlements, &metrics.leases, &metrics.ledger_checks] {
             family.get_or_create(&OutcomeLabel { outcome }).inc();
         }
         metrics.commit_seconds.observe(0.3);
+        metrics.settle_seconds.observe(0.3);
         let text = metrics.text();
         assert!(text.contains(r#"tacit_control_requests_total{method="Lease",outcome="Refused"} 1"#), "{text}");
         let declared: BTreeSet<_> = ELEMENTS

@@ -57,6 +57,8 @@ impl Service {
         let Some(session) = convert::optional_id::<SessionId>("session", &hello.session)? else { return Ok(None) };
         match self.shared.ledger.session_resume(session).await {
             Ok(acknowledged) => {
+                // What it reported elsewhere comes before what it reports now, and before it asks what was spent.
+                self.queue.barrier().adopt(session)?;
                 tracing::info!(event = "session.resumed", session.id = %session, "a gateway is back");
                 Ok(Some((session, acknowledged)))
             }
@@ -88,6 +90,10 @@ impl Service {
         let seal = shared.identity.account_call_seal_key(facts.account).await.map_err(status::of_fault)?;
         // Without its subject key the account was erased: nobody may call in its name any more.
         let Some(seal) = seal else { return Ok(KeyReply { grant: None }) };
+        // A gateway takes what was acknowledged to be in the spend that it is told after that. Nothing else that it asks
+        // counts on settlement: charges that are not settled yet are still in its own leases, from which it gives back
+        // only what they leave.
+        self.queue.barrier().settled().await?;
         let now = shared.clock.now();
         let of_key = shared.ledger.spend(facts.account, Some(facts.key), now).await.map_err(status::of_ledger)?;
         let of_account = shared.ledger.spend(facts.account, None, now).await.map_err(status::of_ledger)?;
@@ -146,11 +152,12 @@ impl Service {
             let read = async {
                 let mut session = None;
                 while let Some(message) = incoming.message().await? {
+                    let kept = convert::event_bytes(&message);
                     let batch = events::batch(&shared.prices, message).await?;
                     if *session.get_or_insert(batch.session) != batch.session {
                         return Err(Refused("session").into());
                     }
-                    queue.commit(batch, Arc::clone(&answer)).await?;
+                    queue.commit(batch, kept, Arc::clone(&answer)).await?;
                 }
                 Ok::<(), Status>(())
             };

@@ -4,6 +4,7 @@
 
 use crate::metrics::{Event, EventLabel, Metrics};
 use crate::panics::caught;
+use crate::settling::log_differences;
 use crate::{Shared, events, status};
 use std::sync::Arc;
 use tacit_kernel::call::CallEvent;
@@ -96,10 +97,10 @@ pub(crate) async fn commit(
         // Half by half, so that one among many is found in a few steps.
         let mut parts = vec![std::mem::take(&mut batch.ended)];
         while let Some(mut part) = parts.pop() {
-            match attempt(metrics, settler.record_ended(batch.session, &part, price_of)).await {
+            match attempt(metrics, settler.record_ended((batch.session, batch.batch), &part, price_of)).await {
                 Ok(report) => {
                     // Now: it is durable, and what comes after it may fail.
-                    crate::writer::log_differences(metrics, &report.differences);
+                    log_differences(metrics, &report.differences);
                     batch.ended.append(&mut part);
                 }
                 Err(failure) => match (failure.for_good(), part.as_slice()) {
@@ -159,7 +160,7 @@ pub(crate) async fn settle(shared: &Shared, id: EventId) -> Result<(), Fault> {
     let prices = shared.prices.of(call.begun.price.into_iter().collect()).await?;
     let settler = Settler::new(shared.ledger.clone());
     let report = settler.settle_aside(id, aside.session, &call, &|id| prices.get(&id).cloned()).await?;
-    crate::writer::log_differences(&shared.metrics, &report.differences);
+    log_differences(&shared.metrics, &report.differences);
     tracing::warn!(event = "call.aside_settled", call.id = %call.begun.call, "a call that was set aside is settled");
     Ok(())
 }
@@ -171,8 +172,14 @@ mod tests {
     use tacit_kernel::SystemClock;
     use tacit_kernel::call::CallStatus;
     use tacit_kernel::ids::CallId;
-    use tacit_ledger::Ledger;
+    use tacit_ledger::journal::JournalBatch;
+    use tacit_ledger::{Journal, Ledger};
     use tacit_storage::{Db, SqlText, WriteTx, both_engines};
+
+    async fn journal(ledger: &Ledger, batch: &SessionBatch) {
+        let row = JournalBatch { session: batch.session, batch: batch.batch, events: vec![] };
+        assert_eq!(Journal::new(ledger.clone()).write(&[row]).await.unwrap().written, [true]);
+    }
 
     both_engines! {
         async fn a_call_that_panics_is_set_aside(db: Db) {
@@ -189,6 +196,7 @@ mod tests {
             let ended = vec![events(None), events(Some(terrible)), events(None), events(None)];
             let events = wire::Events { session: convert::id_bytes(session), batch: 1, begun: vec![], ended };
             let batch = crate::events::tests::read_all(events);
+            journal(&ledger, &batch).await;
             let calls: Vec<CallId> = batch.ended.iter().map(|call| call.begun.call).collect();
             let price_of = |id: PriceId| -> Option<Arc<Price>> {
                 assert!(id != terrible, "canary");
@@ -196,7 +204,7 @@ mod tests {
             };
             let settler = Settler::new(ledger.clone());
             let report = commit(&metrics, &settler, std::slice::from_ref(&batch), &price_of).await.unwrap_or_else(|_| panic!("refused"));
-            assert_eq!((report.sessions[0].acknowledged, report.aside.len()), (1, 1));
+            assert_eq!(report.aside.len(), 1);
             assert_eq!((report.aside[0].call, report.aside[0].reason.as_str()), (Some(calls[1]), "control.panic"));
             let mut known = Vec::new();
             for call in calls {
@@ -205,9 +213,9 @@ mod tests {
             assert_eq!(known, [true, false, true, true]);
             told(&metrics, &report.aside);
             assert!(metrics.text().contains(r#"tacit_control_events_set_aside_total{event="Ended"} 1"#));
-            // The same batch again is durable: nothing is set aside twice.
+            // The same batch again is settled: nothing is set aside twice.
             let again = commit(&metrics, &settler, &[batch], &price_of).await.unwrap_or_else(|_| panic!("refused"));
-            assert_eq!((again.sessions[0].acknowledged, again.aside), (1, vec![]));
+            assert_eq!(again, CommitReport::default());
             assert_eq!(ledger.aside_count().await.unwrap(), 1);
         }
 
@@ -228,6 +236,7 @@ mod tests {
                 begun: vec![],
                 ended,
             });
+            journal(&ledger, &batch).await;
             let recorded = batch.ended[0].begun.call;
             let price_of = |id: PriceId| -> Option<Arc<Price>> {
                 assert!(id != terrible, "canary");

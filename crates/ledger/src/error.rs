@@ -27,6 +27,9 @@ pub enum LedgerError {
     /// The session still has open calls.
     #[error("this gateway session has open calls")]
     CallsOpen,
+    /// Events of the session lie in the journal still; they are settled before it can end.
+    #[error("this gateway session has events that are not settled yet")]
+    Unsettled,
     /// A lease request with a number below the last one answered.
     #[error("an older lease request than the last one answered")]
     RequestOld,
@@ -64,6 +67,7 @@ impl LedgerError {
             Self::SessionUnknown => "session.unknown",
             Self::SessionEnded => "session.ended",
             Self::CallsOpen => "session.calls_open",
+            Self::Unsettled => "session.unsettled",
             Self::RequestOld => "lease.request_old",
             Self::RequestForm => "lease.request_form",
             Self::AsideUnknown => "event.unknown",
@@ -92,7 +96,7 @@ impl LedgerError {
             Self::Insufficient => ErrorKind::InsufficientFunds,
             Self::SessionUnknown | Self::AsideUnknown => ErrorKind::NotFound,
             Self::KeyReused | Self::SessionEnded | Self::CallsOpen | Self::RequestOld => ErrorKind::Conflict,
-            Self::Raced => ErrorKind::Unavailable,
+            Self::Raced | Self::Unsettled => ErrorKind::Unavailable,
             Self::Inconsistent { .. } | Self::Storage(_) => ErrorKind::Internal,
         }
     }
@@ -115,5 +119,41 @@ impl From<LedgerError> for Fault {
             LedgerError::Inconsistent { .. } => Self::internal(error.code(), error),
             other => Self::new(other.kind(), other.code(), other.to_string()),
         }
+    }
+}
+
+/// Why a transaction was given up.
+pub(crate) enum Halt {
+    /// A session, or what the journal holds of it, is not as it was remembered. To try the same again is of no use.
+    Stale,
+    /// Some of the calls are recorded already.
+    Known,
+    Failed(LedgerError),
+}
+
+impl From<StorageError> for Halt {
+    fn from(error: StorageError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<LedgerError> for Halt {
+    fn from(error: LedgerError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Halt> for LedgerError {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Failed(error) => error,
+            Halt::Stale | Halt::Known => Self::Raced,
+        }
+    }
+}
+
+impl Retryable for Halt {
+    fn is_retryable(&self) -> bool {
+        matches!(self, Self::Failed(error) if error.is_retryable())
     }
 }

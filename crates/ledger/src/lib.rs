@@ -3,6 +3,7 @@
 //! - [`postings`]: double entry; every transaction sums to zero, no balance of a customer goes below zero.
 //! - [`wallets`]: top-ups, grants and adjustments under an idempotency key, and what is left.
 //! - [`sessions`] and [`leases`]: what gateways hold of customers' money.
+//! - [`journal`]: what gateways report is durable, before anything is made of it.
 //! - [`settlement`]: calls become records, charges and entries, all or nothing and once only.
 //! - [`calls`] and [`spend`]: what was called and what it cost.
 //! - [`aside`]: what could not be settled and waits for an operator.
@@ -13,6 +14,7 @@ pub mod aside;
 pub mod calls;
 mod currency;
 mod error;
+pub mod journal;
 pub mod leases;
 pub mod postings;
 pub mod sessions;
@@ -25,6 +27,7 @@ pub mod wallets;
 mod tests;
 
 pub use error::LedgerError;
+pub use journal::Journal;
 pub use settlement::Settler;
 
 use std::sync::Arc;
@@ -57,6 +60,7 @@ pub fn statements() -> Vec<&'static Sql> {
         postings::store::STATEMENTS,
         sessions::STATEMENTS,
         leases::STATEMENTS,
+        journal::store::STATEMENTS,
         settlement::store::STATEMENTS,
         calls::store::STATEMENTS,
         aside::STATEMENTS,
@@ -69,5 +73,5 @@ pub fn statements() -> Vec<&'static Sql> {
 /// The statements over many rows, for the same test.
 #[must_use]
 pub fn bulks() -> Vec<&'static Bulk> {
-    [settlement::store::BULKS, calls::store::BULKS, aside::BULKS].concat()
+    [journal::store::BULKS, settlement::store::BULKS, calls::store::BULKS, aside::BULKS].concat()
 }

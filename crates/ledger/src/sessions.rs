@@ -68,7 +68,7 @@ pub struct SessionView {
     pub version: String,
     /// Whether the gateway has locked itself in.
     pub sandbox: bool,
-    /// The last batch of events known to be durable.
+    /// The last batch of events that is durable: in the journal, or settled since.
     pub acknowledged: u64,
     /// When it began.
     pub started_at: Timestamp,

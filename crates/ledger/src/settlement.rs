@@ -1,33 +1,40 @@
 //! Settlement: what gateways report becomes call records, charges and ledger entries, all or nothing, and once only.
 //!
-//! A commit is one write transaction for any number of batches of any number of sessions. Calls that began and have not
-//! ended yet are kept in a journal (`open_calls`), so that after a crash each call is either settled exactly or known
-//! to be open; open calls of a dead gateway are settled by the published rule (docs/billing.md).
+//! A commit is one write transaction for any number of batches of any number of sessions. It takes the batches out of the
+//! journal, so that whoever comes second finds nothing. Calls that began and have not ended yet are kept in `open_calls`:
+//! after a crash each call is settled exactly, lies in the journal, or is known to be open; open calls of a dead gateway
+//! are settled by the published rule (docs/billing.md).
 
 mod charge;
-pub(crate) mod journal;
+mod ending;
 mod model;
+mod open_calls;
 mod plan;
+mod record;
 pub(crate) mod store;
 
+pub use ending::LostReport;
 pub use model::{
-    BatchState, BegunCall, CommitReport, Difference, DifferenceReason, EndedCall, FailedAttempt, SessionBatch,
-    SessionOutcome, is_charged,
+    BegunCall, CommitReport, Difference, DifferenceReason, EndedCall, FailedAttempt, SessionBatch, is_charged,
 };
 
+use crate::error::Halt;
+use crate::journal::store as journal;
 use crate::postings::{LedgerAccountKind, PurseIds, store as books};
-use crate::sessions::SessionView;
-use crate::{Ledger, LedgerError, aside, calls, sessions};
+use crate::{Ledger, LedgerError, aside};
 use plan::{Memory, Pending};
-use std::collections::{HashMap, HashSet};
+use record::{Recorded, record};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use tacit_kernel::ids::{AccountId, CallId, EventId, LedgerAccountId, PriceId, SessionId};
+use tacit_kernel::ids::{AccountId, EventId, LedgerAccountId, PriceId, SessionId};
 use tacit_kernel::rating::Price;
-use tacit_kernel::{Nano, Timestamp};
-use tacit_storage::{Retryable, StorageError, WriteTx};
+use tacit_storage::WriteTx;
 use tokio::sync::Mutex;
 
-/// Settles what gateways report. One in each control plane; commits follow one another.
+/// How often a commit is planned anew when others settle the same batches.
+const ROUNDS: u32 = 5;
+
+/// Settles what lies in the journal. One in each control plane; commits follow one another.
 pub struct Settler {
     ledger: Ledger,
     state: Mutex<State>,
@@ -41,54 +48,8 @@ struct State {
     revenue: Option<LedgerAccountId>,
 }
 
-/// How the end of a dead session was settled.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LostReport {
-    /// Calls that were open, now recorded as lost.
-    pub lost: Vec<CallId>,
-    /// What they cost together.
-    pub amount: Nano,
-    /// What went back from the session's leases.
-    pub released: Nano,
-    /// Calls that could not be charged by the rule.
-    pub differences: Vec<Difference>,
-}
-
-/// Why a transaction was given up.
-enum Halt {
-    /// A session is not where it was remembered.
-    Stale,
-    /// Some of the calls are recorded already.
-    Known,
-    Failed(LedgerError),
-}
-
-impl From<StorageError> for Halt {
-    fn from(error: StorageError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl From<LedgerError> for Halt {
-    fn from(error: LedgerError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl Retryable for Halt {
-    fn is_retryable(&self) -> bool {
-        matches!(self, Self::Failed(error) if error.is_retryable())
-    }
-}
-
-/// What was recorded.
-#[derive(Default)]
-struct Recorded {
-    calls: Vec<CallId>,
-    amount: Nano,
-    differences: Vec<Difference>,
-    purses: HashMap<AccountId, PurseIds>,
-}
+/// The batches of a commit, by their sessions and in order.
+type Batches<'b> = BTreeMap<SessionId, Vec<&'b SessionBatch>>;
 
 impl Settler {
     /// A settler that remembers nothing yet.
@@ -97,45 +58,34 @@ impl Settler {
         Self { ledger, state: Mutex::new(State::default()) }
     }
 
-    /// Makes batches durable and charges the calls that ended in them. Batches that are durable already are passed
-    /// over; a batch after a gap is not taken. Nothing at all is taken if this fails, and it can be called again with
-    /// the same batches.
+    /// Settles batches that lie in the journal: charges the calls that ended in them, and takes them out of it. Batches
+    /// that do not lie there any more were settled before and are passed over. Nothing at all is taken if this fails, and
+    /// it can be called again with the same batches.
     ///
     /// `price_of` must know every price of [`SessionBatch::prices`]; a call whose price it does not know is free, and
     /// reported.
     ///
     /// # Errors
-    /// [`LedgerError::Storage`]; [`LedgerError::Raced`] if another control plane settles the same sessions.
+    /// [`LedgerError::Storage`]; [`LedgerError::Raced`] if another control plane settles the same batches.
     pub async fn commit(
         &self,
         batches: &[SessionBatch],
         price_of: &(impl Fn(PriceId) -> Option<Arc<Price>> + Sync),
     ) -> Result<CommitReport, LedgerError> {
         let mut state = self.state.lock().await;
-        let (mut careful, mut checked) = (false, HashSet::new());
-        for _ in 0..5 {
-            self.remember(&mut state, batches).await?;
-            let plan = plan::plan(batches, &state.sessions, price_of)?;
-            // What looks like a gap may have been settled by another control plane since.
-            let mut gap =
-                |outcome: &SessionOutcome| outcome.state == BatchState::Gap && checked.insert(outcome.session);
-            let doubtful: Vec<SessionOutcome> = plan.outcomes.iter().copied().filter(|outcome| gap(outcome)).collect();
-            if !doubtful.is_empty() {
-                state.sessions.retain(|session, _| doubtful.iter().all(|outcome| outcome.session != *session));
-                continue;
+        let mut batches = plan::by_session(batches);
+        let mut careful = false;
+        for _ in 0..ROUNDS {
+            if batches.is_empty() {
+                return Ok(CommitReport::default());
             }
-            let mut report = CommitReport { sessions: plan.outcomes, ..CommitReport::default() };
-            if plan.advances.is_empty() {
-                return Ok(report);
-            }
+            self.remember(&mut state, &batches).await?;
+            let plan = plan::plan(&batches, &state.sessions, price_of)?;
             let revenue = self.revenue(&mut state).await?;
             let (advances, pending, aside, purses) = (&plan.advances, &plan.calls, &plan.aside, &state.purses);
             let now = self.ledger.clock.now();
             let settle = async |tx: &mut WriteTx<'_>| {
-                store::advance(tx, advances, now).await.map_err(|error| match error {
-                    LedgerError::Raced => Halt::Stale,
-                    other => Halt::Failed(other),
-                })?;
+                store::advance(tx, advances, now).await?;
                 aside::insert(tx, aside, now).await?;
                 record(tx, pending, purses, revenue, careful, now).await
             };
@@ -151,38 +101,52 @@ impl Settler {
                         }
                     }
                     state.purses.extend(recorded.purses);
-                    report.calls = recorded.calls.len() as u64;
-                    report.amount = recorded.amount;
-                    report.differences = recorded.differences;
-                    report.aside = plan.aside.into_iter().map(|(_, event)| event).collect();
-                    return Ok(report);
+                    return Ok(CommitReport {
+                        calls: recorded.calls.len() as u64,
+                        amount: recorded.amount,
+                        differences: recorded.differences,
+                        aside: plan.aside.into_iter().map(|(_, event)| event).collect(),
+                    });
                 }
-                Err(Halt::Stale) => {
-                    for advance in &plan.advances {
-                        state.sessions.remove(&advance.session);
-                    }
-                }
+                Err(Halt::Stale) => self.reduce(&mut state, &mut batches).await?,
                 Err(Halt::Known) => careful = true,
                 // Another control plane was in the way longer than the database layer waits.
-                Err(Halt::Failed(error)) if error.is_retryable() => {}
+                Err(Halt::Failed(error)) if tacit_storage::Retryable::is_retryable(&error) => {}
                 Err(Halt::Failed(error)) => return Err(error),
             }
         }
         Err(LedgerError::Raced)
     }
 
-    /// Records calls of a session that ended, without moving the session on: what of a batch is not refused, when the
-    /// batch is. Calls that are recorded already are passed over, now and when the batch is committed.
+    /// Leaves of these batches those that lie in the journal, and forgets their sessions: another control plane has
+    /// settled something of them.
+    async fn reduce(&self, state: &mut State, batches: &mut Batches<'_>) -> Result<(), LedgerError> {
+        for (session, own) in batches.iter_mut() {
+            let session = *session;
+            state.sessions.remove(&session);
+            let (Some(first), Some(last)) = (own.first(), own.last()) else { continue };
+            let ends = (first.batch, last.batch);
+            let read = self.ledger.db.read("journal.between", |tx| Box::pin(journal::rows_between(tx, session, ends)));
+            let left: HashSet<u64> = read.await?.into_iter().collect();
+            own.retain(|batch| left.contains(&batch.batch));
+        }
+        batches.retain(|_, own| !own.is_empty());
+        Ok(())
+    }
+
+    /// Records calls that ended in a batch, which stays in the journal: what of it is not refused, when the batch is.
+    /// Calls that are recorded already are passed over, now and when the batch is committed; so are all of a batch that
+    /// does not lie there any more.
     ///
     /// # Errors
-    /// [`LedgerError::SessionUnknown`], [`LedgerError::SessionEnded`], [`LedgerError::Storage`]; nothing was taken then.
+    /// [`LedgerError::Storage`]; nothing was taken then.
     pub async fn record_ended(
         &self,
-        session: SessionId,
+        (session, batch): (SessionId, u64),
         calls: &[EndedCall],
         price_of: &(impl Fn(PriceId) -> Option<Arc<Price>> + Sync),
     ) -> Result<CommitReport, LedgerError> {
-        self.record_apart("ledger.record_ended", session, calls, None, price_of).await
+        self.record_apart("ledger.record_ended", session, calls, Apart::Batch(batch), price_of).await
     }
 
     /// Settles a call whose end was set aside: out of the lease if its session still has one, else out of the wallet.
@@ -197,7 +161,7 @@ impl Settler {
         call: &EndedCall,
         price_of: &(impl Fn(PriceId) -> Option<Arc<Price>> + Sync),
     ) -> Result<CommitReport, LedgerError> {
-        self.record_apart("ledger.settle_aside", session, std::slice::from_ref(call), Some(id), price_of).await
+        self.record_apart("ledger.settle_aside", session, std::slice::from_ref(call), Apart::Aside(id), price_of).await
     }
 
     async fn record_apart(
@@ -205,7 +169,7 @@ impl Settler {
         name: &'static str,
         session: SessionId,
         calls: &[EndedCall],
-        aside: Option<EventId>,
+        of: Apart,
         price_of: &(impl Fn(PriceId) -> Option<Arc<Price>> + Sync),
     ) -> Result<CommitReport, LedgerError> {
         let mut state = self.state.lock().await;
@@ -216,25 +180,35 @@ impl Settler {
         let pending: Vec<Pending> = calls.map(|call| plan::pending(session, call, price_of)).collect();
         let now = self.ledger.clock.now();
         let settle = async |tx: &mut WriteTx<'_>| {
-            match aside {
-                Some(id) => aside::resolve(tx, id, now).await?,
-                None => sessions::session_must_be_open(tx, session).await?,
+            match of {
+                Apart::Aside(id) => aside::resolve(tx, id, now).await?,
+                Apart::Batch(batch) => {
+                    if journal::rows_between(tx, session, (batch, batch)).await?.is_empty() {
+                        return Err(Halt::Stale);
+                    }
+                }
             }
             record(tx, &pending, purses, revenue, true, now).await
         };
         let (settle, _one) = (&settle, self.ledger.one.lock().await);
-        let recorded = self.ledger.db.write(name, |tx| Box::pin(settle(tx))).await.map_err(|halt| match halt {
-            Halt::Failed(error) => error,
-            Halt::Stale | Halt::Known => LedgerError::Raced,
-        })?;
-        let Recorded { calls, amount, differences, .. } = recorded;
-        Ok(CommitReport { calls: calls.len() as u64, amount, differences, ..CommitReport::default() })
+        let Recorded { calls, amount, differences, .. } =
+            match self.ledger.db.write(name, |tx| Box::pin(settle(tx))).await {
+                // Settled since.
+                Err(Halt::Stale) => Recorded::default(),
+                recorded => recorded?,
+            };
+        Ok(CommitReport { calls: calls.len() as u64, amount, differences, aside: Vec::new() })
     }
 
-    /// Reads what is not remembered of the sessions of these batches. Sessions that ended are always read again.
-    async fn remember(&self, state: &mut State, batches: &[SessionBatch]) -> Result<(), LedgerError> {
-        for session in plan::sessions_of(batches) {
-            if state.sessions.get(&session).is_none_or(|memory| memory.ended) {
+    /// Reads what is not remembered of these sessions, or may have changed since.
+    async fn remember(&self, state: &mut State, batches: &Batches<'_>) -> Result<(), LedgerError> {
+        for (session, own) in batches {
+            let session = *session;
+            let follows = |memory: &Memory| {
+                let next = memory.settled.and_then(|last| last.checked_add(1));
+                own.first().is_some_and(|batch| next == Some(batch.batch))
+            };
+            if !state.sessions.get(&session).is_some_and(follows) {
                 let memory = self.ledger.db.read("ledger.remember", |tx| Box::pin(store::memory(tx, session))).await?;
                 state.sessions.insert(session, memory);
             }
@@ -250,111 +224,13 @@ impl Settler {
         state.revenue = Some(id);
         Ok(id)
     }
+}
 
-    /// The price versions of a session's open calls: what [`Settler::settle_lost`] asks for.
-    ///
-    /// # Errors
-    /// [`LedgerError::Storage`], [`LedgerError::Inconsistent`].
-    pub async fn open_prices(&self, session: SessionId) -> Result<Vec<PriceId>, LedgerError> {
-        let open = self.ledger.db.read("ledger.open_calls", |tx| Box::pin(store::open_calls(tx, session))).await?;
-        let prices: HashSet<PriceId> = open.into_iter().filter_map(|(_, call)| call.price).collect();
-        Ok(prices.into_iter().collect())
-    }
-
-    /// Ends a session whose gateway is gone: its open calls are recorded as lost and charged by the published rule,
-    /// what it held goes back. A session that has ended is left as it is.
-    ///
-    /// # Errors
-    /// [`LedgerError::SessionUnknown`], [`LedgerError::Inconsistent`], [`LedgerError::Storage`].
-    pub async fn settle_lost(
-        &self,
-        session: SessionId,
-        price_of: &(impl Fn(PriceId) -> Option<Arc<Price>> + Sync),
-    ) -> Result<LostReport, LedgerError> {
-        self.settle_dead(session, None, price_of).await.map(Option::unwrap_or_default)
-    }
-
-    /// Ends a session as [`Self::settle_lost`] does, unless something was heard of it since it was looked at, or it has
-    /// ended: then it is left as it is, and there is no report.
-    ///
-    /// # Errors
-    /// As [`Self::settle_lost`].
-    pub async fn settle_away(
-        &self,
-        looked_at: &SessionView,
-        price_of: &(impl Fn(PriceId) -> Option<Arc<Price>> + Sync),
-    ) -> Result<Option<LostReport>, LedgerError> {
-        self.settle_dead(looked_at.id, Some(looked_at), price_of).await
-    }
-
-    async fn settle_dead(
-        &self,
-        session: SessionId,
-        looked_at: Option<&SessionView>,
-        price_of: &(impl Fn(PriceId) -> Option<Arc<Price>> + Sync),
-    ) -> Result<Option<LostReport>, LedgerError> {
-        let mut state = self.state.lock().await;
-        state.sessions.remove(&session);
-        let revenue = self.revenue(&mut state).await?;
-        let purses = &state.purses;
-        let now = self.ledger.clock.now();
-        let settle = async |tx: &mut WriteTx<'_>| {
-            let Some(view) = sessions::session_by_id(tx, session).await? else {
-                return Err(LedgerError::SessionUnknown.into());
-            };
-            if looked_at.is_some_and(|looked_at| !looked_at.is_as(&view)) {
-                return Ok(None);
-            }
-            if !sessions::session_end(tx, session, now).await? {
-                return Ok(Some(LostReport::default()));
-            }
-            let open = store::open_calls(tx, session).await?;
-            let pending: Vec<Pending> = open.iter().map(|(_, call)| plan::lost(session, call, now, price_of)).collect();
-            let recorded = record(tx, &pending, purses, revenue, true, now).await?;
-            let released = store::release(tx, session, now).await?;
-            store::journal_drop(tx, session).await?;
-            Ok::<_, Halt>(Some(LostReport {
-                lost: recorded.calls,
-                amount: recorded.amount,
-                released,
-                differences: recorded.differences,
-            }))
-        };
-        let (settle, _one) = (&settle, self.ledger.one.lock().await);
-        self.ledger.db.write("ledger.settle_lost", |tx| Box::pin(settle(tx))).await.map_err(|halt| match halt {
-            Halt::Failed(error) => error,
-            Halt::Stale | Halt::Known => LedgerError::Raced,
-        })
-    }
-
-    /// Ends a session cleanly: nothing is open any more, and what it held goes back. A session that has ended is left
-    /// as it is.
-    ///
-    /// # Errors
-    /// [`LedgerError::CallsOpen`] if calls are open after all: then [`Settler::settle_lost`] is the way;
-    /// [`LedgerError::SessionUnknown`], [`LedgerError::Storage`].
-    pub async fn session_close(&self, session: SessionId) -> Result<Nano, LedgerError> {
-        let mut state = self.state.lock().await;
-        let now = self.ledger.clock.now();
-        let close = async |tx: &mut WriteTx<'_>| {
-            if !sessions::session_end(tx, session, now).await? {
-                return match sessions::session_by_id(tx, session).await? {
-                    Some(_) => Ok(Nano::ZERO),
-                    None => Err(LedgerError::SessionUnknown),
-                };
-            }
-            if !store::open_calls(tx, session).await?.is_empty() {
-                return Err(LedgerError::CallsOpen);
-            }
-            let released = store::release(tx, session, now).await?;
-            store::journal_drop(tx, session).await?;
-            Ok(released)
-        };
-        let (close, _one) = (&close, self.ledger.one.lock().await);
-        let released = self.ledger.db.write("session.close", |tx| Box::pin(close(tx))).await?;
-        state.sessions.remove(&session);
-        Ok(released)
-    }
+/// What calls belong to that are recorded by themselves.
+#[derive(Clone, Copy)]
+enum Apart {
+    Batch(u64),
+    Aside(EventId),
 }
 
 impl Ledger {
@@ -363,62 +239,4 @@ impl Ledger {
         let kind = LedgerAccountKind::Revenue;
         self.db.write("ledger.revenue", |tx| Box::pin(books::platform_account(tx, kind, now))).await
     }
-}
-
-/// Records calls and charges them, within a transaction. Unless `careful`, none of them may be recorded yet.
-async fn record(
-    tx: &mut WriteTx<'_>,
-    pending: &[Pending],
-    known_purses: &HashMap<AccountId, PurseIds>,
-    revenue: LedgerAccountId,
-    careful: bool,
-    now: Timestamp,
-) -> Result<Recorded, Halt> {
-    let already =
-        if careful { store::calls_known(tx, pending.iter().map(|call| call.record.id)).await? } else { HashSet::new() };
-    let fresh: Vec<&Pending> = pending.iter().filter(|call| !already.contains(&call.record.id)).collect();
-
-    let leases = store::leases(tx, fresh.iter().copied()).await?;
-    let mut pots = HashMap::new();
-    let mut uncovered: Vec<AccountId> = charge::uncovered(fresh.iter().copied(), &leases).into_iter().collect();
-    uncovered.sort();
-    for account in uncovered {
-        if let Some(purse) = books::purse_read(tx, account).await? {
-            pots.insert(account, (purse.gift, purse.wallet));
-        }
-    }
-    let charges = charge::charge(fresh.iter().copied(), leases, pots);
-
-    let unknown: Vec<AccountId> =
-        charges.postings.keys().filter(|account| !known_purses.contains_key(account)).copied().collect();
-    let found = store::purse_ids(tx, unknown.into_iter()).await?;
-    let mut purses: HashMap<AccountId, PurseIds> = found.clone();
-    for account in charges.postings.keys() {
-        if let Some(ids) = known_purses.get(account) {
-            purses.insert(*account, *ids);
-        }
-    }
-
-    let mut recorded = Recorded { purses: found, ..Recorded::default() };
-    for (call, paid) in fresh.iter().zip(&charges.paid) {
-        recorded.calls.push(call.record.id);
-        recorded.amount = recorded.amount.saturating_add(paid.amount);
-        if let Some(reason) = plan::difference(call, paid.amount) {
-            let (call, said) = (call.record.id, call.said);
-            recorded.differences.push(Difference { call, said, charged: paid.amount, reason });
-        }
-    }
-    let rows = fresh.iter().copied().zip(charges.paid.iter());
-    let written = calls::store::insert(
-        tx,
-        rows.clone().map(|(call, paid)| (&call.record, paid.amount, paid.capped, paid.settlement)),
-    )
-    .await?;
-    if written != fresh.len() as u64 {
-        return Err(Halt::Known);
-    }
-    calls::store::attempts_insert(tx, fresh.iter().map(|call| (call.record.id, call.failed.as_slice()))).await?;
-    store::usage_add(tx, rows.map(|(call, paid)| (call, paid.amount))).await?;
-    store::pay(tx, &charges, &purses, revenue, now).await?;
-    Ok(recorded)
 }

@@ -2,17 +2,19 @@
 
 mod books;
 mod crash;
+mod journaling;
 mod leasing;
 mod property;
 mod settling;
 mod speed;
 mod verifying;
 
+use crate::journal::{JournalBatch, Journaled, SessionOutcome};
 use crate::sessions::Opened;
 use crate::settlement::{BegunCall, CommitReport, EndedCall, SessionBatch};
 use crate::verify::VerifyReport;
 use crate::wallets::WalletView;
-use crate::{Ledger, Settler};
+use crate::{Journal, Ledger, Settler};
 use std::sync::Arc;
 use tacit_kernel::call::{AgentFamily, CallSource, CallStatus, Endpoint, UsageSource};
 use tacit_kernel::ids::{
@@ -37,10 +39,24 @@ fn price() -> Price {
     Price::flat(Nano::ZERO, rates).unwrap()
 }
 
+/// What became of batches.
+struct Committed {
+    sessions: Vec<SessionOutcome>,
+    report: CommitReport,
+}
+
+impl std::ops::Deref for Committed {
+    type Target = CommitReport;
+    fn deref(&self) -> &CommitReport {
+        &self.report
+    }
+}
+
 struct World {
     db: Db,
     clock: Arc<ManualClock>,
     ledger: Ledger,
+    journal: Journal,
     settler: Settler,
     group: GroupId,
     price: PriceId,
@@ -51,9 +67,10 @@ impl World {
     async fn new(db: Db) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::parse("2026-11-23T12:00:00Z").unwrap()));
         let ledger = Ledger::new(db.clone(), clock.clone());
-        let settler = Settler::new(ledger.clone());
+        let (journal, settler) = (Journal::new(ledger.clone()), Settler::new(ledger.clone()));
         let group = GroupId::fresh();
-        let world = Self { db, clock, ledger, settler, group, price: PriceId::fresh(), rates: Arc::new(price()) };
+        let world =
+            Self { db, clock, ledger, journal, settler, group, price: PriceId::fresh(), rates: Arc::new(price()) };
         world.execute(&GROUP, &[group.into()]).await;
         world
     }
@@ -94,8 +111,20 @@ impl World {
         move |wanted| (wanted == id).then(|| Arc::clone(&price))
     }
 
-    async fn commit(&self, batches: &[SessionBatch]) -> CommitReport {
+    async fn write(&self, batches: &[SessionBatch]) -> Journaled {
+        self.journal.write(&journaled(batches)).await.unwrap()
+    }
+
+    async fn settle(&self, batches: &[SessionBatch]) -> CommitReport {
         self.settler.commit(batches, &self.price_of()).await.unwrap()
+    }
+
+    /// What a control plane does with batches: into the journal, and what was not there before out of it.
+    async fn commit(&self, batches: &[SessionBatch]) -> Committed {
+        let Journaled { sessions, written } = self.write(batches).await;
+        let fresh = batches.iter().zip(written).filter(|(_, written)| *written).map(|(batch, _)| batch.clone());
+        let report = self.settle(&fresh.collect::<Vec<_>>()).await;
+        Committed { sessions, report }
     }
 
     async fn verify(&self) -> VerifyReport {
@@ -170,6 +199,16 @@ async fn tx_execute(tx: &mut WriteTx<'_>, sql: &Sql, values: &[Value]) -> Result
 
 fn batch(session: SessionId, number: u64, begun: &[BegunCall], ended: &[EndedCall]) -> SessionBatch {
     SessionBatch { session, batch: number, begun: begun.to_vec(), ended: ended.to_vec(), aside: vec![] }
+}
+
+/// As they lie in the journal. What stands there is for the control plane to read; here it is their numbers.
+fn journaled(batches: &[SessionBatch]) -> Vec<JournalBatch> {
+    let row = |batch: &SessionBatch| JournalBatch {
+        session: batch.session,
+        batch: batch.batch,
+        events: batch.batch.to_le_bytes().to_vec(),
+    };
+    batches.iter().map(row).collect()
 }
 
 tacit_storage::both_engines! {

@@ -50,7 +50,7 @@ pub fn optional_event_id<T: From<Uuid>>(id: Option<wire::Id>) -> Option<T> {
     id.map(|id| Uuid::from_u64_pair(id.high, id.low).into())
 }
 
-/// A call event as bytes, to be kept.
+/// A call event, or a batch of them, as bytes to be kept.
 #[must_use]
 pub fn event_bytes(event: &impl prost::Message) -> Vec<u8> {
     event.encode_to_vec()
@@ -62,6 +62,14 @@ pub fn event_bytes(event: &impl prost::Message) -> Vec<u8> {
 /// [`Refused`] if it is none.
 pub fn ended_event(bytes: &[u8]) -> Result<wire::Ended, Refused> {
     prost::Message::decode(bytes).map_err(|_| Refused("ended"))
+}
+
+/// A batch of events from what [`event_bytes`] made of it.
+///
+/// # Errors
+/// [`Refused`] if it is none.
+pub fn events(bytes: &[u8]) -> Result<wire::Events, Refused> {
+    prost::Message::decode(bytes).map_err(|_| Refused("events"))
 }
 
 /// The 32 bytes of a key or a keyed hash.

@@ -27,8 +27,10 @@ impl Migrations {
     }
 }
 
-pub(crate) static MAIN: Migrations =
-    Migrations { name: "main", scripts: &[include_str!("../migrations/0001_backbone.sql")] };
+pub(crate) static MAIN: Migrations = Migrations {
+    name: "main",
+    scripts: &[include_str!("../migrations/0001_backbone.sql"), include_str!("../migrations/0002_call_journal.sql")],
+};
 
 pub(crate) static KEYRING: Migrations =
     Migrations { name: "keyring", scripts: &[include_str!("../migrations/keyring_0001.sql")] };

@@ -3,6 +3,7 @@
 use crate::db::Engine;
 use crate::value::Value;
 use std::fmt;
+use std::slice::ChunksExact;
 use std::sync::{Arc, OnceLock};
 
 /// A constant statement with parameters `$1 … $n`.
@@ -56,8 +57,9 @@ impl fmt::Debug for Sql {
 /// How many rows one text writes: few sizes, and yet most counts of rows take one or two of them.
 const SIZES: [usize; 14] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128];
 
-/// A statement over many rows: `head ($1, $2), ($3, $4), … tail`. Rows are written in groups of a few fixed sizes up to
-/// 128, so that few distinct texts exist and each stays prepared. Make it a `static`.
+/// A statement over many rows: `head ($1, $2), ($3, $4), … tail`. PostgreSQL is given rows in groups of a few fixed sizes up
+/// to 128, so that few distinct texts exist and each stays prepared; so is SQLite where it answers with rows. What only
+/// writes it does row by row. So no row may depend on another of the same statement. Make it a `static`.
 ///
 /// For an insert the head ends with `VALUES`; for an update of many rows write `UPDATE t SET x = x + v.column2 FROM
 /// (VALUES` … `) AS v WHERE t.id = v.column1`.
@@ -104,6 +106,14 @@ impl Bulk {
             rest = later;
         }
         Some(groups)
+    }
+
+    /// The text of one row for SQLite, and the rows; `None` if it is not whole rows.
+    pub(crate) fn each<'v>(&self, values: &'v [Value]) -> Option<(Arc<str>, ChunksExact<'v, Value>)> {
+        if self.columns == 0 || !values.len().is_multiple_of(self.columns) {
+            return None;
+        }
+        Some((self.text(Engine::Sqlite, 0)?, values.chunks_exact(self.columns)))
     }
 
     /// The text of that many rows, by the place of their number in [`SIZES`].

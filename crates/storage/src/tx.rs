@@ -131,6 +131,10 @@ impl WriteTx<'_> {
     /// # Errors
     /// Any [`StorageError`]; `Other` if the values are not whole rows.
     pub async fn bulk(&mut self, bulk: &'static Bulk, values: &[Value]) -> Result<u64, StorageError> {
+        if let Conn::Sqlite(tx) = &self.0.0 {
+            let (text, rows) = bulk.each(values).ok_or_else(|| not_rows(bulk, values))?;
+            return tx.run_each(&text, rows);
+        }
         let mut written = 0;
         for (text, group) in whole_rows(self.engine(), bulk, values)? {
             written += self.0.run(AssertSqlSafe(text).into_sql_str(), group).await?;
@@ -162,10 +166,12 @@ impl WriteTx<'_> {
 type Groups<'v> = Vec<(std::sync::Arc<str>, &'v [Value])>;
 
 fn whole_rows<'v>(engine: Engine, bulk: &'static Bulk, values: &'v [Value]) -> Result<Groups<'v>, StorageError> {
-    bulk.groups(engine, values).ok_or_else(|| {
-        let detail = format!("{} values are not rows of {}", values.len(), bulk.columns());
-        StorageError::new(StorageErrorKind::Other, detail)
-    })
+    bulk.groups(engine, values).ok_or_else(|| not_rows(bulk, values))
+}
+
+fn not_rows(bulk: &Bulk, values: &[Value]) -> StorageError {
+    let detail = format!("{} values are not rows of {}", values.len(), bulk.columns());
+    StorageError::new(StorageErrorKind::Other, detail)
 }
 
 /// Told before the engine is asked, and in the same words for both.

@@ -110,7 +110,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let socket = server::bind(&config.control.admin_socket)
         .with_context(|| format!("control.admin_socket {} cannot be served", config.control.admin_socket.display()))?;
     let nudged = Arc::downgrade(&control);
-    let settling = Arc::downgrade(&control);
+    let (settling, settled) = (Arc::downgrade(&control), Arc::downgrade(&control));
     let admin = Admin {
         db,
         identity,
@@ -131,6 +131,14 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
                 let stopping =
                     || Fault::new(ErrorKind::Unavailable, "control.stopping", "the control plane is stopping");
                 control.ok_or_else(stopping)?.settle_set_aside(event).await
+            })
+        }),
+        settled: Arc::new(move || {
+            let control = settled.upgrade();
+            Box::pin(async move {
+                if let Some(control) = control {
+                    control.settled().await;
+                }
             })
         }),
     };

@@ -28,6 +28,8 @@ use tacit_storage::{Db, testing};
 struct Served {
     client: AdminClient,
     told: Arc<AtomicUsize>,
+    /// How often it was waited for settlement.
+    settled: Arc<AtomicUsize>,
     _dir: tempfile::TempDir,
 }
 
@@ -36,6 +38,8 @@ async fn served(db: Db) -> Served {
     let keys = testing::test_key_store(&clock).await;
     let told = Arc::new(AtomicUsize::new(0));
     let tell = told.clone();
+    let settled = Arc::new(AtomicUsize::new(0));
+    let waited = settled.clone();
     let admin = Admin {
         db: db.clone(),
         identity: Identity::new(db.clone(), keys.clone(), clock.clone()),
@@ -51,12 +55,16 @@ async fn served(db: Db) -> Served {
         settle: Arc::new(|_| {
             Box::pin(async { Err(Fault::new(ErrorKind::Conflict, "event.refused", "still refused")) })
         }),
+        settled: Arc::new(move || {
+            waited.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async {})
+        }),
     };
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("admin.sock");
     let listener = server::bind(&path).unwrap();
     tokio::spawn(server::serve(listener, router(admin), std::future::pending()));
-    Served { client: AdminClient::new(path), told, _dir: dir }
+    Served { client: AdminClient::new(path), told, settled, _dir: dir }
 }
 
 fn code(error: &ClientError) -> &str {
@@ -200,6 +208,18 @@ tacit_storage::both_engines! {
         assert_eq!((status.version.as_str(), status.currency.as_str()), ("1.2.3", "USD"));
         assert!(status.gateways.is_empty() && !status.warnings.is_empty());
         assert!(served.told.load(Ordering::Relaxed) >= 9, "every change is told");
+        // What tells of calls and money waits for settlement; what does not, not.
+        let waited = async |path: &str| {
+            let before = served.settled.load(Ordering::Relaxed);
+            served.client.get::<serde_json::Value>(path).await.unwrap();
+            served.settled.load(Ordering::Relaxed) - before
+        };
+        for path in ["/v1/calls", "/v1/accounts/Ada%20%26%20S%C3%B6hne%2F1/wallet", "/v1/ledger/entries", "/v1/ledger/verify"] {
+            assert_eq!(waited(path).await, 1, "{path}");
+        }
+        for path in ["/v1/status", "/v1/models", "/v1/accounts"] {
+            assert_eq!(waited(path).await, 0, "{path}");
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Events: acknowledged when they are durable, counted once, never lost.
 
-use crate::world::{COST, Gateway, World, until};
+use crate::world::{COST, Gateway, World, settled, until};
 use tacit_control::ControlConfig;
 use tacit_kernel::call::CallStatus;
 use tacit_kernel::ids::CallId;
@@ -24,6 +24,7 @@ both_engines! {
         assert_eq!(world.call(call).await, None);
         recording.send(gateway.events(2, vec![], vec![world.ended(call)])).await;
         recording.acknowledged(2).await;
+        settled(&control).await;
         assert_eq!(world.call(call).await, Some((CallStatus::Completed, COST, Some("a-model".into()))));
         assert_eq!(world.wallet().await, (90 * COST, 9 * COST));
 
@@ -55,6 +56,7 @@ both_engines! {
         for recording in &mut streams {
             recording.acknowledged(40).await;
         }
+        settled(&control).await;
         assert_eq!(world.wallet().await, (850 * COST, 30 * COST));
         control.stop().await;
     }
@@ -81,6 +83,7 @@ both_engines! {
         recording.send(first).await;
         recording.send(second).await;
         recording.acknowledged(2).await;
+        settled(&control).await;
         assert_eq!(world.wallet().await, (90 * COST, 8 * COST));
         control.stop().await;
     }
@@ -104,6 +107,7 @@ both_engines! {
         let mut recording = again.record().await;
         recording.send(again.events(2, vec![], vec![world.ended(call)])).await;
         recording.acknowledged(2).await;
+        settled(&control).await;
         assert_eq!(world.call(call).await, Some((CallStatus::Completed, COST, Some("a-model".into()))));
         assert_eq!(world.wallet().await, (90 * COST, 9 * COST));
         control.stop().await;
@@ -129,6 +133,8 @@ both_engines! {
             recording.send(there.events(batch, vec![world.begun(*call)], ended.into_iter().collect())).await;
             recording.acknowledged(batch).await;
         }
+        settled(&control).await;
+        settled(&other).await;
         assert_eq!(world.wallet().await, (90 * COST, 5 * COST));
         assert_eq!(world.call(calls[5]).await, None);
         other.stop().await;
@@ -208,6 +214,7 @@ both_engines! {
         let ended = wire::Ended { amount: 5, ..world.ended(call) };
         recording.send(gateway.events(1, vec![world.begun(call)], vec![ended])).await;
         recording.acknowledged(1).await;
+        settled(&control).await;
         assert_eq!(world.call(call).await.unwrap().1, COST);
         assert!(control.metrics_text().contains("tacit_control_differences_total 1"));
         control.stop().await;

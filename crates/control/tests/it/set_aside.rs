@@ -1,6 +1,6 @@
 //! An event that the books refuse for good does not keep those around it from being settled, and is not lost.
 
-use crate::world::{COST, Gateway, World};
+use crate::world::{COST, Gateway, World, settled};
 use tacit_kernel::call::{CallEvent, CallStatus};
 use tacit_kernel::ids::CallId;
 use tacit_ledger::aside::AsideView;
@@ -51,6 +51,7 @@ both_engines! {
         let events = vec![world.ended(first), ended, too_long, world.ended(second)];
         recording.send(gateway.events(2, vec![begun, nameless], events)).await;
         recording.acknowledged(2).await;
+        settled(&control).await;
         assert_eq!(charged(&world, &calls).await, [Some(COST), None, Some(COST), None, None]);
         let aside = waiting(&world).await;
         let seen: Vec<_> = aside.iter().map(|e| (e.event, e.call, e.reason.as_str(), e.amount.0)).collect();
@@ -74,6 +75,7 @@ both_engines! {
         let mut recording = gateway.record().await;
         recording.send(gateway.events(3, vec![], vec![world.ended(third)])).await;
         recording.acknowledged(3).await;
+        settled(&control).await;
         assert_eq!(waiting(&world).await.len(), 4);
         let session = gateway.session.clone();
         gateway.client.close(wire::CloseRequest { session }).await.unwrap();
@@ -119,6 +121,7 @@ both_engines! {
         let mut recording = gateway.record().await;
         recording.send(gateway.events(1, vec![world.begun(poison)], vec![of_77(calls[0])])).await;
         recording.acknowledged(1).await;
+        settled(&control).await;
         assert_eq!(run(&db, "SELECT batch FROM open_calls").await, 1);
         let events = vec![world.ended(calls[1]), world.ended(calls[2]), of_77(poison), world.ended(calls[4])];
         recording.send(gateway.events(2, vec![], events)).await;
@@ -127,6 +130,7 @@ both_engines! {
         beside.send(other.events(1, vec![], vec![world.ended(calls[6])])).await;
         recording.acknowledged(3).await;
         beside.acknowledged(1).await;
+        settled(&control).await;
         let good = Some(COST);
         assert_eq!(charged(&world, &calls).await, [good, good, good, None, good, good, good]);
         let aside = waiting(&world).await;

@@ -213,6 +213,11 @@ impl World {
     }
 }
 
+/// Waits until what was acknowledged is settled.
+pub(crate) async fn settled(control: &Control) {
+    assert!(control.settled().await, "it is not settled");
+}
+
 /// A gateway's side: a session and its streams.
 pub(crate) struct Gateway {
     pub(crate) client: Client,

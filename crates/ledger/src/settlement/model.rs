@@ -106,7 +106,7 @@ pub struct FailedAttempt {
     pub http_status: Option<u16>,
 }
 
-/// A batch of events of one session. Batches of a session count up from 1 without gaps.
+/// A batch of events of one session, as it lies in the journal.
 #[derive(Clone, Debug)]
 pub struct SessionBatch {
     /// The session.
@@ -122,6 +122,12 @@ pub struct SessionBatch {
 }
 
 impl SessionBatch {
+    /// How many events it has.
+    #[must_use]
+    pub const fn events(&self) -> usize {
+        self.begun.len() + self.ended.len()
+    }
+
     /// The price versions that settling this batch asks for.
     pub fn prices(&self) -> impl Iterator<Item = PriceId> {
         self.ended.iter().filter_map(|call| call.begun.price)
@@ -131,8 +137,6 @@ impl SessionBatch {
 /// What a commit did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommitReport {
-    /// One line a session, in the order of their first batch.
-    pub sessions: Vec<SessionOutcome>,
     /// How many calls were recorded.
     pub calls: u64,
     /// What they cost together.
@@ -141,28 +145,6 @@ pub struct CommitReport {
     pub differences: Vec<Difference>,
     /// What was set aside.
     pub aside: Vec<SetAside>,
-}
-
-/// How far a session's batches are durable now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionOutcome {
-    /// The session.
-    pub session: SessionId,
-    /// This batch and all before it are durable.
-    pub acknowledged: u64,
-    /// What became of the batches handed in.
-    pub state: BatchState,
-}
-
-/// What became of the batches of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BatchState {
-    /// All are durable: now, or since before.
-    Durable,
-    /// A batch is missing before these; the gateway must send again from `acknowledged + 1`.
-    Gap,
-    /// The session has ended or is not known; nothing of it was taken.
-    Ended,
 }
 
 /// A charge that is not what the gateway said.

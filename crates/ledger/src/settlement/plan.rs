@@ -1,13 +1,14 @@
 //! What a commit has to do, worked out before its transaction begins, from the batches and from what this control
 //! plane remembers of the sessions' open calls.
 
-use super::journal;
-use super::model::{BatchState, FailedAttempt, SessionOutcome};
-use super::model::{BegunCall, DifferenceReason, Due, EndedCall, SessionBatch, bounded, due, due_of_lost};
+use super::model::{
+    BegunCall, DifferenceReason, Due, EndedCall, FailedAttempt, SessionBatch, bounded, due, due_of_lost,
+};
+use super::open_calls;
 use crate::LedgerError;
 use crate::aside::SetAside;
 use crate::calls::CallRecord;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use tacit_kernel::call::{AgentFamily, CallEvent, CallStatus, UsageSource};
 use tacit_kernel::ids::{CallId, PriceId, SessionId};
@@ -17,16 +18,18 @@ use tacit_kernel::{Nano, Timestamp};
 /// What is remembered of a session between commits: the same as its rows in `open_calls`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
-    pub(crate) acknowledged: u64,
+    /// The last batch that was settled here since this was read. If the next is not the one after it, another control
+    /// plane may have settled what lies between.
+    pub(crate) settled: Option<u64>,
     pub(crate) ended: bool,
-    /// Open calls and the journal row each is in.
+    /// Open calls and the row each is in.
     pub(crate) open: HashMap<CallId, u64>,
-    /// How many open calls each journal row holds.
+    /// How many open calls each row holds.
     pub(crate) rows: HashMap<u64, usize>,
 }
 
 impl Memory {
-    /// Remembers calls of a journal row.
+    /// Remembers calls of a row.
     pub(crate) fn add(&mut self, row: u64, calls: impl IntoIterator<Item = CallId>) {
         for call in calls {
             if self.open.insert(call, row).is_none() {
@@ -35,9 +38,9 @@ impl Memory {
         }
     }
 
-    /// Follows what became durable.
+    /// Follows what was settled.
     pub(crate) fn follow(&mut self, advance: &Advance) {
-        self.acknowledged = advance.to;
+        self.settled = Some(advance.last);
         for call in &advance.closed {
             if let Some(left) = self.open.remove(call).and_then(|row| self.rows.get_mut(&row)) {
                 *left = left.saturating_sub(1);
@@ -46,10 +49,10 @@ impl Memory {
         for row in &advance.finished {
             self.rows.remove(row);
         }
-        self.add(advance.to, advance.opened.iter().copied());
+        self.add(advance.last, advance.opened.iter().copied());
     }
 
-    /// Journal rows that hold nothing but these calls.
+    /// Rows that hold nothing but these calls.
     fn finished_by(&self, closed: &[CallId]) -> Vec<u64> {
         let mut gone: HashMap<u64, usize> = HashMap::new();
         for row in closed.iter().filter_map(|call| self.open.get(call)) {
@@ -68,97 +71,90 @@ pub(crate) struct Pending {
     pub(crate) failed: Vec<FailedAttempt>,
 }
 
-/// A session that moves on.
+/// What is settled of a session, and what becomes of its open calls.
 #[derive(Debug)]
 pub(crate) struct Advance {
     pub(crate) session: SessionId,
-    pub(crate) from: u64,
-    pub(crate) to: u64,
-    /// The journal row to write: calls that began and are still open.
-    pub(crate) journal: Option<Vec<u8>>,
+    /// The batches, as runs of numbers without gaps: what is taken out of the journal.
+    pub(crate) runs: Vec<(u64, u64)>,
+    /// The number of the last of them.
+    pub(crate) last: u64,
+    /// The row of open calls to write, under that number: calls that began and are still open.
+    pub(crate) open: Option<Vec<u8>>,
     /// The calls in it.
     pub(crate) opened: Vec<CallId>,
-    /// Calls of earlier journal rows that ended.
+    /// Calls of earlier rows that ended.
     pub(crate) closed: Vec<CallId>,
-    /// Journal rows whose calls have all ended.
+    /// Rows whose calls have all ended.
     pub(crate) finished: Vec<u64>,
 }
 
 /// All that a commit has to do.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    pub(crate) outcomes: Vec<SessionOutcome>,
     pub(crate) advances: Vec<Advance>,
     pub(crate) calls: Vec<Pending>,
     pub(crate) aside: Vec<(SessionId, SetAside)>,
 }
 
-/// The sessions of these batches, in the order of their first batch.
-pub(crate) fn sessions_of(batches: &[SessionBatch]) -> Vec<SessionId> {
-    let mut seen = HashSet::new();
-    batches.iter().map(|batch| batch.session).filter(|session| seen.insert(*session)).collect()
+/// The batches of each session, in the order of their numbers.
+pub(crate) fn by_session(batches: &[SessionBatch]) -> BTreeMap<SessionId, Vec<&SessionBatch>> {
+    let mut sessions: BTreeMap<SessionId, Vec<&SessionBatch>> = BTreeMap::new();
+    for batch in batches {
+        sessions.entry(batch.session).or_default().push(batch);
+    }
+    for own in sessions.values_mut() {
+        own.sort_by_key(|batch| batch.batch);
+        own.dedup_by_key(|batch| batch.batch);
+    }
+    sessions
 }
 
-/// Works out a commit. `memory` holds every session of [`sessions_of`].
+fn runs(batches: &[&SessionBatch]) -> Vec<(u64, u64)> {
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for batch in batches {
+        match runs.last_mut() {
+            Some((_, last)) if last.saturating_add(1) == batch.batch => *last = batch.batch,
+            _ => runs.push((batch.batch, batch.batch)),
+        }
+    }
+    runs
+}
+
+/// Works out a commit. `memory` holds every session of these batches.
 pub(crate) fn plan(
-    batches: &[SessionBatch],
+    batches: &BTreeMap<SessionId, Vec<&SessionBatch>>,
     memory: &HashMap<SessionId, Memory>,
     price_of: &impl Fn(PriceId) -> Option<Arc<Price>>,
 ) -> Result<Plan, LedgerError> {
     let mut plan = Plan::default();
     let mut recorded = HashSet::new();
-    for session in sessions_of(batches) {
-        let Some(known) = memory.get(&session) else { continue };
-        if known.ended {
-            let state = BatchState::Ended;
-            plan.outcomes.push(SessionOutcome { session, acknowledged: known.acknowledged, state });
-            continue;
-        }
-        let mut own: Vec<&SessionBatch> = batches.iter().filter(|b| b.session == session).collect();
-        own.sort_by_key(|batch| batch.batch);
-        let mut to = known.acknowledged;
-        let mut state = BatchState::Durable;
-        let mut taken = Vec::new();
-        for batch in own {
-            if batch.batch <= to {
-                continue;
-            }
-            if batch.batch != to + 1 {
-                state = BatchState::Gap;
-                break;
-            }
-            to = batch.batch;
-            taken.push(batch);
-        }
-        plan.outcomes.push(SessionOutcome { session, acknowledged: to, state });
-        if taken.is_empty() {
-            continue;
-        }
-
+    for (session, taken) in batches {
+        let session = *session;
+        let (Some(known), Some(last)) = (memory.get(&session), taken.last()) else { continue };
         // A call whose end is set aside is not open any more either.
         let aside = taken.iter().flat_map(|b| &b.aside);
         let gone = aside.clone().filter(|event| event.event == CallEvent::Ended).filter_map(|event| event.call);
         let ended: HashSet<CallId> =
             taken.iter().flat_map(|b| &b.ended).map(|call| call.begun.call).chain(gone).collect();
         plan.aside.extend(aside.map(|event| (session, event.clone())));
+        // Where the session has ended, which a program that does not know the journal may have done, nothing is open.
         let open: Vec<&BegunCall> = taken
             .iter()
             .flat_map(|b| &b.begun)
-            .filter(|call| !ended.contains(&call.call) && !known.open.contains_key(&call.call))
+            .filter(|call| !known.ended && !ended.contains(&call.call) && !known.open.contains_key(&call.call))
             .collect();
         let opened = open.iter().map(|call| call.call).collect();
-        let journal = if open.is_empty() { None } else { Some(journal::encode(open.into_iter())?) };
-        let closed: Vec<CallId> = ended.into_iter().filter(|call| known.open.contains_key(call)).collect();
-        let finished = known.finished_by(&closed);
+        let open = if open.is_empty() { None } else { Some(open_calls::encode(open.into_iter())?) };
         for call in taken.iter().flat_map(|b| &b.ended) {
             if recorded.insert(call.begun.call) {
                 plan.calls.push(pending(session, call, price_of));
             }
         }
-        let from = known.acknowledged;
-        plan.advances.push(Advance { session, from, to, journal, opened, closed, finished });
+        let closed: Vec<CallId> = ended.into_iter().filter(|call| known.open.contains_key(call)).collect();
+        let finished = known.finished_by(&closed);
+        plan.advances.push(Advance { session, runs: runs(taken), last: last.batch, open, opened, closed, finished });
     }
-    plan.advances.sort_by_key(|advance| advance.session);
     Ok(plan)
 }
 

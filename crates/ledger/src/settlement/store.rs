@@ -2,8 +2,10 @@
 
 use super::charge::{Charges, Leases};
 use super::plan::{Advance, Memory, Pending};
-use super::{journal, model::BegunCall};
+use super::{model::BegunCall, open_calls};
 use crate::LedgerError;
+use crate::error::Halt;
+use crate::journal::store as journal;
 use crate::leases::Held;
 use crate::postings::{PurseIds, TransactionKind};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -21,13 +23,9 @@ const LEASES_DELETE: Sql = Sql::new("DELETE FROM leases WHERE session_id = $1");
 /// Every constant statement, for the test that prepares them on both engines.
 pub(crate) const STATEMENTS: &[&Sql] = &[&OPEN_CALLS, &OPEN_CALLS_DELETE, &LEASES_OF_SESSION, &LEASES_DELETE];
 
-static ADVANCE: Bulk = Bulk::new(
-    "UPDATE gateway_sessions SET acknowledged = v.column3 FROM (VALUES",
-    3,
-    ") AS v WHERE id = v.column1 AND acknowledged = v.column2 AND ended_at IS NULL",
-);
-static JOURNAL_INSERT: Bulk = Bulk::new("INSERT INTO open_calls (session_id, batch, begun, created_at) VALUES", 4, "");
-static JOURNAL_DELETE: Bulk = Bulk::new("DELETE FROM open_calls WHERE (session_id, batch) IN (VALUES", 2, ")");
+static OPEN_CALLS_INSERT: Bulk =
+    Bulk::new("INSERT INTO open_calls (session_id, batch, begun, created_at) VALUES", 4, "");
+static OPEN_CALLS_FINISH: Bulk = Bulk::new("DELETE FROM open_calls WHERE (session_id, batch) IN (VALUES", 2, ")");
 static LEASES_READ: Bulk = Bulk::new(
     "SELECT session_id, account_id, from_gift, from_wallet FROM leases WHERE (session_id, account_id) IN (VALUES",
     2,
@@ -61,7 +59,7 @@ static USAGE_ADD: Bulk = Bulk::new(
 
 /// Those statements over many rows that PostgreSQL can prepare without knowing the types of the values; the others
 /// compare columns with values in `VALUES`, and run in every test of settlement.
-pub(crate) static BULKS: &[&Bulk] = &[&JOURNAL_INSERT, &TRANSACTIONS_INSERT, &ENTRIES_INSERT, &USAGE_ADD];
+pub(crate) static BULKS: &[&Bulk] = &[&OPEN_CALLS_INSERT, &TRANSACTIONS_INSERT, &ENTRIES_INSERT, &USAGE_ADD];
 
 /// Runs a statement that must change as many rows as it is given.
 ///
@@ -77,31 +75,32 @@ fn number(n: u64) -> Value {
     i64::try_from(n).unwrap_or(i64::MAX).into()
 }
 
-/// Moves sessions on and writes their journal. Locks the sessions.
+/// Takes what is settled out of the journal, and writes which calls are open.
 ///
 /// # Errors
-/// [`LedgerError::Raced`] if what is remembered of a session is no longer so.
-pub(crate) async fn advance(tx: &mut WriteTx<'_>, advances: &[Advance], now: Timestamp) -> Result<(), LedgerError> {
-    let (mut sessions, mut written, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
+/// [`Halt::Stale`] if a batch does not lie in the journal any more.
+pub(crate) async fn advance(tx: &mut WriteTx<'_>, advances: &[Advance], now: Timestamp) -> Result<(), Halt> {
+    let (mut opened, mut finished) = (Vec::new(), Vec::new());
     for advance in advances {
-        sessions.extend([advance.session.into(), number(advance.from), number(advance.to)]);
-        if let Some(blob) = &advance.journal {
-            written.extend([advance.session.into(), number(advance.to), blob.clone().into(), now.into()]);
+        for run in &advance.runs {
+            journal::take(tx, advance.session, *run).await?;
         }
-        deleted.extend(advance.finished.iter().flat_map(|row| [advance.session.into(), number(*row)]));
+        if let Some(blob) = &advance.open {
+            opened.extend([advance.session.into(), number(advance.last), blob.clone().into(), now.into()]);
+        }
+        finished.extend(advance.finished.iter().flat_map(|row| [advance.session.into(), number(*row)]));
     }
-    exactly(tx, &ADVANCE, &sessions).await?;
-    tx.bulk(&JOURNAL_INSERT, &written).await?;
-    tx.bulk(&JOURNAL_DELETE, &deleted).await?;
+    tx.bulk(&OPEN_CALLS_INSERT, &opened).await?;
+    tx.bulk(&OPEN_CALLS_FINISH, &finished).await?;
     Ok(())
 }
 
 /// What the database knows of a session's open calls.
-pub(crate) async fn open_calls(tx: &mut ReadTx<'_>, session: SessionId) -> Result<Vec<(u64, BegunCall)>, LedgerError> {
+pub(crate) async fn open(tx: &mut ReadTx<'_>, session: SessionId) -> Result<Vec<(u64, BegunCall)>, LedgerError> {
     let mut open = Vec::new();
     for row in tx.all(&OPEN_CALLS, &[session.into()]).await? {
         let batch: u64 = row.get("batch")?;
-        for call in journal::decode(&row.get::<Vec<u8>>("begun")?)? {
+        for call in open_calls::decode(&row.get::<Vec<u8>>("begun")?)? {
             open.push((batch, call));
         }
     }
@@ -118,9 +117,9 @@ pub(crate) async fn memory(tx: &mut ReadTx<'_>, session: SessionId) -> Result<Me
     let Some(view) = crate::sessions::session_by_id(tx, session).await? else {
         return Ok(Memory { ended: true, ..Memory::default() });
     };
-    let mut memory = Memory { acknowledged: view.acknowledged, ended: view.ended_at.is_some(), ..Memory::default() };
+    let mut memory = Memory { ended: view.ended_at.is_some(), ..Memory::default() };
     if !memory.ended {
-        for (batch, call) in open_calls(tx, session).await? {
+        for (batch, call) in open(tx, session).await? {
             memory.add(batch, [call.call]);
         }
     }
@@ -291,8 +290,8 @@ pub(crate) async fn release(tx: &mut WriteTx<'_>, session: SessionId, now: Times
     Ok(released)
 }
 
-/// Drops the journal of a session.
-pub(crate) async fn journal_drop(tx: &mut WriteTx<'_>, session: SessionId) -> Result<(), LedgerError> {
+/// Drops what is written of a session's open calls.
+pub(crate) async fn open_drop(tx: &mut WriteTx<'_>, session: SessionId) -> Result<(), LedgerError> {
     tx.execute(&OPEN_CALLS_DELETE, &[session.into()]).await?;
     Ok(())
 }

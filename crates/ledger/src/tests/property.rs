@@ -2,6 +2,7 @@
 //! charged twice, and the books add up after every step.
 
 use super::*;
+use crate::LedgerError;
 use crate::calls::CallFilter;
 use crate::leases::LeaseRequest;
 use proptest::prelude::*;
@@ -49,7 +50,11 @@ enum Step {
     Commit {
         again: usize,
     },
-    /// The control plane starts anew.
+    /// One of them hands in what it has, and the control plane dies before it settles that.
+    Journal {
+        gateway: usize,
+    },
+    /// The control plane starts anew: what lies in the journal is settled first.
     Restart,
     /// The gateway dies and comes back.
     Die {
@@ -83,6 +88,7 @@ fn step() -> impl Strategy<Value = Step> {
             |(gateway, which, status, input, output)| Step::End { gateway, which, status, input, output }
         ),
         5 => (0..4_usize).prop_map(|again| Step::Commit { again }),
+        2 => gateway.clone().prop_map(|gateway| Step::Journal { gateway }),
         1 => Just(Step::Restart),
         1 => (gateway, any::<bool>()).prop_map(|(gateway, clean)| Step::Die { gateway, clean }),
     ]
@@ -92,6 +98,8 @@ struct Gateway {
     name: String,
     session: SessionId,
     sent: Vec<SessionBatch>,
+    /// What of that lies in the journal.
+    unsettled: Vec<SessionBatch>,
     begun: Vec<BegunCall>,
     ended: Vec<EndedCall>,
     open: Vec<BegunCall>,
@@ -101,8 +109,8 @@ struct Gateway {
 impl Gateway {
     async fn start(world: &World, name: String) -> Self {
         let session = world.session(&name).await;
-        let (sent, begun, ended, open) = (vec![], vec![], vec![], vec![]);
-        Self { name, session, sent, begun, ended, open, requests: HashMap::new() }
+        let (sent, unsettled, begun, ended, open) = (vec![], vec![], vec![], vec![], vec![]);
+        Self { name, session, sent, unsettled, begun, ended, open, requests: HashMap::new() }
     }
 
     /// What is handed in now: the last `again` batches once more, and a new one if there is anything to tell.
@@ -118,6 +126,13 @@ impl Gateway {
         }
         self.sent[self.sent.len().saturating_sub(again + 1)..].to_vec()
     }
+}
+
+/// Settles what lies in the journal of a gateway.
+async fn settle(world: &World, books: &mut Books, gateway: &mut Gateway) {
+    world.settle(&gateway.unsettled).await;
+    let ended = gateway.unsettled.drain(..).flat_map(|batch| batch.ended);
+    books.recorded.extend(ended.map(|call| (call.begun.call, call.status)));
 }
 
 /// What must be so after any step.
@@ -226,14 +241,34 @@ async fn take(
         Step::Commit { again } => {
             let mut batches = gateways[0].batches(0);
             batches.extend(gateways[1].batches(again));
+            for gateway in gateways {
+                settle(world, books, gateway).await;
+            }
             world.commit(&batches).await;
             for call in batches.iter().flat_map(|batch| &batch.ended) {
                 books.recorded.insert(call.begun.call, call.status);
             }
         }
-        Step::Restart => world.settler = Settler::new(world.ledger.clone()),
+        Step::Journal { gateway } => {
+            let gateway = &mut gateways[gateway];
+            let batches = gateway.batches(0);
+            let written = world.write(&batches).await.written;
+            gateway.unsettled.extend(batches.into_iter().zip(written).filter(|(_, new)| *new).map(|(batch, _)| batch));
+        }
+        Step::Restart => {
+            world.settler = Settler::new(world.ledger.clone());
+            world.journal = Journal::new(world.ledger.clone());
+            for gateway in gateways {
+                settle(world, books, gateway).await;
+            }
+        }
         Step::Die { gateway, clean } => {
             let gateway = &mut gateways[gateway];
+            if !gateway.unsettled.is_empty() {
+                let refused = world.settler.settle_lost(gateway.session, &world.price_of()).await;
+                assert!(matches!(refused, Err(LedgerError::Unsettled)), "{refused:?}");
+                settle(world, books, gateway).await;
+            }
             if clean && gateway.open.is_empty() {
                 let batches = gateway.batches(0);
                 world.commit(&batches).await;

@@ -112,6 +112,9 @@ const ATTEMPT: Class =
 const OPEN_CALL: Class = Class::account("user.behavior", "open_calls.begun -> accounts.id", CALLS)
     .kept(Retention::OpenCall)
     .cites(&["YY-2.2"]);
+const UNSETTLED: Class = Class::account("user.behavior", "call_journal.events -> accounts.id", CALLS)
+    .kept(Retention::OpenCall)
+    .cites(&["YY-2.2"]);
 const ASIDE: Class = Class::account("user.behavior", "set_aside_events.account_id -> accounts.id", CALLS)
     .kept(CALL_RECORD)
     .cites(&["YY-2.2", "YY-7"]);
@@ -190,6 +193,9 @@ columns! {
     }
     open_calls {
         OPEN_CALL => session_id, batch, begun, created_at;
+    }
+    call_journal {
+        UNSETTLED => session_id, batch, created_at, events;
     }
     calls {
         CALL.category("user.unique_id") => id, account_id, key_id;

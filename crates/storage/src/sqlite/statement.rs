@@ -33,6 +33,22 @@ impl Transaction<'_> {
         Ok(connection.changes())
     }
 
+    /// Runs a statement of one row for each of these; how many rows it wrote together. A statement of many rows would
+    /// copy every value once more on its way, and keep the pages that it changes until it is over, as it might fail at
+    /// its last row.
+    pub(crate) fn run_each(&self, sql: &str, rows: std::slice::ChunksExact<'_, Value>) -> Result<u64, StorageError> {
+        let connection = self.connection()?;
+        let mut statement = self.prepared(sql)?;
+        let mut written = 0;
+        for row in rows {
+            let mut results = bound(&mut statement, row)?;
+            while results.next()?.is_some() {}
+            drop(results);
+            written += connection.changes();
+        }
+        Ok(written)
+    }
+
     /// Runs a statement; the rows of its result.
     pub(crate) fn fetch(&self, sql: &str, params: &[Value]) -> Result<Vec<SqliteRow>, StorageError> {
         let mut statement = self.prepared(sql)?;
@@ -58,7 +74,8 @@ impl Transaction<'_> {
 /// SQLite would take a missing parameter for NULL, in silence.
 ///
 /// To SQLite `$2` is a name: parameters are counted as they first appear. So each is asked which number it has; `?` has
-/// none and stands where it is counted.
+/// none and stands where it is counted. A statement has the one kind or the other, so that the many of a
+/// [`Bulk`](crate::Bulk) need not be asked.
 fn bound<'s>(statement: &'s mut CachedStatement<'_>, params: &[Value]) -> Result<Rows<'s>, StorageError> {
     let wrong = || {
         let detail = format!("{} parameters do not fit the statement", params.len());
@@ -67,11 +84,15 @@ fn bound<'s>(statement: &'s mut CachedStatement<'_>, params: &[Value]) -> Result
     if statement.parameter_count() != params.len() {
         return Err(wrong());
     }
+    if statement.parameter_name(1).is_none() {
+        for (place, value) in (1..).zip(params) {
+            statement.raw_bind_parameter(place, Bound(value))?;
+        }
+        return Ok(statement.raw_query());
+    }
     for place in 1..=params.len() {
-        let number = match statement.parameter_name(place) {
-            Some(name) => name.strip_prefix('$').and_then(|n| n.parse::<usize>().ok()).ok_or_else(wrong)?,
-            None => place,
-        };
+        let name = statement.parameter_name(place).and_then(|name| name.strip_prefix('$'));
+        let number: usize = name.and_then(|n| n.parse().ok()).ok_or_else(wrong)?;
         let value = number.checked_sub(1).and_then(|i| params.get(i)).ok_or_else(wrong)?;
         statement.raw_bind_parameter(place, Bound(value))?;
     }

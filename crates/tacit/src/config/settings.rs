@@ -285,8 +285,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "money.settlement",
         Kind::Word(&["grouped", "strict"]),
         "\"grouped\"",
-        "\"grouped\": calls are settled in batches within milliseconds. \"strict\": the last byte of an answer waits\n\
-         until its exact charge is on disk.",
+        "\"grouped\": the last byte of an answer waits until it is on disk that the call was begun. \"strict\": until it\n\
+         is on disk how it ended, from which its exact charge follows. Both are settled within a moment.",
     ),
     setting(
         "money.default_output_tokens",

@@ -33,7 +33,8 @@ both_engines! {
     }
 }
 
-/// With `money.settlement = "strict"` the last byte waits for the charge, so not even a killed gateway loses it.
+/// With `money.settlement = "strict"` the last byte waits until the end of its call is durable, from which the charge
+/// follows, so not even a killed gateway loses it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_strict_settlement_no_complete_answer_is_lost() {
     crash(Engine::Postgres, Settlement::Strict, crashes().map_or(3, |n| n / 2)).await.unwrap();
@@ -131,9 +132,11 @@ async fn settled_while_running(platform: &Platform) -> anyhow::Result<()> {
     let db = platform.database().await?;
     let settled = async || {
         let held = Held::read(&db).await;
-        held.is_ok_and(|held| held.sessions == 1 && held.leased_by_dead == 0 && held.open_of_dead == 0)
+        held.is_ok_and(|held| {
+            held.sessions == 1 && held.leased_by_dead == 0 && held.open_of_dead == 0 && held.journaled == 0
+        })
     };
-    platform.until("what the dead gateways left is settled", settled).await?;
+    platform.until("what the dead gateways left is settled, and all that was acknowledged", settled).await?;
     let held = Held::read(&db).await?;
     let living = platform.cli(&["status"]).await?;
     assert_eq!(living["gateways"].as_array().map(Vec::len), Some(1), "{living}");
@@ -151,8 +154,10 @@ struct Held {
     reserved: i64,
     leased_by_living: i64,
     leased_by_dead: i64,
-    /// Entries of the journal of calls that began, of sessions that have ended.
+    /// Rows of calls that began, of sessions that have ended.
     open_of_dead: i64,
+    /// Batches of events that are not settled.
+    journaled: i64,
 }
 
 const SESSIONS: Sql = Sql::new("SELECT COUNT(*) AS n FROM gateway_sessions WHERE ended_at IS NULL");
@@ -169,21 +174,22 @@ const LEASED_BY_DEAD: Sql = Sql::new(
 const OPEN_OF_DEAD: Sql = Sql::new(
     "SELECT COUNT(*) AS n FROM open_calls JOIN gateway_sessions ON id = session_id WHERE ended_at IS NOT NULL",
 );
+const JOURNALED: Sql = Sql::new("SELECT COUNT(*) AS n FROM call_journal");
 
 impl Held {
     async fn read(db: &Db) -> anyhow::Result<Self> {
         let read = db.read("test.held", |tx| {
             Box::pin(async move {
-                let mut numbers = [0; 5];
-                let all = [&SESSIONS, &RESERVED, &LEASED_BY_LIVING, &LEASED_BY_DEAD, &OPEN_OF_DEAD];
+                let mut numbers = [0; 6];
+                let all = [&SESSIONS, &RESERVED, &LEASED_BY_LIVING, &LEASED_BY_DEAD, &OPEN_OF_DEAD, &JOURNALED];
                 for (number, sql) in numbers.iter_mut().zip(all) {
                     *number = tx.one(sql, &[]).await?.unwrap().get("n")?;
                 }
                 Ok::<_, StorageError>(numbers)
             })
         });
-        let [sessions, reserved, leased_by_living, leased_by_dead, open_of_dead] = read.await?;
-        Ok(Self { sessions, reserved, leased_by_living, leased_by_dead, open_of_dead })
+        let [sessions, reserved, leased_by_living, leased_by_dead, open_of_dead, journaled] = read.await?;
+        Ok(Self { sessions, reserved, leased_by_living, leased_by_dead, open_of_dead, journaled })
     }
 }
 

@@ -113,16 +113,19 @@ impl Gate {
         client.send(request).await.ok()
     }
 
-    /// Everything that was meant to be written is written: no call is open, and every event is durable.
+    /// Everything that was meant to be written is written: no call is open, and every event is durable and settled.
     pub(super) async fn settled(&self) -> anyhow::Result<()> {
-        let admin = Client::new(&format!("http://{}", self.platform.admin_addresses()[0]), "");
-        let quiet = async || {
+        let admins = self.platform.admin_addresses().map(|address| Client::new(&format!("http://{address}"), ""));
+        let zero = async |admin: &Client, gauges: &[&str]| {
             let Ok(metrics) = admin.get("/metrics").await else { return false };
             let metrics = metrics.text();
-            let gauge = |name: &str| metrics.lines().any(|line| line == format!("tacit_gateway_{name} 0"));
-            gauge("unacknowledged_events") && gauge("open_calls")
+            gauges.iter().all(|gauge| metrics.lines().any(|line| line == format!("tacit_{gauge} 0")))
         };
-        self.platform.until("the gateway has told everything", quiet).await
+        let [gateway, control] = &admins;
+        let told = async || zero(gateway, &["gateway_unacknowledged_events", "gateway_open_calls"]).await;
+        self.platform.until("the gateway has told everything", told).await?;
+        let settled = async || zero(control, &["control_unsettled_events", "control_deferred_sessions"]).await;
+        self.platform.until("all is settled", settled).await
     }
 
     /// Scans everything: the metrics, and what [`Self::scan_files`] does.

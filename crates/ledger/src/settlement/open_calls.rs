@@ -1,4 +1,4 @@
-//! The journal of begun calls: how they are written to `open_calls.begun`, so that a call whose gateway dies can be
+//! How calls that have begun and not ended are written to `open_calls.begun`, so that a call whose gateway dies can be
 //! settled. One version byte, then postcard (<https://postcard.jamesmunns.com/wire-format>).
 
 use super::model::BegunCall;
