@@ -107,17 +107,17 @@ impl Ledger {
         self.db.read("journal.rows", |tx| Box::pin(store::rows_after(tx, session, after, limit))).await
     }
 
-    /// Which batches of all sessions are not settled and were written before that moment; in the order of session and
-    /// number, those after the one given.
+    /// Which batches of all sessions are not settled; but for those written from one moment to another, if these are
+    /// given. In the order of session and number, those after the one given.
     ///
     /// # Errors
     /// [`LedgerError::Storage`].
     pub async fn journal_unsettled(
         &self,
-        before: Timestamp,
+        but: Option<(Timestamp, Timestamp)>,
         after: Option<(SessionId, u64)>,
         limit: u32,
     ) -> Result<Vec<(SessionId, u64)>, LedgerError> {
-        self.db.read("journal.unsettled", |tx| Box::pin(store::unsettled(tx, before, after, limit))).await
+        self.db.read("journal.unsettled", |tx| Box::pin(store::unsettled(tx, but, after, limit))).await
     }
 }

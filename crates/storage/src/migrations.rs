@@ -111,7 +111,7 @@ fn checksum(script: &str) -> [u8; 32] {
     keyed_hash(&HashKey::from_bytes([0; 32]), "migration", script.as_bytes())
 }
 
-/// Swaps the type words for SQLite's and makes tables STRICT. Tables with another key than a number are kept in the order
+/// Swaps the type words for SQLite's and makes tables STRICT. A line that ends with `-- PostgreSQL` is left out. Tables with another key than a number are kept in the order
 /// of that key, where SQLite would else number their rows and keep the key in a second tree.
 pub(crate) fn in_dialect(script: &str, engine: Engine) -> String {
     if engine == Engine::Postgres {
@@ -119,7 +119,8 @@ pub(crate) fn in_dialect(script: &str, engine: Engine) -> String {
     }
     let mut out = String::with_capacity(script.len() + 256);
     let mut keyed = false;
-    for line in script.lines().filter(|l| !l.trim_start().starts_with("--")) {
+    let is_ours = |line: &&str| !line.trim_start().starts_with("--") && !line.ends_with("-- PostgreSQL");
+    for line in script.lines().filter(is_ours) {
         keyed |= line.contains("UUID PRIMARY KEY") || line.contains("PRIMARY KEY (");
         if line == ");" {
             out.push_str(if std::mem::take(&mut keyed) { ") STRICT, WITHOUT ROWID;\n" } else { ") STRICT;\n" });

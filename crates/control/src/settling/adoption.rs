@@ -17,8 +17,9 @@ use tonic::Status;
 const PAGE: u32 = 32;
 /// Batches whose numbers are read at once.
 const NUMBERS: u32 = 512;
-/// Another control plane settles what it has journaled within milliseconds. What is older than this, in microseconds, it
-/// does not settle any more; should it after all, or should the clocks differ by more, that does no harm.
+/// Another control plane settles what it has journaled within milliseconds. What was written longer ago than this, in
+/// microseconds, it does not settle any more; should it after all, that does no harm. What seems to come from the future
+/// is left over from a clock that was set back.
 const LEFT_BEHIND: i64 = 2_000_000;
 
 /// Batches that cannot be read. They stay where they are, for a program that can.
@@ -30,19 +31,21 @@ impl Stage<'_> {
     pub(super) async fn look(&mut self) {
         self.retry().await;
         let first = self.start.is_some();
-        let before = if first { Timestamp(i64::MAX) } else { self.shared.clock.now().plus_micros(-LEFT_BEHIND) };
-        match self.look_for(before, first).await {
+        let now = self.shared.clock.now();
+        let recent = (now.plus_micros(-LEFT_BEHIND), now.plus_micros(LEFT_BEHIND));
+        let recent = (!first).then_some(recent);
+        match self.look_for(recent).await {
             Ok(()) => self.start = None,
             Err(error) => status::log(&error.into()),
         }
     }
 
-    async fn look_for(&mut self, before: Timestamp, first: bool) -> Result<(), LedgerError> {
+    /// Settles what was not written in recent times, or all.
+    async fn look_for(&mut self, recent: Option<(Timestamp, Timestamp)>) -> Result<(), LedgerError> {
         let mut after = None;
         loop {
-            let page = self.shared.ledger.journal_unsettled(before, after, NUMBERS).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(*last);
+            let page = self.shared.ledger.journal_unsettled(recent, after, NUMBERS).await?;
+            after = page.last().copied();
             let unsettled = &self.shared.unsettled;
             let left = |batch: &&(SessionId, u64)| {
                 !unsettled.holds(**batch) && !self.unreadable.0.contains(*batch) && !unsettled.is_deferred(batch.0)
@@ -52,12 +55,13 @@ impl Stage<'_> {
                 match self.adopt(session).await {
                     Ok(()) => tracing::info!(event = "journal.adopted", session.id = %session),
                     // It may be of a gateway that counts on it.
-                    Err(error) if first => self.defer(session, &error),
+                    Err(error) if recent.is_none() => self.defer(session, &error),
                     // It is found again.
                     Err(_) => {}
                 }
             }
-            if self.shared.stop.is_cancelled() {
+            // What is written from now on is not waited for: there may always be more.
+            if page.len() < NUMBERS as usize || self.shared.stop.is_cancelled() {
                 return Ok(());
             }
         }
@@ -79,13 +83,13 @@ impl Stage<'_> {
         }
     }
 
-    /// Settles all that lies in the journal of a session.
+    /// Settles all that lies in the journal of a session now.
     pub(super) async fn adopt(&mut self, session: SessionId) -> Result<(), Status> {
         let mut after = 0;
         loop {
             let rows = self.shared.ledger.journal_rows(session, after, PAGE).await.map_err(status::of_ledger)?;
-            let Some(last) = rows.last() else { break };
-            after = last.batch;
+            let full = rows.len() == PAGE as usize;
+            after = rows.last().map_or(after, |row| row.batch);
             let mut batches = Vec::new();
             for row in rows {
                 let key = (row.session, row.batch);
@@ -101,6 +105,10 @@ impl Stage<'_> {
                 && let Some((_, error)) = self.commit(batches).await.pop()
             {
                 return Err(error);
+            }
+            // What is journaled from now on comes by itself.
+            if !full {
+                break;
             }
         }
         if self.shared.unsettled.resumed(session) {

@@ -61,14 +61,16 @@ tacit_storage::both_engines! {
             batch(s, 2, &[], &[world.ended(&calls[0], 10, 0)]),
             batch(s, 3, &[], &[world.ended(&calls[1], 10, 0)]),
         ];
-        let before = world.clock_now();
+        let written = world.clock_now();
+        let (before, after) = (written.plus_micros(-1), written.plus_micros(1));
         world.write(&batches).await;
-        world.clock.advance_micros(1);
-        let now = world.clock_now();
-        let unsettled = async |before, after| world.ledger.journal_unsettled(before, after, 2).await.unwrap();
-        assert_eq!(unsettled(before, None).await, []);
-        assert_eq!(unsettled(now, None).await, [(s, 1), (s, 2)]);
-        assert_eq!(unsettled(now, Some((s, 2))).await, [(s, 3)]);
+        let unsettled = async |but, after| world.ledger.journal_unsettled(but, after, 2).await.unwrap();
+        assert_eq!(unsettled(None, None).await, [(s, 1), (s, 2)]);
+        assert_eq!(unsettled(None, Some((s, 2))).await, [(s, 3)]);
+        // Recent, written long ago, and by a clock that was ahead.
+        assert_eq!(unsettled(Some((before, after)), None).await, []);
+        assert_eq!(unsettled(Some((after, after)), None).await, [(s, 1), (s, 2)]);
+        assert_eq!(unsettled(Some((before, before)), Some((s, 1))).await, [(s, 2), (s, 3)]);
         assert_eq!(world.ledger.call(calls[0].call).await.unwrap(), None);
 
         // Two control planes find it. One of them settles a part, the other all.
@@ -76,7 +78,7 @@ tacit_storage::both_engines! {
         assert_eq!(one.commit(&batches[..2], &world.price_of()).await.unwrap().calls, 1);
         assert_eq!(two.commit(&batches, &world.price_of()).await.unwrap().calls, 1);
         assert_eq!(one.commit(&batches, &world.price_of()).await.unwrap(), CommitReport::default());
-        assert_eq!(unsettled(now, None).await, []);
+        assert_eq!(unsettled(None, None).await, []);
         assert_eq!(world.wallet(a).await, [0, 0, 980]);
         // The third is open, and nothing else.
         let lost = two.settle_lost(s, &world.price_of()).await.unwrap();

@@ -83,4 +83,9 @@ fn type_words_are_swapped_whole() {
         "CREATE TABLE a (\n    id BLOB PRIMARY KEY,\n    my_UUID INTEGER, b BLOB\n) STRICT, WITHOUT ROWID;\nCREATE INDEX x ON a (b);\n"
     );
     assert_eq!(in_dialect(script, Engine::Postgres), script);
+    let theirs = "ALTER TABLE a ALTER COLUMN b SET STORAGE EXTERNAL; -- PostgreSQL";
+    assert_eq!(
+        (in_dialect(theirs, Engine::Sqlite).as_str(), in_dialect(theirs, Engine::Postgres).as_str()),
+        ("", theirs)
+    );
 }
