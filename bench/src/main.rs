@@ -165,7 +165,13 @@ impl Bench<'_> {
         roots
     }
 
-    async fn one(&self, scenario: &Scenario, target: SocketAddr, roots: &[u32]) -> Result<(f64, Outcome)> {
+    /// Seconds of CPU of the gateway alone so far.
+    fn gateway_seconds(&self) -> f64 {
+        cpu::child_with(self.tacit.pid(), "gateway").map_or(0.0, |pid| cpu::seconds(&[pid]))
+    }
+
+    /// Microseconds a call, of all and of the gateway alone.
+    async fn one(&self, scenario: &Scenario, target: SocketAddr, roots: &[u32]) -> Result<(f64, f64, Outcome)> {
         let seconds = scenario.seconds.unwrap_or(self.args.seconds);
         let plan = |seconds| Plan {
             target,
@@ -174,35 +180,37 @@ impl Bench<'_> {
             time: Duration::from_secs(seconds),
         };
         load::run(plan(1)).await?;
-        let before = cpu::seconds(roots);
+        let (before, of_gateway) = (cpu::seconds(roots), self.gateway_seconds());
         let outcome = load::run(plan(seconds)).await?;
         // What is settled a moment later belongs to these calls too.
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let used = cpu::seconds(roots) - before;
+        let (used, of_gateway) = (cpu::seconds(roots) - before, self.gateway_seconds() - of_gateway);
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         let calls = outcome.calls.max(1) as f64;
-        Ok((used / calls * 1e6, outcome))
+        Ok((used / calls * 1e6, of_gateway / calls * 1e6, outcome))
     }
 
     async fn cpu(&self, scenario: &Scenario) -> Result<()> {
         let yardstick = self.nginx.ports.get(scenario.provider).copied().context("no port")?;
-        let (mut theirs, mut ours, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut theirs, mut ours, mut gateways, mut ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut calls, mut failures) = (0, 0);
         for _ in 0..self.args.rounds.max(1) {
-            let (nginx, seen) = self.one(scenario, yardstick, &[self.nginx.pid()]).await?;
+            let (nginx, _, seen) = self.one(scenario, yardstick, &[self.nginx.pid()]).await?;
             failures += seen.failures;
-            let (tacit, seen) = self.one(scenario, self.tacit.address, &self.tacit_roots()).await?;
+            let (tacit, gateway, seen) = self.one(scenario, self.tacit.address, &self.tacit_roots()).await?;
             failures += seen.failures;
             calls += seen.calls;
             theirs.push(nginx);
             ours.push(tacit);
+            gateways.push(gateway);
             ratios.push(tacit / nginx);
         }
         say(&format!(
-            "{:<9} cpu/call: nginx {:>7.1} us, tacit {:>7.1} us, ratio {:.2} (goal {:.1}); {calls} calls, {failures} failures",
+            "{:<9} cpu/call: nginx {:>7.1} us, tacit {:>7.1} us (gateway {:.1}), ratio {:.2} (goal {:.1}); {calls} calls, {failures} failures",
             scenario.name,
             median(&mut theirs),
             median(&mut ours),
+            median(&mut gateways),
             median(&mut ratios),
             scenario.goal,
         ));

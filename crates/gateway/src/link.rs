@@ -16,10 +16,11 @@ use tokio::time::Instant;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Status;
 
-/// A commit costs the control plane much by itself, however few events are in it: after a batch of [`BUSY`] events the
-/// next one leaves that much later than it did. Calls that are over by then are one event each. An answer waits for its
-/// begun event only if the provider was quicker than that.
-const SPACING: Duration = Duration::from_millis(4);
+/// A batch costs both sides much by itself, however few events are in it: after one of [`BUSY`] events the next one leaves
+/// that much later than it did. Calls that are over by then are one event each. An answer waits for its begun event only if
+/// the provider was quicker than that. Longer is not cheaper: callers that wait let the processors fall asleep between
+/// batches, and calls cost more again than batches saved.
+const SPACING: Duration = Duration::from_millis(1);
 const BUSY: usize = 8;
 /// A link over which nothing came for that long is dead; the control plane sends a tick every few seconds.
 const SILENT: Duration = Duration::from_secs(30);

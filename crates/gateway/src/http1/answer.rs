@@ -110,45 +110,59 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if form.head_only || end == End::None {
             return poll_fn(|cx| self.outgoing.poll_write(&mut self.io, cx)).await;
         }
-        let mut over = false;
-        let sent = poll_fn(|cx| self.poll_answer(cx, &mut reply, end, &mut over)).await;
+        let sent = self.send(&mut reply, end).await;
         // A queue that was long once need not stay so.
         self.outgoing.pieces.shrink_to(PIECES);
         if end == End::Close { sent.and(Err(io::ErrorKind::ConnectionAborted.into())) } else { sent }
     }
 
-    fn poll_answer(
+    /// Sends what follows the head, in as few writes as it comes.
+    async fn send(&mut self, reply: &mut Reply, end: End) -> io::Result<()> {
+        let mut over = false;
+        loop {
+            poll_fn(|cx| self.poll_some(cx, reply, end, &mut over)).await?;
+            if !over {
+                // A stream. A write costs more than all that its bytes do on their way here, and where others wait for
+                // this thread more of it may have come once they had their turn. Where nobody does it is not held up.
+                tokio::task::yield_now().await;
+                poll_fn(|cx| {
+                    self.take(cx, reply, end, &mut over);
+                    Poll::Ready(())
+                })
+                .await;
+            }
+            poll_fn(|cx| self.outgoing.poll_write(&mut self.io, cx)).await?;
+            if over {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ready when there is something to send, or nothing follows.
+    fn poll_some(
         &mut self,
         cx: &mut Context<'_>,
         reply: &mut Reply,
         end: End,
         over: &mut bool,
     ) -> Poll<io::Result<()>> {
-        loop {
-            let waits = !*over && self.take(cx, reply, end, over);
-            if self.outgoing.len > 0 {
-                ready!(self.outgoing.poll_write(&mut self.io, cx))?;
-            }
-            if *over {
-                return Poll::Ready(Ok(()));
-            }
-            if waits {
-                // A client that has gone is not seen by writing while there is nothing to write.
-                ready!(self.poll_gone(cx));
-                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
-            }
+        self.take(cx, reply, end, over);
+        if self.outgoing.len > 0 || *over {
+            return Poll::Ready(Ok(()));
         }
+        // A client that has gone is not seen by writing while there is nothing to write.
+        ready!(self.poll_gone(cx));
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
     }
 
-    /// Takes what is there of an answer; whether the rest of it has to be waited for.
-    fn take(&mut self, cx: &mut Context<'_>, reply: &mut Reply, end: End, over: &mut bool) -> bool {
+    /// Takes what is there of an answer.
+    fn take(&mut self, cx: &mut Context<'_>, reply: &mut Reply, end: End, over: &mut bool) {
         let (from, before) = (self.outgoing.pieces.len(), self.outgoing.len);
-        let mut waits = false;
-        while !waits && !*over && self.outgoing.len < AHEAD {
+        while !*over && self.outgoing.len < AHEAD {
             match reply.poll_next(cx) {
                 Poll::Ready(Some(piece)) => self.outgoing.push(piece),
                 Poll::Ready(None) => *over = true,
-                Poll::Pending => waits = true,
+                Poll::Pending => break,
             }
         }
         if end == End::Chunked {
@@ -163,7 +177,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.outgoing.push(Bytes::from_static(b"0\r\n\r\n"));
             }
         }
-        waits
     }
 }
 
