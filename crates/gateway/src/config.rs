@@ -36,7 +36,7 @@ pub struct GatewayConfig {
     pub max_attempts: usize,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Threads that serve; at least two are used.
+    /// Threads that serve, each its own connections.
     pub workers: usize,
     /// Events that may wait for their acknowledgement before new calls are refused.
     pub max_unacknowledged: usize,

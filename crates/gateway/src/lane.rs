@@ -77,12 +77,27 @@ impl Door {
     }
 }
 
+/// A lane that does not run yet.
+struct Closed {
+    lane: Arc<Lane>,
+    accepted: UnboundedReceiver<Accepted>,
+    tls: Option<TlsAcceptor>,
+    done: oneshot::Sender<bool>,
+}
+
+fn made(gateway: &Arc<Gateway>, tls: Option<TlsAcceptor>) -> io::Result<(Closed, Door)> {
+    let (send, accepted) = mpsc::unbounded_channel();
+    let (finished, done) = oneshot::channel();
+    let lane = Arc::new(Lane::new(Arc::clone(gateway))?);
+    Ok((Closed { lane, accepted, tls, done: finished }, Door { send, connections: Arc::default(), done }))
+}
+
 /// Opens a lane within the runtime of the caller.
 ///
 /// # Errors
 /// As [`Lane::new`].
 pub(crate) fn here(gateway: &Arc<Gateway>, tls: Option<TlsAcceptor>) -> io::Result<Door> {
-    let (lane, door, accepted, done) = lane(gateway)?;
+    let (Closed { lane, accepted, tls, done }, door) = made(gateway, tls)?;
     tokio::spawn(async move { done.send(lane.run(accepted, tls).await) });
     Ok(door)
 }
@@ -92,7 +107,7 @@ pub(crate) fn here(gateway: &Arc<Gateway>, tls: Option<TlsAcceptor>) -> io::Resu
 /// # Errors
 /// The thread or its runtime cannot be made.
 pub(crate) fn on_a_thread(gateway: &Arc<Gateway>, tls: Option<TlsAcceptor>) -> io::Result<Door> {
-    let (lane, door, accepted, done) = lane(gateway)?;
+    let (Closed { lane, accepted, tls, done }, door) = made(gateway, tls)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("lane".to_owned()).spawn(move || {
         let finished = runtime.block_on(lane.run(accepted, tls));
@@ -100,13 +115,6 @@ pub(crate) fn on_a_thread(gateway: &Arc<Gateway>, tls: Option<TlsAcceptor>) -> i
         let _ = done.send(finished);
     })?;
     Ok(door)
-}
-
-fn lane(gateway: &Arc<Gateway>) -> io::Result<(Arc<Lane>, Door, UnboundedReceiver<Accepted>, oneshot::Sender<bool>)> {
-    let (send, accepted) = mpsc::unbounded_channel();
-    let (finished, done) = oneshot::channel();
-    let lane = Arc::new(Lane::new(Arc::clone(gateway))?);
-    Ok((lane, Door { send, connections: Arc::default(), done }, accepted, finished))
 }
 
 impl Lane {

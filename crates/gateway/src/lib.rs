@@ -1,8 +1,9 @@
 //! The data plane: authenticates, admits, routes, relays and meters calls. Bodies exist only here, only in memory, only
 //! while a call lasts; the process locks itself in so that they cannot reach a disk.
 //!
-//! [`run`] is the whole process: it binds, reads its certificates, closes the sandbox, starts its threads, opens the
-//! session with the control plane and serves. A call goes through `serve` (HTTP), `grants` (who), `admit` (whether),
+//! [`run`] is the whole process: it binds, reads its certificates, closes the sandbox, opens the session with the control
+//! plane, starts a thread for each `lane` and hands accepted connections to them. A call goes through `http1` or `http2`,
+//! `serve` (which endpoint), `grants` (who), `admit` (whether),
 //! `lease` (money), `route`, `relay` and `upstream` (to a provider), `stream` (the answer), `unread` (a client that does not
 //! take it), `call` (its record) and `outbox` (to the control plane).
 
