@@ -217,7 +217,7 @@ impl Control {
     /// Resolves when everything that this control plane has acknowledged so far is settled; at once if nothing waits.
     /// Whether it is: not so if that takes longer than a moment.
     pub async fn settled(&self) -> bool {
-        self.barrier.settled().await.is_ok()
+        self.barrier.settled(settling::Of::All).await.is_ok()
     }
 
     /// Everything counted so far, in the text form that Prometheus reads.

@@ -2,6 +2,7 @@
 
 use crate::metrics::{Method, Metrics, Outcome, OutcomeLabel};
 use crate::panics::caught;
+use crate::settling::Of;
 use crate::writer::{Progress, Queue};
 use crate::{Shared, events, leases, links, status};
 use futures_util::{Stream, StreamExt, stream};
@@ -93,7 +94,8 @@ impl Service {
         // A gateway takes what was acknowledged to be in the spend that it is told after that. Nothing else that it asks
         // counts on settlement: charges that are not settled yet are still in its own leases, from which it gives back
         // only what they leave.
-        self.queue.barrier().settled().await?;
+        let session = convert::id::<SessionId>("session", &request.session)?;
+        self.queue.barrier().settled(Of::Session(session)).await?;
         let now = shared.clock.now();
         let of_key = shared.ledger.spend(facts.account, Some(facts.key), now).await.map_err(status::of_ledger)?;
         let of_account = shared.ledger.spend(facts.account, None, now).await.map_err(status::of_ledger)?;

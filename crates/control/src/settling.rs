@@ -13,7 +13,7 @@ mod pace;
 mod unsettled;
 
 pub(crate) use ending::End;
-pub(crate) use unsettled::{Barrier, Entry, Search, Unsettled};
+pub(crate) use unsettled::{Barrier, Entry, Of, Search, Unsettled};
 
 use crate::metrics::{Metrics, Outcome, OutcomeLabel};
 use crate::panics::caught;
@@ -43,7 +43,7 @@ pub(crate) enum Work {
     /// A session is over.
     End(End, oneshot::Sender<Result<(), Status>>),
     /// Somebody waits until what came before this is settled.
-    Asked(oneshot::Sender<Result<(), Status>>),
+    Asked(Of, oneshot::Sender<Result<(), Status>>),
 }
 
 /// The way to settling. It has no bound of its own: what is sent holds room, or a request that waits.
@@ -99,7 +99,7 @@ struct Stage<'s> {
     shared: &'s Shared,
     settler: Settler,
     group: Group,
-    asked: Vec<oneshot::Sender<Result<(), Status>>>,
+    asked: Vec<(Of, oneshot::Sender<Result<(), Status>>)>,
     pace: Pace,
     unreadable: Unreadable,
     /// Held until the journal was looked through once: what lay there when the control plane started.
@@ -165,7 +165,7 @@ impl<'s> Stage<'s> {
                 // Whoever asked may have gone.
                 let _ = done.send(self.end(&end).await);
             }
-            Work::Asked(done) => self.asked.push(done),
+            Work::Asked(of, done) => self.asked.push((of, done)),
         }
     }
 
@@ -192,13 +192,9 @@ impl<'s> Stage<'s> {
         }
         // What failed before is tried again for whoever needs it, all at once.
         self.retry().await;
-        let settled = if self.shared.unsettled.none_deferred() && self.start.is_none() {
-            Ok(())
-        } else {
-            Err(status::unavailable())
-        };
-        for done in self.asked.drain(..) {
-            let _ = done.send(settled.clone());
+        for (of, done) in self.asked.drain(..) {
+            let settled = self.start.is_none() && self.shared.unsettled.none_deferred(of);
+            let _ = done.send(if settled { Ok(()) } else { Err(status::unavailable()) });
         }
     }
 

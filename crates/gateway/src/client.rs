@@ -14,6 +14,11 @@ pub(crate) trait Client: Send {
     /// How many bytes of the body follow at least.
     fn announced(&self) -> u64;
 
+    /// Whether it sends the body only when it is asked to, and was not: asking is reading.
+    fn waits_to_be_asked(&self) -> bool {
+        false
+    }
+
     /// The next piece of the body. Nothing follows an error.
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Gone>>>;
 

@@ -120,8 +120,11 @@ fn invalid(error: tacit_protocol::EnvelopeError) -> Refusal {
 }
 
 /// Reads on for a moment without keeping anything: a client that is still writing when the connection closes would
-/// see that instead of the answer.
+/// see that instead of the answer. One that waits to be asked for its body is not asked.
 pub(crate) async fn drain(client: &mut (dyn Client + '_)) {
+    if client.waits_to_be_asked() {
+        return;
+    }
     let reading = async {
         let mut seen = 0_usize;
         while let Some(Ok(data)) = client.data().await {

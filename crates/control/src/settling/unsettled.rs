@@ -59,8 +59,12 @@ impl Unsettled {
         self.state.lock().deferred.contains(&session)
     }
 
-    pub(super) fn none_deferred(&self) -> bool {
-        self.state.lock().deferred.is_empty()
+    /// Whether nothing of what somebody asks for is deferred.
+    pub(super) fn none_deferred(&self, of: Of) -> bool {
+        match of {
+            Of::All => self.state.lock().deferred.is_empty(),
+            Of::Session(session) => !self.is_deferred(session),
+        }
     }
 
     pub(super) fn deferred(&self) -> Vec<SessionId> {
@@ -77,9 +81,9 @@ impl Unsettled {
         self.state.lock().deferred.remove(&session)
     }
 
-    fn is_empty(&self) -> bool {
+    fn is_empty_but_deferred(&self) -> bool {
         let state = self.state.lock();
-        state.entries.is_empty() && state.searches == 0 && state.deferred.is_empty()
+        state.entries.is_empty() && state.searches == 0
     }
 }
 
@@ -132,6 +136,15 @@ impl Drop for Search {
     }
 }
 
+/// What somebody wants to be settled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Of {
+    /// Everything.
+    All,
+    /// What that session reported. Another one whose settlement fails is no reason to refuse it anything.
+    Session(SessionId),
+}
+
 /// A way to wait until everything is settled that this control plane has acknowledged so far.
 #[derive(Clone)]
 pub(crate) struct Barrier {
@@ -148,12 +161,12 @@ impl Barrier {
     ///
     /// # Errors
     /// Unavailable if it is not within a second.
-    pub(crate) async fn settled(&self) -> Result<(), Status> {
-        if self.unsettled.is_empty() {
+    pub(crate) async fn settled(&self, of: Of) -> Result<(), Status> {
+        if self.unsettled.is_empty_but_deferred() && self.unsettled.none_deferred(of) {
             return Ok(());
         }
         let (done, answer) = oneshot::channel();
-        self.send(Work::Asked(done))?;
+        self.send(Work::Asked(of, done))?;
         match tokio::time::timeout(BARRIER, answer).await {
             Ok(Ok(settled)) => settled,
             _ => Err(status::unavailable()),

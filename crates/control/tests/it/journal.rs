@@ -225,6 +225,9 @@ both_engines! {
         // Nobody is told a spend that lacks what was acknowledged, and no session ends before its charges.
         assert_eq!(key_spend(&world, &mut gateway).await, Err(Code::Unavailable));
         assert!(!control.settled().await);
+        // Another gateway has acknowledged nothing of it and is not refused.
+        let mut other = world.gateway("other").await;
+        assert!(key_spend(&world, &mut other).await.is_ok());
         let session = gateway.session.clone();
         let closed = gateway.client.close(wire::CloseRequest { session: session.clone() }).await;
         assert_eq!(closed.unwrap_err().code(), Code::Internal);

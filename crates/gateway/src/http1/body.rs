@@ -132,6 +132,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Client for Asking<'_, S> {
         }
     }
 
+    fn waits_to_be_asked(&self) -> bool {
+        self.body.unsent.len() == CONTINUE.len() && self.connection.arrived.is_empty()
+    }
+
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Gone>>> {
         if self.body.over {
             return Poll::Ready(None);
