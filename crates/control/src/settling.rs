@@ -66,14 +66,18 @@ async fn run(shared: Arc<Shared>, mut works: mpsc::UnboundedReceiver<Work>) {
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let due = stage.due();
+        // By chance where several are ready: none of them keeps the others from their turn.
         let step = tokio::select! {
-            biased;
             _ = look.tick() => Step::Look,
             work = works.recv() => work.map_or(Step::Over, Step::Work),
             () = tokio::time::sleep_until(due), if stage.waits() => Step::Due,
         };
-        let over = matches!(step, Step::Over);
+        let (over, looked) = (matches!(step, Step::Over), matches!(step, Step::Look));
         caught(&shared.metrics, "settling", stage.step(step, &mut works)).await;
+        if looked {
+            // However long it took, the next one comes after that.
+            look.reset();
+        }
         if over {
             return;
         }
@@ -191,7 +195,11 @@ impl<'s> Stage<'s> {
             return;
         }
         // What failed before is tried again for whoever needs it, all at once.
-        self.retry().await;
+        let needed: BTreeSet<SessionId> =
+            self.asked.iter().flat_map(|(of, _)| self.shared.unsettled.deferred(*of)).collect();
+        for session in needed {
+            self.retry(session).await;
+        }
         for (of, done) in self.asked.drain(..) {
             let settled = self.start.is_none() && self.shared.unsettled.none_deferred(of);
             let _ = done.send(if settled { Ok(()) } else { Err(status::unavailable()) });

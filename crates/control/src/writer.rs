@@ -8,7 +8,7 @@
 
 use crate::metrics::{Event, EventLabel, Outcome, OutcomeLabel};
 use crate::panics::caught;
-use crate::settling::{Barrier, End, Entry, Unsettled, Work, Works};
+use crate::settling::{Barrier, End, Entry, Search, Unsettled, Work, Works};
 use crate::{Shared, status};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -225,7 +225,13 @@ impl Group {
     /// Hands on what is durable now, then answers: who hears of it may ask for what it cost.
     fn done(mut self, shared: &Shared, journaled: &Journaled, works: &Works) {
         let (mut begun, mut ended) = (0, 0);
-        for ((batch, room), _) in self.entries.into_iter().zip(&journaled.written).filter(|(_, written)| **written) {
+        for ((batch, room), written) in self.entries.into_iter().zip(&journaled.written) {
+            if !*written {
+                // Durable since before, as it may be of another control plane: it may lie in the journal still, and its
+                // gateway is told now that it can count on it. What came after a gap lies nowhere, and this does no harm.
+                drop(works.send(Work::Adopt(batch.session, Search::new(&shared.unsettled))));
+                continue;
+            }
             begun += batch.begun.len() as u64;
             ended += batch.ended.len() as u64;
             // Where nobody settles any more it is found in the journal.

@@ -8,6 +8,8 @@ pub(crate) struct Malformed;
 const LINE: usize = 4096;
 /// Trailers are read and dropped, up to this many bytes.
 const TRAILERS: usize = 16 * 1024;
+/// All that a body may have beside its data and what that needs, in bytes: nobody else would count it.
+const EXTENSIONS: usize = 16 * 1024;
 /// Digits of a size.
 const DIGITS: usize = 15;
 
@@ -37,11 +39,13 @@ pub(crate) struct Decoder {
     left: u64,
     /// Bytes of the present line, or of all trailers.
     line: usize,
+    /// Bytes of all extensions.
+    extensions: usize,
 }
 
 impl Decoder {
     pub(crate) const fn new() -> Self {
-        Self { place: Place::Size(0), left: 0, line: 0 }
+        Self { place: Place::Size(0), left: 0, line: 0, extensions: 0 }
     }
 
     /// Whether the body has ended.
@@ -77,8 +81,9 @@ impl Decoder {
 
     fn step(&mut self, byte: u8) -> Result<Place, Malformed> {
         self.line += 1;
+        self.extensions += usize::from(self.place == Place::Extension);
         let most = if matches!(self.place, Place::InTrailer | Place::Trailer) { TRAILERS } else { LINE };
-        if self.line > most {
+        if self.line > most || self.extensions > EXTENSIONS {
             return Err(Malformed);
         }
         Ok(match (self.place, byte) {

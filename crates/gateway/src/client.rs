@@ -5,9 +5,18 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// The client has gone, or what it sends is no request.
+/// The client has gone.
 #[derive(Debug)]
 pub(crate) struct Gone;
+
+/// Why a body does not come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// The client has gone.
+    Gone,
+    /// What it sends is not coded as it says.
+    Malformed,
+}
 
 /// See the module.
 pub(crate) trait Client: Send {
@@ -20,7 +29,7 @@ pub(crate) trait Client: Send {
     }
 
     /// The next piece of the body. Nothing follows an error.
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Gone>>>;
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>>;
 
     /// Ready when the client has gone. Asked once the body is read.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()>;
@@ -28,7 +37,7 @@ pub(crate) trait Client: Send {
 
 impl dyn Client + '_ {
     /// The next piece of the body.
-    pub(crate) async fn data(&mut self) -> Option<Result<Bytes, Gone>> {
+    pub(crate) async fn data(&mut self) -> Option<Result<Bytes, Cut>> {
         poll_fn(|cx| self.poll_data(cx)).await
     }
 
@@ -37,9 +46,16 @@ impl dyn Client + '_ {
     /// # Errors
     /// It has gone; the work is to be dropped.
     pub(crate) async fn stays_for<F: Future>(&mut self, mut work: Pin<&mut F>) -> Result<F::Output, Gone> {
-        poll_fn(|cx| match work.as_mut().poll(cx) {
-            Poll::Ready(done) => Poll::Ready(Ok(done)),
-            Poll::Pending => self.poll_gone(cx).map(|()| Err(Gone)),
+        let mut begun = false;
+        poll_fn(|cx| {
+            // What nobody waits for any more is not even begun.
+            if !std::mem::replace(&mut begun, true) && self.poll_gone(cx).is_ready() {
+                return Poll::Ready(Err(Gone));
+            }
+            match work.as_mut().poll(cx) {
+                Poll::Ready(done) => Poll::Ready(Ok(done)),
+                Poll::Pending => self.poll_gone(cx).map(|()| Err(Gone)),
+            }
         })
         .await
     }

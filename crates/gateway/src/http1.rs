@@ -28,12 +28,16 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 /// Bytes that one read takes at most.
 const READ: usize = 16 * 1024;
+/// How long, and how many bytes, a client may go on to send when it was told that its connection is closed.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 1 << 20;
 /// What may arrive ahead of its turn; more is not read before.
 const EARLY: usize = 64 * 1024;
 
@@ -42,6 +46,8 @@ struct Connection<S> {
     io: S,
     /// What has arrived and is not used yet.
     arrived: BytesMut,
+    /// Of that, what was searched for the end of a head.
+    seen: usize,
     outgoing: Outgoing,
 }
 
@@ -57,7 +63,7 @@ pub(crate) async fn serve<S>(lane: Arc<Lane>, io: S, arrived: BytesMut, peer: Ip
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let mut connection = Connection { io, arrived, outgoing: Outgoing::default() };
+    let mut connection = Connection { io, arrived, seen: 0, outgoing: Outgoing::default() };
     // One for the whole life of the connection: it is set anew only when it runs out.
     let mut timer = pin!(tokio::time::sleep(lane.config.timeouts.head));
     let mut drained = pin!(draining.cancelled());
@@ -87,8 +93,7 @@ where
             break;
         }
     }
-    // Where a client goes on to write nobody reads, what it was answered may never reach it; see `request::drain`.
-    let _ = poll_fn(|cx| Pin::new(&mut connection.io).poll_shutdown(cx)).await;
+    connection.leave().await;
 }
 
 /// Takes what has arrived; ready with how many bytes that were, 0 at the end.
@@ -118,7 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         drained: Pin<&mut WaitForCancellationFuture<'_>>,
     ) -> Poll<Result<Head, NoHead>> {
         loop {
-            match head::take(&mut self.arrived) {
+            match head::take(&mut self.arrived, &mut self.seen) {
                 Ok(Some(head)) => return Poll::Ready(Ok(head)),
                 Ok(None) => {}
                 Err(why) => return Poll::Ready(Err(NoHead::Unreadable(why))),
@@ -142,6 +147,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             timer.as_mut().reset(patience);
         }
         Poll::Pending
+    }
+
+    /// Closes our side, and takes for a moment what still comes: a client that is cut off while it writes may never see what
+    /// it was answered.
+    async fn leave(mut self) {
+        let closed = poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await;
+        if closed.is_err() {
+            return;
+        }
+        let rest = async {
+            let mut seen = 0;
+            while let Ok(more @ 1..) = poll_fn(|cx| self.poll_more(cx)).await {
+                self.arrived.clear();
+                seen += more;
+                if seen > LINGER_BYTES {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(LINGER, rest).await;
     }
 
     /// Ready when the client has gone. What it sends ahead of its turn is kept.

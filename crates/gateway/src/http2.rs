@@ -1,6 +1,6 @@
 //! Clients that speak HTTP/2, served by hyper; see `unread` for what it cannot notice by itself.
 
-use crate::client::{Client, Gone};
+use crate::client::{Client, Cut};
 use crate::lane::Lane;
 use crate::serve;
 use crate::unread::{Delivery, Streams};
@@ -68,7 +68,7 @@ impl Client for Stream {
         self.0.size_hint().lower()
     }
 
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Gone>>> {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
         loop {
             return Poll::Ready(match ready!(Pin::new(&mut self.0).poll_frame(cx)) {
                 // Trailers have no meaning here.
@@ -76,7 +76,7 @@ impl Client for Stream {
                     Ok(data) => Some(Ok(data)),
                     Err(_) => continue,
                 },
-                Some(Err(_)) => Some(Err(Gone)),
+                Some(Err(_)) => Some(Err(Cut::Gone)),
                 None => None,
             });
         }

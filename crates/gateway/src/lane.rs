@@ -11,6 +11,7 @@ use crate::{http1, http2};
 use bytes::{Bytes, BytesMut};
 use http::Version;
 use parking_lot::Mutex;
+use prometheus_client::metrics::gauge::Gauge;
 use socket2::SockRef;
 use std::future::poll_fn;
 use std::io::{self, Cursor};
@@ -117,6 +118,22 @@ pub(crate) fn on_a_thread(gateway: &Arc<Gateway>, tls: Option<TlsAcceptor>) -> i
     Ok(door)
 }
 
+/// Counts a connection for as long as it is open, whatever becomes of it.
+struct Counted(Gauge);
+
+impl Counted {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 impl Lane {
     /// # Errors
     /// The certificate authorities of the web cannot be used.
@@ -149,12 +166,11 @@ impl Lane {
             while let Some(one) = accepted.recv().await {
                 let (lane, tls, draining) = (Arc::clone(&self), tls.clone(), draining.clone());
                 connections.spawn(async move {
-                    lane.metrics.connections.inc();
+                    let _counted = Counted::new(&lane.metrics.connections);
                     let Accepted { stream, peer, _places } = one;
                     if let Ok(stream) = lane.prepared(stream) {
-                        Arc::clone(&lane).connection(stream, peer.ip(), tls, draining).await;
+                        lane.connection(stream, peer.ip(), tls, draining).await;
                     }
-                    lane.metrics.connections.dec();
                 });
             }
         };

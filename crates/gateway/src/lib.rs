@@ -155,7 +155,7 @@ impl Bound {
     /// # Errors
     /// [`GatewayError`].
     pub fn run(mut self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), GatewayError> {
-        self.config.max_connections = listener::connections(self.config.max_connections);
+        self.config.max_connections = listener::connections(self.config.max_connections, self.config.workers);
         sandbox::enter(self.config.sandbox)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let served = runtime.block_on(self.live(Threads::Own, shutdown));

@@ -22,16 +22,19 @@ use tokio_rustls::TlsAcceptor;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 4096;
-/// Descriptors that are not those of calls.
+/// Descriptors that are not those of calls, and those of each lane.
 const APART: u64 = 64;
+const OF_A_LANE: u64 = 8;
 
 /// Lets the process have as many descriptors as the system allows it, and tells how many connections of clients that is
 /// enough for: a call needs one for its client and one for its provider. More connections wait in the backlog.
-pub(crate) fn connections(wanted: usize) -> usize {
+pub(crate) fn connections(wanted: usize, lanes: usize) -> usize {
     use nix::sys::resource::{Resource::RLIMIT_NOFILE, getrlimit, setrlimit};
     let Ok((soft, hard)) = getrlimit(RLIMIT_NOFILE) else { return wanted };
     let allowed = if setrlimit(RLIMIT_NOFILE, hard, hard).is_ok() { hard } else { soft };
-    let enough_for = usize::try_from(allowed.saturating_sub(APART) / 2).unwrap_or(usize::MAX).max(1);
+    let lanes = u64::try_from(lanes).unwrap_or(u64::MAX);
+    let apart = APART.saturating_add(OF_A_LANE.saturating_mul(lanes));
+    let enough_for = usize::try_from(allowed.saturating_sub(apart) / 2).unwrap_or(usize::MAX).max(1);
     if enough_for < wanted {
         tracing::info!(event = "connections.fewer", count = enough_for, "the limit of open files allows no more");
     }

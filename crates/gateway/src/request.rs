@@ -1,7 +1,7 @@
 //! What is read from a request before anything is decided: key, caller, body.
 
 use crate::call::{Caller, USER_AGENT};
-use crate::client::Client;
+use crate::client::{Client, Cut};
 use crate::gateway::Gateway;
 use crate::memory::BodyMemory;
 use crate::refusal::Refusal;
@@ -94,7 +94,12 @@ async fn read(
     let mut scanner = EnvelopeScanner::new();
     let mut body = Body::new();
     while let Some(data) = client.data().await {
-        let data = data.map_err(|_| ErrorCode::ClientGone)?;
+        let data = data.map_err(|cut| match cut {
+            Cut::Gone => ErrorCode::ClientGone.into(),
+            Cut::Malformed => {
+                Refusal::saying(ErrorCode::BodyInvalid, "the body does not come in chunks as HTTP/1.1 has them")
+            }
+        })?;
         let len = u64::try_from(body.len().saturating_add(data.len())).unwrap_or(u64::MAX);
         if len > limit {
             drain(client).await;

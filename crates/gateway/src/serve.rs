@@ -78,7 +78,11 @@ pub(crate) async fn serve(
                 let answered = call.await?;
                 Ok(answered.unwrap_or_else(|refusal| refusal.into_response(dialect, &request_id)))
             }
-            _ => Ok(other(gateway, peer, dialect, &request_id, &parts).await),
+            _ => {
+                // Else the rest of it would stand in the way of the next request, and of this answer.
+                request::drain(client).await;
+                Ok(other(gateway, peer, dialect, &request_id, &parts).await)
+            }
         }
     });
     let unwinding = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(cx))) {

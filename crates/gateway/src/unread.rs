@@ -30,12 +30,19 @@ pub(crate) struct Patient<S> {
     patience: Duration,
     /// Runs while a write waits.
     standing: Option<Pin<Box<Sleep>>>,
-    let_go: Counter,
+    /// Taken when it is counted, which is once.
+    let_go: Option<Counter>,
 }
 
 impl<S> Patient<S> {
     pub(crate) const fn new(stream: S, patience: Duration, let_go: Counter) -> Self {
-        Self { stream, patience, standing: None, let_go }
+        Self { stream, patience, standing: None, let_go: Some(let_go) }
+    }
+
+    fn count(&mut self) {
+        if let Some(let_go) = self.let_go.take() {
+            let_go.inc();
+        }
     }
 
     fn judge<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -43,14 +50,14 @@ impl<S> Patient<S> {
             self.standing = None;
             // The kernel may have been the first to say so: it looks at what it has taken over itself.
             if written.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::TimedOut) {
-                self.let_go.inc();
+                self.count();
             }
             return Poll::Ready(written);
         }
         let patience = self.patience;
         let standing = self.standing.get_or_insert_with(|| Box::pin(sleep(patience)));
         ready!(standing.as_mut().poll(cx));
-        self.let_go.inc();
+        self.count();
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }

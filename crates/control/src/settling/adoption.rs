@@ -2,7 +2,8 @@
 //! that is gone, and what could not be settled when it was its turn. It is read in pages, so that little of it is in
 //! memory at once, and settled in the order of each session.
 
-use super::Stage;
+use super::{Of, Stage};
+use crate::panics::caught;
 use crate::{events, status};
 use std::collections::{BTreeSet, HashSet};
 use tacit_kernel::Timestamp;
@@ -29,7 +30,9 @@ pub(super) struct Unreadable(HashSet<(SessionId, u64)>);
 impl Stage<'_> {
     /// Looks through the journal: at first for all that is there, later for what was left behind.
     pub(super) async fn look(&mut self) {
-        self.retry().await;
+        for session in self.shared.unsettled.deferred(Of::All) {
+            self.retry(session).await;
+        }
         let first = self.start.is_some();
         let now = self.shared.clock.now();
         let recent = (now.plus_micros(-LEFT_BEHIND), now.plus_micros(LEFT_BEHIND));
@@ -52,14 +55,17 @@ impl Stage<'_> {
             };
             let sessions: BTreeSet<SessionId> = page.iter().filter(left).map(|(session, _)| *session).collect();
             for session in sessions {
-                match self.adopt(session).await {
-                    Ok(()) => tracing::info!(event = "journal.adopted", session.id = %session),
-                    // It may be of a gateway that counts on it.
-                    Err(error) if recent.is_none() => self.defer(session, &error),
-                    // It is found again.
-                    Err(_) => {}
+                let shared = self.shared;
+                match caught(&shared.metrics, "settling", self.adopt(session)).await {
+                    Some(Ok(())) => tracing::info!(event = "journal.adopted", session.id = %session),
+                    Some(Err(error)) => self.defer(session, &error),
+                    None => self.defer(session, &status::unavailable()),
                 }
             }
+            // What is deferred may be much, and is not looked through each time.
+            after = after.map(|(session, batch)| {
+                (session, if self.shared.unsettled.is_deferred(session) { u64::MAX } else { batch })
+            });
             // What is written from now on is not waited for: there may always be more.
             if page.len() < NUMBERS as usize || self.shared.stop.is_cancelled() {
                 return Ok(());
@@ -67,12 +73,10 @@ impl Stage<'_> {
         }
     }
 
-    /// Tries to settle the sessions that it has failed for.
-    pub(super) async fn retry(&mut self) {
-        for session in self.shared.unsettled.deferred() {
-            // It failed before and was logged then.
-            drop(self.adopt(session).await);
-        }
+    /// Tries to settle a session that this has failed for.
+    pub(super) async fn retry(&mut self, session: SessionId) {
+        // It failed before and was logged then.
+        drop(self.adopt(session).await);
     }
 
     /// A session is not settled: what it has reported and reports lies in the journal until it can be.

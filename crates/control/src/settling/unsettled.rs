@@ -61,14 +61,14 @@ impl Unsettled {
 
     /// Whether nothing of what somebody asks for is deferred.
     pub(super) fn none_deferred(&self, of: Of) -> bool {
-        match of {
-            Of::All => self.state.lock().deferred.is_empty(),
-            Of::Session(session) => !self.is_deferred(session),
-        }
+        self.deferred(of).is_empty()
     }
 
-    pub(super) fn deferred(&self) -> Vec<SessionId> {
-        self.state.lock().deferred.iter().copied().collect()
+    /// Those of the sessions asked for that are deferred.
+    pub(super) fn deferred(&self, of: Of) -> Vec<SessionId> {
+        let state = self.state.lock();
+        let asked = |session: &&SessionId| matches!(of, Of::All) || matches!(of, Of::Session(one) if one == **session);
+        state.deferred.iter().filter(asked).copied().collect()
     }
 
     /// True if it was not deferred before.

@@ -4,7 +4,7 @@
 use crate::http1::{Connection, EARLY};
 use crate::lane::Lane;
 use crate::reply::Reply;
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderMap, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Version};
@@ -98,6 +98,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         stays: bool,
         lane: &Lane,
     ) -> io::Result<()> {
+        if self.arrived.is_empty() {
+            // The request is served; its memory need not stay as long as its answer.
+            self.arrived = BytesMut::new();
+        }
         let (parts, mut reply) = response.into_parts();
         let end = match reply.size_hint().exact() {
             _ if parts.status.is_informational() || parts.status == StatusCode::NO_CONTENT => End::None,
@@ -122,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             poll_fn(|cx| self.poll_some(cx, reply, end, &mut over)).await?;
             if !over {
-                // A stream. A write costs more than all that its bytes do on their way here, and where others wait for
+                // A stream, or much. A write costs more than all that its bytes do on their way here, and where others wait for
                 // this thread more of it may have come once they had their turn. Where nobody does it is not held up.
                 tokio::task::yield_now().await;
                 poll_fn(|cx| {

@@ -1,6 +1,6 @@
 //! The body of a request, as it arrives.
 
-use crate::client::{Client, Gone};
+use crate::client::{Client, Cut};
 use crate::http1::head::Framing;
 use crate::http1::{Connection, READ};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -39,10 +39,10 @@ impl RequestBody {
         self.over
     }
 
-    fn is_broken(&mut self) -> Poll<Option<Result<Bytes, Gone>>> {
+    fn is_broken(&mut self, why: Cut) -> Poll<Option<Result<Bytes, Cut>>> {
         // What follows on this connection is no request.
         self.framing = Framing::Length(u64::MAX);
-        Poll::Ready(Some(Err(Gone)))
+        Poll::Ready(Some(Err(why)))
     }
 }
 
@@ -54,23 +54,23 @@ pub(crate) struct Asking<'c, S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Asking<'_, S> {
     /// Invites the body, if the client waits for that.
-    fn poll_invited(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
+    fn poll_invited(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Cut>> {
         if self.body.unsent.is_empty() {
             return Poll::Ready(Ok(()));
         }
         while !self.body.unsent.is_empty() && self.connection.arrived.is_empty() {
             let written = ready!(Pin::new(&mut self.connection.io).poll_write(cx, self.body.unsent));
-            let written = written.ok().filter(|n| *n > 0).ok_or(Gone)?;
+            let written = written.ok().filter(|n| *n > 0).ok_or(Cut::Gone)?;
             self.body.unsent = self.body.unsent.get(written..).unwrap_or_default();
         }
-        ready!(Pin::new(&mut self.connection.io).poll_flush(cx)).map_err(|_| Gone)?;
+        ready!(Pin::new(&mut self.connection.io).poll_flush(cx)).map_err(|_| Cut::Gone)?;
         // Either it was sent, or the client did not wait for it.
         self.body.unsent = &[];
         Poll::Ready(Ok(()))
     }
 
     /// What is left of a body whose length is known.
-    fn poll_counted(&mut self, cx: &mut Context<'_>, left: u64) -> Poll<Option<Result<Bytes, Gone>>> {
+    fn poll_counted(&mut self, cx: &mut Context<'_>, left: u64) -> Poll<Option<Result<Bytes, Cut>>> {
         let (connection, body) = (&mut *self.connection, &mut *self.body);
         let within = |n: usize| usize::try_from(left).map_or(n, |left| left.min(n));
         let piece = if connection.arrived.is_empty() {
@@ -81,7 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Asking<'_, S> {
             let mut room = (&mut body.room).limit(within(usize::MAX));
             match ready!(poll_read_buf(Pin::new(&mut connection.io), cx, &mut room)) {
                 Ok(1..) => body.room.split().freeze(),
-                _ => return body.is_broken(),
+                _ => return body.is_broken(Cut::Gone),
             }
         } else {
             // What came with the head, where it is.
@@ -97,15 +97,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Asking<'_, S> {
         Poll::Ready(Some(Ok(piece)))
     }
 
-    fn poll_chunked(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Gone>>> {
+    fn poll_chunked(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
         loop {
             if self.connection.arrived.is_empty() && !matches!(ready!(self.connection.poll_more(cx)), Ok(1..)) {
-                return self.body.is_broken();
+                return self.body.is_broken(Cut::Gone);
             }
             let Framing::Chunked(decoder) = &mut self.body.framing else { return Poll::Ready(None) };
             let most = self.connection.arrived.len().min(READ);
             let mut piece = self.connection.arrived.split_to(most);
-            let Ok((data, used)) = decoder.decode(&mut piece) else { return self.body.is_broken() };
+            let Ok((data, used)) = decoder.decode(&mut piece) else { return self.body.is_broken(Cut::Malformed) };
             if decoder.over() {
                 self.body.over = true;
                 // The start of the next request.
@@ -115,7 +115,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Asking<'_, S> {
             }
             piece.truncate(data);
             if !piece.is_empty() {
-                return Poll::Ready(Some(Ok(piece.freeze())));
+                // Little data among much coding must not hold the memory of both.
+                let sparse = data.saturating_mul(2) < most;
+                let data = if sparse { Bytes::copy_from_slice(&piece) } else { piece.freeze() };
+                return Poll::Ready(Some(Ok(data)));
             }
             if self.body.over {
                 return Poll::Ready(None);
@@ -136,12 +139,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Client for Asking<'_, S> {
         self.body.unsent.len() == CONTINUE.len() && self.connection.arrived.is_empty()
     }
 
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Gone>>> {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
         if self.body.over {
             return Poll::Ready(None);
         }
         if ready!(self.poll_invited(cx)).is_err() {
-            return self.body.is_broken();
+            return self.body.is_broken(Cut::Gone);
         }
         match self.body.framing {
             // Broken before.

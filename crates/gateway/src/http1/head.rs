@@ -77,17 +77,25 @@ impl Unreadable {
     }
 }
 
-/// Takes the next head out of what has arrived, if it is whole.
+/// Takes the next head out of what has arrived, if it is whole. `seen` is what was searched for its end before.
 ///
 /// # Errors
 /// [`Unreadable`].
-pub(crate) fn take(arrived: &mut BytesMut) -> Result<Option<Head>, Unreadable> {
+pub(crate) fn take(arrived: &mut BytesMut, seen: &mut usize) -> Result<Option<Head>, Unreadable> {
     // Empty lines before a request are passed over (RFC 9112, 2.2).
+    let seen_before = *seen;
     let empty = arrived.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
     arrived.advance(empty);
-    let Some(end) = END.find(arrived) else {
-        return if arrived.len() > HEAD { Err(Unreadable::TooLarge) } else { early(arrived) };
+    let first = std::mem::replace(seen, arrived.len()) == 0;
+    let from = if first { 0 } else { seen_before.saturating_sub(empty).saturating_sub(3) };
+    let Some(end) = END.find(arrived.get(from..).unwrap_or_default()).map(|at| from + at) else {
+        return match arrived.len() {
+            0..=HEAD if first => early(arrived),
+            0..=HEAD => Ok(None),
+            _ => Err(Unreadable::TooLarge),
+        };
     };
+    *seen = 0;
     if end > HEAD {
         return Err(Unreadable::TooLarge);
     }

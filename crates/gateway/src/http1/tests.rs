@@ -47,14 +47,14 @@ impl AsyncWrite for Sent {
 fn connection(pieces: &[&[u8]], ended: bool) -> Connection<Sent> {
     let pieces = pieces.iter().filter(|p| !p.is_empty()).map(|p| p.to_vec()).collect();
     let io = Sent { pieces, ended, got: Vec::new() };
-    Connection { io, arrived: BytesMut::new(), outgoing: Outgoing::default() }
+    Connection { io, arrived: BytesMut::new(), seen: 0, outgoing: Outgoing::default() }
 }
 
 /// The next head; `None` if it does not come.
 fn next_head(connection: &mut Connection<Sent>) -> Option<Result<Head, Unreadable>> {
     let mut cx = Context::from_waker(Waker::noop());
     loop {
-        match take(&mut connection.arrived) {
+        match take(&mut connection.arrived, &mut connection.seen) {
             Ok(Some(head)) => return Some(Ok(head)),
             Err(why) => return Some(Err(why)),
             Ok(None) => {}
@@ -209,6 +209,27 @@ fn what_comes_ahead_of_its_turn_is_bounded() {
     assert!(ahead.poll_gone(&mut Context::from_waker(Waker::noop())).is_pending());
     assert!(ahead.arrived.len() <= EARLY + READ);
     assert!(connection(&[b"GET"], true).poll_gone(&mut Context::from_waker(Waker::noop())).is_ready());
+}
+
+#[test]
+fn little_data_holds_little_memory() {
+    let chunks = format!("1;{}\r\n.\r\n", "x".repeat(4000)).repeat(3);
+    let wire = format!("POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n{chunks}");
+    let mut sparse = connection(&[wire.as_bytes()], false);
+    let head = next_head(&mut sparse).unwrap().unwrap();
+    let mut body = RequestBody::new(head.framing, false);
+    let mut asking = Asking { connection: &mut sparse, body: &mut body };
+    let Poll::Ready(Some(Ok(piece))) = asking.poll_data(&mut Context::from_waker(Waker::noop())) else {
+        panic!("nothing")
+    };
+    // Of memory of its own, not a part of what was read.
+    let room = piece.try_into_mut().map(|piece| piece.capacity());
+    assert!(room.as_ref().is_ok_and(|room| *room <= 64), "{room:?}");
+    // And there may not be much of it.
+    let wire = format!("POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n{}0\r\n\r\n", chunks.repeat(3));
+    let mut long = connection(&[wire.as_bytes()], true);
+    let head = next_head(&mut long).unwrap().unwrap();
+    assert!(!next_body(&mut long, head).1);
 }
 
 proptest! {

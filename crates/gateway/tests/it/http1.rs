@@ -151,6 +151,26 @@ async fn bodies_come_in_chunks_and_on_invitation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_nobody_wants_stands_in_no_ones_way() {
+    let p = Platform::start(Wishes::default()).await;
+    let mut raw = Raw::new(&p).await;
+    for (path, status) in [("/v1/nothing", 404), ("/elsewhere", 404), ("/v1/models", 405)] {
+        raw.send(&format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 50000\r\n\r\n")).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        raw.send(&"x".repeat(50_000)).await;
+        let answer = raw.answer().await;
+        assert_eq!((answer.status(), answer.header("connection")), (status, None), "{path}");
+    }
+    // What is not coded as it says is told so.
+    let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\n", p.key);
+    raw.send(&format!("{head}transfer-encoding: chunked\r\n\r\nno size\r\n")).await;
+    let answer = raw.answer().await;
+    assert_eq!((answer.status(), answer.header("connection")), (400, Some("close")));
+    assert!(raw.is_closed().await);
+    p.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn older_clients_get_what_they_can_read() {
     let p = Platform::start(Wishes::default()).await;
     let mut raw = Raw::new(&p).await;
@@ -246,7 +266,8 @@ async fn at_the_end_what_is_open_finishes_and_what_is_idle_closes() {
     assert!(idle.is_closed().await && used.is_closed().await);
     open.send(rest).await;
     let answer = open.answer().await;
-    assert_eq!(answer.header("connection"), Some("close"), "{}", answer.head);
+    assert_eq!((answer.status(), answer.header("connection")), (200, Some("close")), "{}", answer.head);
     assert!(open.is_closed().await);
+    p.plane.only_call().await;
     p.stop().await;
 }
