@@ -17,6 +17,7 @@ pub mod config;
 pub mod datamap;
 #[cfg(feature = "faults")]
 mod faults;
+mod framing;
 mod gateway;
 mod grants;
 mod health;

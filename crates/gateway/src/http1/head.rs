@@ -1,10 +1,11 @@
 //! The head of a request: what is asked, and where its body ends.
 
 use crate::chunked::Decoder;
+use crate::framing::{content_length, has_lone_line_feed, names};
 use crate::reply::{self, Reply};
 use crate::upstream::END;
 use bytes::{Buf, Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use std::mem::MaybeUninit;
@@ -83,14 +84,13 @@ impl Unreadable {
 /// [`Unreadable`].
 pub(crate) fn take(arrived: &mut BytesMut, seen: &mut usize) -> Result<Option<Head>, Unreadable> {
     // Empty lines before a request are passed over (RFC 9112, 2.2).
-    let seen_before = *seen;
     let empty = arrived.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
     arrived.advance(empty);
-    let first = std::mem::replace(seen, arrived.len()) == 0;
-    let from = if first { 0 } else { seen_before.saturating_sub(empty).saturating_sub(3) };
+    let before = std::mem::replace(seen, arrived.len());
+    let from = before.saturating_sub(empty).saturating_sub(3);
     let Some(end) = END.find(arrived.get(from..).unwrap_or_default()).map(|at| from + at) else {
         return match arrived.len() {
-            0..=HEAD if first => early(arrived),
+            0..=HEAD if before == 0 => early(arrived),
             0..=HEAD => Ok(None),
             _ => Err(Unreadable::TooLarge),
         };
@@ -122,12 +122,10 @@ const fn unreadable(why: httparse::Error) -> Unreadable {
 
 /// Reads one whole head. Values share its memory.
 fn parse(bytes: &Bytes) -> Result<Head, Unreadable> {
-    // Lines end with CR LF; httparse would let a lone LF pass.
-    let lone = memchr::memchr_iter(b'\n', bytes).any(|at| at == 0 || bytes.get(at - 1) != Some(&b'\r'));
     let mut space = [const { MaybeUninit::uninit() }; HEADERS];
     let mut read = httparse::Request::new(&mut []);
     let parsed = read.parse_with_uninit_headers(bytes, &mut space).map_err(unreadable)?;
-    if lone || parsed != httparse::Status::Complete(bytes.len()) {
+    if has_lone_line_feed(bytes) || parsed != httparse::Status::Complete(bytes.len()) {
         return Err(Unreadable::Malformed);
     }
     let (Some(method), Some(target)) = (read.method, read.path) else { return Err(Unreadable::Malformed) };
@@ -149,31 +147,15 @@ fn parse(bytes: &Bytes) -> Result<Head, Unreadable> {
         return Err(Unreadable::Malformed);
     }
     let framing = framing(&headers, modern)?;
-    let kept = !says(&headers, CONNECTION, "close") && (modern || says(&headers, CONNECTION, "keep-alive"));
-    let expects_continue = modern && says(&headers, EXPECT, "100-continue");
+    let kept = !names(&headers, CONNECTION, "close") && (modern || names(&headers, CONNECTION, "keep-alive"));
+    let expects_continue = modern && names(&headers, EXPECT, "100-continue");
     *request.headers_mut() = headers;
     Ok(Head { parts: request.into_parts().0, framing, kept, expects_continue })
 }
 
-/// Whether a header with a list names that token.
-fn says(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
-    let values = headers.get_all(name).iter().filter_map(|v| v.to_str().ok());
-    values.flat_map(|v| v.split(',')).any(|t| t.trim().eq_ignore_ascii_case(token))
-}
-
 /// Where the body ends (RFC 9112, 6.3), more strictly: what could be read in two ways is refused.
 fn framing(headers: &HeaderMap, modern: bool) -> Result<Framing, Unreadable> {
-    let mut length = None;
-    for value in headers.get_all(CONTENT_LENGTH) {
-        let digits = value.as_bytes();
-        if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
-            return Err(Unreadable::Malformed);
-        }
-        let said: u64 = value.to_str().ok().and_then(|v| v.parse().ok()).ok_or(Unreadable::Malformed)?;
-        if length.replace(said).is_some_and(|before| before != said) {
-            return Err(Unreadable::Malformed);
-        }
-    }
+    let length = content_length(headers).map_err(|_| Unreadable::Malformed)?;
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(coding) = codings.next() else { return Ok(Framing::Length(length.unwrap_or(0))) };
     if length.is_some() || !modern || codings.next().is_some() {

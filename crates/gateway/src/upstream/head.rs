@@ -1,6 +1,7 @@
 //! Heads of requests and answers.
 
 use crate::chunked::{Decoder, Malformed};
+use crate::framing::{content_length, has_lone_line_feed, names};
 use crate::upstream::Request;
 use bytes::Bytes;
 use http::header::{
@@ -122,12 +123,10 @@ impl Reader {
 
 /// Reads one whole head.
 fn parse(bytes: &[u8]) -> Result<Head, Malformed> {
-    // Lines end with CR LF; httparse would let a lone LF pass.
-    let lone = memchr::memchr_iter(b'\n', bytes).any(|at| at == 0 || bytes.get(at - 1) != Some(&b'\r'));
     let mut space = [httparse::EMPTY_HEADER; HEADERS];
     let mut response = httparse::Response::new(&mut space);
     let parsed = response.parse(bytes).map_err(|_| Malformed)?;
-    if lone || parsed != httparse::Status::Complete(bytes.len()) {
+    if has_lone_line_feed(bytes) || parsed != httparse::Status::Complete(bytes.len()) {
         return Err(Malformed);
     }
     let status = StatusCode::from_u16(response.code.ok_or(Malformed)?).map_err(|_| Malformed)?;
@@ -140,10 +139,7 @@ fn parse(bytes: &[u8]) -> Result<Head, Malformed> {
     }
     let modern = response.version == Some(1);
     let framing = framing(status, &headers, modern)?;
-    let said = |token: &str| {
-        let values = headers.get_all(CONNECTION).iter().filter_map(|v| v.to_str().ok());
-        values.flat_map(|v| v.split(',')).any(|t| t.trim().eq_ignore_ascii_case(token))
-    };
+    let said = |token: &str| names(&headers, CONNECTION, token);
     let stays = !said("close") && (modern || said("keep-alive"));
     let keep_alive = stays && !matches!(framing, Framing::Close);
     Ok(Head { status, headers, framing, keep_alive })
@@ -153,17 +149,7 @@ fn parse(bytes: &[u8]) -> Result<Head, Malformed> {
 fn framing(status: StatusCode, headers: &HeaderMap, modern: bool) -> Result<Framing, Malformed> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let coding = codings.next();
-    let mut length = None;
-    for value in headers.get_all(CONTENT_LENGTH) {
-        let digits = value.as_bytes();
-        if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
-            return Err(Malformed);
-        }
-        let said: u64 = value.to_str().ok().and_then(|v| v.parse().ok()).ok_or(Malformed)?;
-        if length.replace(said).is_some_and(|before| before != said) {
-            return Err(Malformed);
-        }
-    }
+    let length = content_length(headers)?;
     if let Some(coding) = coding {
         let chunked = coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
         if !chunked || codings.next().is_some() || length.is_some() || !modern {
