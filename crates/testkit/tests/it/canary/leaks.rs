@@ -62,7 +62,7 @@ both_engines! {
                     let elsewhere = |f: &&Finding| !f.place.contains("/link/") && f.canary.starts_with(fault);
                     assert!(found.iter().any(|f| elsewhere(&f)), "{fault}: {}", listed(&found));
                     let files = std::env::var_os("TACIT_TEST_POSTGRES_URL").is_none();
-                    assert!(!files || stored("/pg_wal/"), "{fault}: {}", listed(&found));
+                    assert!(!files || stored("/data/base/"), "{fault}: {}", listed(&found));
                 }
             }
         }
