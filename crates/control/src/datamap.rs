@@ -16,4 +16,5 @@ pub const ELEMENTS: &[Element] = &[
     Element::metric_label("tacit_control_settle_seconds", "le", "a bound of the histogram"),
     Element::metric_label("tacit_control_leases", "outcome", WORD),
     Element::metric_label("tacit_control_ledger_checks", "outcome", WORD),
+    Element::metric_label("tacit_control_forgetting", "outcome", WORD),
 ];

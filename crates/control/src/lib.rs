@@ -19,6 +19,7 @@ mod catalogue;
 mod changes;
 pub mod datamap;
 mod events;
+mod forgetting;
 mod leases;
 mod ledger_check;
 mod links;
@@ -175,6 +176,8 @@ impl Control {
         tasks.spawn(supervised(Arc::clone(&shared), "ticks", move || links::ticks(Arc::clone(&watched))));
         let (watched, queue) = (Arc::clone(&shared), writer.clone());
         tasks.spawn(supervised(Arc::clone(&shared), "links", move || links::run(Arc::clone(&watched), queue.clone())));
+        let watched = Arc::clone(&shared);
+        tasks.spawn(supervised(Arc::clone(&shared), "forgetting", move || forgetting::run(Arc::clone(&watched))));
         if let Some(every) = verify_every {
             let watched = Arc::clone(&shared);
             tasks.spawn(supervised(Arc::clone(&shared), "ledger_check", move || {

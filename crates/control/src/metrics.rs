@@ -89,6 +89,7 @@ pub(crate) struct Metrics {
     pub(crate) sessions_lost: Counter,
     pub(crate) panics: Counter,
     pub(crate) ledger_checks: Family<OutcomeLabel, Counter>,
+    pub(crate) forgetting: Family<OutcomeLabel, Counter>,
     pub(crate) ledger_problems: Gauge,
     pub(crate) ledger_checked_at: Gauge,
 }
@@ -115,6 +116,7 @@ impl Metrics {
             sessions_lost: Counter::default(),
             panics: Counter::default(),
             ledger_checks: Family::default(),
+            forgetting: Family::default(),
             ledger_problems: Gauge::default(),
             ledger_checked_at: Gauge::default(),
         };
@@ -146,6 +148,11 @@ impl Metrics {
             "ledger_checks",
             "Checks of the whole ledger; refused: problems found",
             metrics.ledger_checks.clone(),
+        );
+        r.register(
+            "forgetting",
+            "Runs that delete codes, sessions and counted guesses past their time",
+            metrics.forgetting.clone(),
         );
         r.register("ledger_problems", "Problems that the last check found", metrics.ledger_problems.clone());
         let at = metrics.ledger_checked_at.clone();
@@ -194,7 +201,9 @@ mod tests {
         metrics.request(Method::Lease, outcome);
         metrics.events.get_or_create(&EventLabel { event: Event::Begun }).inc();
         metrics.set_aside.get_or_create(&EventLabel { event: Event::Ended }).inc();
-        for family in [&metrics.commits, &metrics.settlements, &metrics.leases, &metrics.ledger_checks] {
+        for family in
+            [&metrics.commits, &metrics.settlements, &metrics.leases, &metrics.ledger_checks, &metrics.forgetting]
+        {
             family.get_or_create(&OutcomeLabel { outcome }).inc();
         }
         metrics.commit_seconds.observe(0.3);

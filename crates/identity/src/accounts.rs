@@ -71,7 +71,7 @@ impl Identity {
             id,
             group,
             name_sealed: subject.seal(&aad(id.0), name.reveal().as_bytes()),
-            name_lookup: lookup,
+            name_lookup: lookup.to_vec(),
             enabled: true,
             limits: limits.clone(),
             created_at: now,
@@ -105,7 +105,7 @@ impl Identity {
             account_name_check(name.reveal())?;
             let subject = self.subject_key(id).await?.ok_or(IdentityError::AccountErased)?;
             row.name_sealed = subject.seal(&aad(id.0), name.reveal().as_bytes());
-            row.name_lookup = self.account_lookup(name.reveal());
+            row.name_lookup = self.account_lookup(name.reveal()).to_vec();
         }
         row.group = change.group.unwrap_or(row.group);
         row.enabled = change.enabled.unwrap_or(row.enabled);
@@ -183,8 +183,17 @@ impl Identity {
         Ok(self.keys.get(id.0).await?)
     }
 
-    fn account_lookup(&self, name: &str) -> Vec<u8> {
-        keyed_hash(&self.keys.hash_key(LOOKUP), LOOKUP, name.as_bytes()).to_vec()
+    /// Whose name it is.
+    pub(crate) async fn account_by_name_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        name: &str,
+    ) -> Result<Option<AccountId>, IdentityError> {
+        Ok(store::account_by_lookup(tx, &self.account_lookup(name)).await?.map(|row| row.id))
+    }
+
+    pub(crate) fn account_lookup(&self, name: &str) -> [u8; 32] {
+        keyed_hash(&self.keys.hash_key(LOOKUP), LOOKUP, name.as_bytes())
     }
 
     async fn account_opened(&self, row: AccountRow) -> Result<Account, IdentityError> {

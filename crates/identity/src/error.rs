@@ -42,6 +42,68 @@ pub enum IdentityError {
     /// The account's subject key is gone: it was erased.
     #[error("the account was erased")]
     AccountErased,
+    /// The account may not be used.
+    #[error("this account is disabled; contact the operator")]
+    AccountDisabled,
+    /// No e-mail address or phone number.
+    #[error("that is no e-mail address, or no phone number with its country (+86 …)")]
+    ContactInvalid,
+    /// Another account has that address.
+    #[error("that address belongs to another account")]
+    ContactTaken,
+    /// A password that will not do.
+    #[error("{message}")]
+    PasswordWeak {
+        /// Why.
+        message: &'static str,
+    },
+    /// A code that was not sent, is used up, or past its time.
+    #[error("that code is wrong or no longer valid; ask for a new one")]
+    CodeWrong,
+    /// Name, address, password or code do not go together.
+    #[error("that did not work: check what you typed, or ask for a new code")]
+    SignInFailed,
+    /// Too many tries.
+    #[error("too many tries; try again in {seconds} seconds")]
+    TooMany {
+        /// How long to wait.
+        seconds: u64,
+    },
+    /// No thread is free to compute a digest.
+    #[error("too many people sign in at this moment; try again in a few seconds")]
+    Busy,
+    /// The session has ended.
+    #[error("you are signed out; sign in again")]
+    SessionGone,
+    /// No such session of the account.
+    #[error("there is no such session")]
+    SessionNotFound,
+    /// A second factor that does not fit.
+    #[error("that code is wrong or was used already; wait for the next one")]
+    SecondFactorWrong,
+    /// There is a second factor.
+    #[error("a second factor is set up already; remove it first")]
+    SecondFactorSet,
+    /// What was shown does not prove who is there.
+    #[error("that does not show that it is you; where a second factor is set up, it is asked for")]
+    ProofWrong,
+    /// Something sensitive.
+    #[error("show once more that it is you")]
+    StepUpRequired,
+    /// Nobody may register.
+    #[error("registration is closed")]
+    RegistrationClosed,
+    /// A field of a registration is missing, or wrong.
+    #[error("{field}: {message}")]
+    RegistrationField {
+        /// Which.
+        field: &'static str,
+        /// What is wrong.
+        message: &'static str,
+    },
+    /// No such invitation, or it was used.
+    #[error("that invitation is wrong, used, or too old")]
+    InvitationInvalid,
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -65,6 +127,23 @@ impl IdentityError {
             Self::KeyNameTaken => "key.name_taken",
             Self::KeyNotFound => "key.not_found",
             Self::LimitsInvalid { .. } => "limits.invalid",
+            Self::AccountDisabled => "account.disabled",
+            Self::ContactInvalid => "contact.invalid",
+            Self::ContactTaken => "contact.taken",
+            Self::PasswordWeak { .. } => "password.weak",
+            Self::CodeWrong => "code.wrong",
+            Self::SignInFailed => "sign_in.failed",
+            Self::TooMany { .. } => "sign_in.too_many",
+            Self::Busy => "sign_in.busy",
+            Self::SessionGone => "session.gone",
+            Self::SessionNotFound => "session.not_found",
+            Self::SecondFactorWrong => "second_factor.wrong",
+            Self::SecondFactorSet => "second_factor.set",
+            Self::ProofWrong => "step_up.proof_wrong",
+            Self::StepUpRequired => "access.step_up_required",
+            Self::RegistrationClosed => "registration.closed",
+            Self::RegistrationField { .. } => "registration.field",
+            Self::InvitationInvalid => "invitation.invalid",
             Self::Storage(_) => "storage",
             Self::Keyring(fault) => fault.code,
         }
@@ -77,9 +156,26 @@ impl IdentityError {
             Self::GroupInvalid { .. }
             | Self::AccountNameInvalid
             | Self::KeyNameInvalid
-            | Self::LimitsInvalid { .. } => ErrorKind::Invalid,
-            Self::GroupNotFound | Self::AccountNotFound | Self::KeyNotFound => ErrorKind::NotFound,
-            Self::AccountNameTaken | Self::KeyNameTaken | Self::AccountErased => ErrorKind::Conflict,
+            | Self::LimitsInvalid { .. }
+            | Self::ContactInvalid
+            | Self::PasswordWeak { .. }
+            | Self::CodeWrong
+            | Self::SecondFactorWrong
+            | Self::ProofWrong
+            | Self::RegistrationField { .. }
+            | Self::InvitationInvalid => ErrorKind::Invalid,
+            Self::GroupNotFound | Self::AccountNotFound | Self::KeyNotFound | Self::SessionNotFound => {
+                ErrorKind::NotFound
+            }
+            Self::AccountNameTaken
+            | Self::KeyNameTaken
+            | Self::AccountErased
+            | Self::ContactTaken
+            | Self::SecondFactorSet => ErrorKind::Conflict,
+            Self::SignInFailed | Self::SessionGone => ErrorKind::Unauthenticated,
+            Self::AccountDisabled | Self::StepUpRequired | Self::RegistrationClosed => ErrorKind::Forbidden,
+            Self::TooMany { .. } => ErrorKind::Limited,
+            Self::Busy => ErrorKind::Unavailable,
             Self::Storage(_) => ErrorKind::Internal,
             Self::Keyring(fault) => fault.kind,
         }

@@ -1,4 +1,5 @@
-//! Who may call: pricing groups, accounts, and API keys with their limits.
+//! Who may act: pricing groups, accounts, and API keys with their limits; how people register and sign in, and the sessions
+//! they have then.
 //!
 //! Names of accounts and keys are personal: they are sealed with the account's subject key, and an account is found by
 //! its name through a keyed hash. Of an API key only its keyed hash and a hint are kept. Every write tells the change
@@ -7,16 +8,27 @@
 //! Each use case exists twice: by itself, and `_in_tx` for work that must be atomic with other domains.
 
 pub mod accounts;
+pub mod codes;
+pub mod contacts;
 mod error;
+mod forgetting;
 pub mod groups;
 pub mod keys;
+mod named;
+pub mod passwords;
+pub mod registration;
+pub mod second_factor;
+pub mod sessions;
+pub mod sign_in;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
 pub use accounts::{Account, AccountChange};
 pub use error::IdentityError;
 pub use groups::Group;
 pub use keys::{ApiKey, KeyChange, KeyFacts};
+pub use passwords::Hashing;
 
 use std::sync::Arc;
 use tacit_kernel::limits::Limits;
@@ -30,18 +42,30 @@ pub struct Identity {
     db: Db,
     keys: Arc<KeyStore>,
     clock: Arc<dyn Clock>,
+    hashing: Hashing,
 }
 
 impl Identity {
-    /// The service over this database and keyring.
+    /// The service over this database and keyring, with these threads for passwords.
     #[must_use]
-    pub fn new(db: Db, keys: Arc<KeyStore>, clock: Arc<dyn Clock>) -> Self {
-        Self { db, keys, clock }
+    pub fn new(db: Db, keys: Arc<KeyStore>, clock: Arc<dyn Clock>, hashing: Hashing) -> Self {
+        Self { db, keys, clock, hashing }
     }
 }
 
 /// Every statement of this crate, so that a test can prepare each on both engines.
-pub const STATEMENTS: &[&[&Sql]] = &[groups::STATEMENTS, accounts::STATEMENTS, keys::STATEMENTS];
+pub const STATEMENTS: &[&[&Sql]] = &[
+    groups::STATEMENTS,
+    accounts::STATEMENTS,
+    keys::STATEMENTS,
+    contacts::store::STATEMENTS,
+    codes::STATEMENTS,
+    throttle::STATEMENTS,
+    passwords::STATEMENTS,
+    sessions::STATEMENTS,
+    second_factor::STATEMENTS,
+    registration::STATEMENTS,
+];
 
 /// The word a status column holds.
 const fn status_word(enabled: bool) -> &'static str {

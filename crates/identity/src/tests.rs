@@ -1,6 +1,14 @@
 //! The contract of groups, accounts and keys, on both engines.
 
-use crate::{AccountChange, Identity, IdentityError, KeyChange, STATEMENTS};
+mod codes;
+mod registration;
+mod second_factor;
+mod sessions;
+mod sign_in;
+mod world;
+
+use crate::passwords::Cost;
+use crate::{AccountChange, Hashing, Identity, IdentityError, KeyChange, STATEMENTS, second_factor as factor};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use tacit_kernel::call::CallSource;
@@ -15,7 +23,8 @@ use tacit_storage::{Db, Page, Row, Sql, StorageError, both_engines};
 async fn service(db: Db) -> (Identity, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(MIGRATED_AT));
     let keys = test_key_store(&clock).await;
-    (Identity::new(db, keys, clock.clone()), clock)
+    let hashing = Hashing::start(1, Cost { memory: 64, passes: 1 }).unwrap();
+    (Identity::new(db, keys, clock.clone(), hashing), clock)
 }
 
 fn name(text: &str) -> Personal<String> {
@@ -38,6 +47,7 @@ both_engines! {
         for statements in STATEMENTS {
             prepare_all(&db, statements, &[]).await.unwrap();
         }
+        prepare_all(&db, &[], factor::BULKS).await.unwrap();
     }
 
     async fn groups_are_put_by_name(db: Db) {

@@ -109,6 +109,10 @@ macro_rules! every_id {
             AccountId = "acct";
             /// An API key.
             KeyId = "key";
+            /// A person signed in to the console from one device.
+            ConsoleSessionId = "sess";
+            /// An invitation to register.
+            InvitationId = "inv";
             /// A pricing group of accounts.
             GroupId = "grp";
             /// A model provider.

@@ -11,6 +11,7 @@ use tacit_api::admin::{Admin, router, server};
 use tacit_catalog::Catalog;
 use tacit_control::{Control, ControlConfig};
 use tacit_identity::Identity;
+use tacit_identity::passwords::{Cost, Hashing};
 use tacit_kernel::{Clock, ErrorKind, Fault, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_storage::Db;
@@ -85,7 +86,10 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let stores = Stores::open(config, &clock).await?;
     let (db, keys) = (stores.db.clone(), stores.keys);
-    let identity = Identity::new(db.clone(), keys.clone(), clock.clone());
+    // Half the processors at most, and at the lowest priority: the other half stays for calls whatever happens here.
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get().div_ceil(2));
+    let hashing = Hashing::start(threads, Cost::default()).context("the threads for passwords cannot be started")?;
+    let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), hashing);
     let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
     let ledger = Ledger::new(db.clone(), clock.clone());
 

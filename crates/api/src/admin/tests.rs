@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tacit_catalog::Catalog;
 use tacit_identity::Identity;
+use tacit_identity::passwords::{Cost, Hashing};
 use tacit_kernel::call::CallSource;
 use tacit_kernel::ids::EventId;
 use tacit_kernel::limits::Limits;
@@ -42,7 +43,7 @@ async fn served(db: Db) -> Served {
     let waited = settled.clone();
     let admin = Admin {
         db: db.clone(),
-        identity: Identity::new(db.clone(), keys.clone(), clock.clone()),
+        identity: Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap()),
         catalog: Catalog::new(db.clone(), keys, clock.clone()),
         ledger: Ledger::new(db, clock.clone()),
         clock: clock.clone(),

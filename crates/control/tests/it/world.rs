@@ -6,6 +6,7 @@ use std::time::Duration;
 use tacit_catalog::{Catalog, ChannelSpec, ModelSpec, ProviderSpec};
 use tacit_control::{Control, ControlConfig};
 use tacit_identity::Identity;
+use tacit_identity::passwords::{Cost, Hashing};
 use tacit_kernel::call::{AgentFamily, CallSource, CallStatus, Endpoint, UsageSource};
 use tacit_kernel::ids::{AccountId, CallId, ChannelId, CredentialId, GroupId, KeyId, ModelId, PriceId, ProviderId};
 use tacit_kernel::limits::Limits;
@@ -49,7 +50,12 @@ impl World {
     pub(crate) async fn new(db: Db) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let keys = test_key_store(&clock).await;
-        let identity = Identity::new(db.clone(), Arc::clone(&keys), Arc::clone(&clock));
+        let identity = Identity::new(
+            db.clone(),
+            Arc::clone(&keys),
+            Arc::clone(&clock),
+            Hashing::start(1, Cost::default()).unwrap(),
+        );
         let catalog = Catalog::new(db.clone(), Arc::clone(&keys), Arc::clone(&clock));
         let ledger = Ledger::new(db.clone(), clock);
 

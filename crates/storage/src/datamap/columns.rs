@@ -127,6 +127,37 @@ const CHANGE: Class = Class::account("user.unique_id", "changes.subject -> accou
 const SUBJECT_KEY: Class =
     Class::account("user.unique_id", "subject_keys.subject -> accounts.id", SECURITY).cites(&["YY-7", "YY-8", "YY-10"]);
 
+/// What belongs to how a person signs in, for as long as there is the account.
+const CREDENTIAL: Class =
+    Class::account("user.authorization.credentials", "account_passwords.account_id -> accounts.id", SIGN_IN)
+        .cites(&["YY-2.1", "YY-7", "YY-10", "01-2.1.1"]);
+const CONTACT: Class = Class::account("user.contact", "account_contacts.account_id -> accounts.id", SIGN_IN)
+    .cites(&["YY-2.1", "YY-7", "01-2.1.1"]);
+const PROFILE: Class = Class::account("user.account.settings", "account_profiles.account_id -> accounts.id", SERVICE)
+    .cites(&["YY-2.1", "YY-7", "YY-9", "01-2.1.1"]);
+const INVITATION: Class = Class::account("user.account", "invitations.inviter_id -> accounts.id", SERVICE)
+    .kept(Retention::Days { min: 0, max: 90 })
+    .cites(&["YY-2.1"]);
+/// Addresses and what is guessed at rest as keyed hashes, for a day.
+const CODE: Class = Class::account("user.authorization", "verification_codes.target -> accounts.id", SIGN_IN)
+    .kept(Retention::Days { min: 0, max: 1 })
+    .cites(&["YY-2.1", "01-2.1.1"]);
+const GUESS: Class = Class::account("user.authorization", "guesses.subject -> accounts.id", SECURITY)
+    .kept(Retention::Days { min: 0, max: 1 })
+    .cites(&["YY-2.4", "YY-10"]);
+const CONSOLE_SESSION: Class =
+    Class::account("user.authorization", "console_sessions.account_id -> accounts.id", SIGN_IN)
+        .kept(Retention::Days { min: 0, max: 90 })
+        .cites(&["YY-2.1", "YY-2.4", "YY-10"]);
+const SECOND_FACTOR: Class =
+    Class::account("user.authorization.credentials", "second_factors.account_id -> accounts.id", SIGN_IN)
+        .cites(&["YY-2.1", "YY-7", "YY-10"]);
+const RECOVERY: Class =
+    Class::account("user.authorization.credentials", "recovery_codes.account_id -> accounts.id", SIGN_IN)
+        .cites(&["YY-2.1", "YY-7", "YY-10"]);
+const ROLE: Class = Class::account("user.authorization", "account_roles.account_id -> accounts.id", SECURITY)
+    .cites(&["YY-2.1", "YY-10"]);
+
 macro_rules! columns {
     ($($table:ident { $($class:expr => $($column:ident),+;)+ })+) => {
         /// Every column of the main schema, of the keyring's and of the migrations' book.
@@ -146,6 +177,61 @@ columns! {
         ACCOUNT => group_id, status, limits, created_at, updated_at;
         ACCOUNT.category("user.account.username").protected(Protection::SealedSubject) => name_sealed;
         ACCOUNT.category("user.account.username").protected(Protection::KeyedHash) => name_lookup;
+    }
+    account_contacts {
+        CONTACT.category("user.unique_id") => account_id;
+        CONTACT => kind, verified_at;
+        CONTACT.protected(Protection::SealedSubject) => value_sealed;
+        CONTACT.protected(Protection::KeyedHash) => value_lookup;
+    }
+    account_passwords {
+        CREDENTIAL.category("user.unique_id") => account_id;
+        CREDENTIAL.protected(Protection::SealedSubject) => digest_sealed;
+        CREDENTIAL => changed_at;
+    }
+    account_profiles {
+        PROFILE.category("user.unique_id") => account_id, invited_by;
+        PROFILE.protected(Protection::SealedSubject) => fields_sealed;
+        PROFILE.category("user.demographic.age_range") => age_band, guardian_consent_at;
+        PROFILE.category("user.contact").protected(Protection::SealedSubject) => guardian_sealed;
+        PROFILE => language, registered_at, updated_at;
+    }
+    invitations {
+        INVITATION.category("user.unique_id") => inviter_id;
+        INVITATION.protected(Protection::KeyedHash) => code_hash;
+        INVITATION => id, created_at, expires_at, used_at;
+    }
+    verification_codes {
+        CODE => id, purpose, tries, created_at, expires_at;
+        CODE.category("user.contact").protected(Protection::KeyedHash) => target;
+        CODE.protected(Protection::KeyedHash) => code_hash;
+    }
+    console_sessions {
+        CONSOLE_SESSION.category("user.unique_id") => account_id;
+        CONSOLE_SESSION.category("user.authorization.credentials").protected(Protection::KeyedHash) => token_hash;
+        CONSOLE_SESSION => id, method, complete, created_at, seen_at, expires_at, stepped_up_at;
+        CONSOLE_SESSION.category("user.device").protected(Protection::SealedSubject) => device_sealed;
+        CONSOLE_SESSION.category("user.device.ip_address").protected(Protection::SealedSubject) => address_sealed;
+    }
+    guesses {
+        GUESS.protected(Protection::KeyedHash) => subject;
+        GUESS => failures, last_at, blocked_until;
+    }
+    second_factors {
+        SECOND_FACTOR.category("user.unique_id") => account_id;
+        SECOND_FACTOR.protected(Protection::SealedSubject) => secret_sealed;
+        SECOND_FACTOR => confirmed_at, last_step, created_at;
+    }
+    recovery_codes {
+        RECOVERY.category("user.unique_id") => account_id;
+        RECOVERY.protected(Protection::KeyedHash) => code_hash;
+    }
+    staff_roles {
+        CONFIGURED => name, permissions, created_at, updated_at;
+    }
+    account_roles {
+        ROLE.category("user.unique_id") => account_id;
+        ROLE => role, granted_at;
     }
     api_keys {
         KEY.category("user.unique_id") => id, account_id;

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use tacit_catalog::Catalog;
 use tacit_identity::Identity;
+use tacit_identity::passwords::{Cost, Hashing};
 use tacit_kernel::time::ManualClock;
 use tacit_kernel::{Clock, Ppm, Timestamp};
 use tacit_storage::testing::{MIGRATED_AT, test_key_store};
@@ -22,7 +23,7 @@ pub(super) struct World {
 pub(super) async fn world(db: Db) -> World {
     let clock = Arc::new(ManualClock::at(MIGRATED_AT));
     let keys = test_key_store(&clock).await;
-    let identity = Identity::new(db.clone(), keys.clone(), clock.clone());
+    let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap());
     let catalog = Catalog::new(db.clone(), keys, clock.clone());
     let files = PlatformFiles::new(db, identity.clone(), catalog.clone(), clock.clone());
     World { files, identity, catalog, clock }

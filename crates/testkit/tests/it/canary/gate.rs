@@ -155,7 +155,8 @@ impl Gate {
             also.push(dump.path().to_owned());
             if cluster::directory().join("data").is_dir() {
                 // The server commits before it writes: what it still holds in memory belongs into its files first.
-                let done = std::process::Command::new("psql").args(["--quiet", "--command", "CHECKPOINT", url]).output();
+                let done =
+                    std::process::Command::new("psql").args(["--quiet", "--command", "CHECKPOINT", url]).output();
                 let done = done.context("psql is missing; it comes with the PostgreSQL client")?;
                 ensure!(done.status.success(), "psql: {}", String::from_utf8_lossy(&done.stderr));
                 also.push(cluster::directory());

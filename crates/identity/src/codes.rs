@@ -1,0 +1,166 @@
+//! Codes that are sent to an address to show that it is read. Six digits, ten minutes, five tries, once: and only the
+//! newest for an address and purpose counts. Kept as keyed hashes.
+
+mod store;
+
+pub(crate) use store::STATEMENTS;
+
+use crate::contacts::Contact;
+use crate::{Identity, IdentityError};
+use rand::RngExt as _;
+use secrecy::{ExposeSecret, SecretString};
+use std::net::IpAddr;
+use tacit_kernel::{Timestamp, ids};
+use tacit_storage::WriteTx;
+use tacit_vault::keyed_hash;
+
+/// How long a code may be used, in microseconds.
+pub const CODE_LIFE: i64 = 600_000_000;
+/// How often it may be tried.
+const TRIES: i64 = 5;
+const DIGITS: usize = 6;
+const LABEL: &str = "verification-code";
+
+/// What a code is for. One sent for one purpose is none for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodePurpose {
+    /// To register with the address.
+    Register,
+    /// To consent to the registration of a minor, by whom is responsible for them.
+    Guardian,
+    /// To sign in.
+    SignIn,
+    /// To set a new password.
+    PasswordReset,
+    /// To become the address of an account.
+    ContactChange,
+    /// To show once more who is there.
+    StepUp,
+}
+
+impl CodePurpose {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Register, Self::Guardian, Self::SignIn, Self::PasswordReset, Self::ContactChange, Self::StepUp];
+
+    /// Its word in the database and on the wire.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Guardian => "guardian",
+            Self::SignIn => "sign_in",
+            Self::PasswordReset => "password_reset",
+            Self::ContactChange => "contact_change",
+            Self::StepUp => "step_up",
+        }
+    }
+
+    /// Whether the address must be an account's for the code to be sent, or nobody's; `None`: whoever's.
+    const fn wants_owner(self) -> Option<bool> {
+        match self {
+            Self::Register | Self::ContactChange => Some(false),
+            Self::SignIn | Self::PasswordReset | Self::StepUp => Some(true),
+            Self::Guardian => None,
+        }
+    }
+}
+
+/// What became of the wish for a code. Whoever asked is told nothing but that a message is on its way.
+#[derive(Debug)]
+pub enum CodeWish {
+    /// This is to be sent.
+    Send {
+        /// The digits.
+        code: SecretString,
+        /// When it is worth nothing any more.
+        expires_at: Timestamp,
+    },
+    /// The address is an account's and cannot register again: its owner is told so.
+    AlreadyRegistered,
+    /// Nothing is to be sent.
+    Nothing,
+}
+
+impl Identity {
+    /// Makes a code for an address, at the wish of somebody at `from`. The row is made whether or not it will be sent, so
+    /// that neither time nor answer tells whether there is such an account.
+    ///
+    /// # Errors
+    /// [`IdentityError::TooMany`]; storage.
+    pub async fn code_wish_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        purpose: CodePurpose,
+        to: &Contact,
+        from: IpAddr,
+    ) -> Result<CodeWish, IdentityError> {
+        let target = self.contact_lookup(to);
+        self.count_in_tx(tx, &self.sending(&target, from)).await?;
+        let code = digits(&mut rand::rng());
+        let now = self.clock.now();
+        let expires_at = now.plus_micros(CODE_LIFE);
+        let hash = self.code_hash(purpose, &target, code.expose_secret());
+        store::put(tx, ids::fresh(), purpose, &target, &hash, (now, expires_at)).await?;
+        let owned = self.account_by_contact_in_tx(tx, to).await?.is_some();
+        Ok(match purpose.wants_owner() {
+            Some(wants) if wants != owned && purpose == CodePurpose::Register => CodeWish::AlreadyRegistered,
+            Some(wants) if wants != owned => CodeWish::Nothing,
+            _ => CodeWish::Send { code, expires_at },
+        })
+    }
+
+    /// Whether that is the code that was sent; then it is used up. A wrong one costs a try, so whoever gets `false` must let
+    /// the transaction commit.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn code_take_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        purpose: CodePurpose,
+        to: &Contact,
+        code: &SecretString,
+    ) -> Result<bool, IdentityError> {
+        let target = self.contact_lookup(to);
+        let hash = self.code_hash(purpose, &target, code.expose_secret().trim());
+        let now = self.clock.now();
+        if store::take(tx, purpose, &target, &hash, now, TRIES).await? {
+            return Ok(true);
+        }
+        store::tried(tx, purpose, &target).await?;
+        Ok(false)
+    }
+
+    /// Whether that is the code that was sent, without using it up; a wrong one costs a try all the same.
+    pub(crate) async fn code_try_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        purpose: CodePurpose,
+        to: &Contact,
+        code: &SecretString,
+    ) -> Result<bool, IdentityError> {
+        let target = self.contact_lookup(to);
+        let hash = self.code_hash(purpose, &target, code.expose_secret().trim());
+        let right = store::is(tx, purpose, &target, &hash, self.clock.now(), TRIES).await?;
+        if !right {
+            store::tried(tx, purpose, &target).await?;
+        }
+        Ok(right)
+    }
+
+    /// Forgets codes that are worth nothing any more.
+    pub(crate) async fn codes_forget_in_tx(&self, tx: &mut WriteTx<'_>, limit: u32) -> Result<u64, IdentityError> {
+        Ok(store::forget(tx, self.clock.now(), limit).await?)
+    }
+
+    fn code_hash(&self, purpose: CodePurpose, target: &[u8; 32], code: &str) -> [u8; 32] {
+        let said = [target.as_slice(), code.as_bytes()].concat();
+        keyed_hash(&self.keys.hash_key(LABEL), purpose.word(), &said)
+    }
+}
+
+fn digits(rng: &mut impl rand::CryptoRng) -> SecretString {
+    let text: String = (0..DIGITS).map(|_| char::from(rng.random_range(b'0'..=b'9'))).collect();
+    SecretString::from(text)
+}

@@ -1,0 +1,95 @@
+//! E-mail addresses and phone numbers of accounts. Only what was verified is kept: sealed with the account's key, and
+//! found by a keyed hash. An account has one of each kind at most, and no two accounts share one.
+
+mod model;
+pub(crate) mod store;
+
+pub use model::{Contact, ContactKind, HeldContact};
+
+use crate::accounts::opened;
+use crate::{Identity, IdentityError};
+use tacit_kernel::Personal;
+use tacit_kernel::ids::AccountId;
+use tacit_storage::{ReadTx, StorageErrorKind, WriteTx};
+use tacit_vault::{Aad, keyed_hash};
+
+/// Label and domain of the hash by which a contact is found.
+const LOOKUP: &str = "account-contact";
+
+fn aad(account: AccountId) -> Aad<'static> {
+    Aad { table: "account_contacts", column: "value_sealed", row: account.0 }
+}
+
+impl Identity {
+    /// Keeps a verified contact, in the place of the one of its kind that the account had.
+    ///
+    /// # Errors
+    /// [`IdentityError::ContactTaken`] if it is another account's, [`IdentityError::AccountErased`]; storage, keyring.
+    pub async fn contact_put_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+        contact: &Contact,
+    ) -> Result<(), IdentityError> {
+        let key = self.subject_key(account).await?.ok_or(IdentityError::AccountErased)?;
+        let sealed = key.seal(&aad(account), contact.text().as_bytes());
+        let lookup = self.contact_lookup(contact);
+        let put = store::put(tx, account, contact.kind(), sealed, &lookup, self.clock.now()).await;
+        put.map_err(|error| match error.kind {
+            StorageErrorKind::Unique => IdentityError::ContactTaken,
+            _ => error.into(),
+        })
+    }
+
+    /// Forgets the contact of that kind. Whether there was one.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn contact_remove_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+        kind: ContactKind,
+    ) -> Result<bool, IdentityError> {
+        Ok(store::remove(tx, account, kind).await?)
+    }
+
+    /// The contacts of an account.
+    ///
+    /// # Errors
+    /// Storage, keyring; [`IdentityError::AccountErased`] if they cannot be read any more.
+    pub async fn contacts_of_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        account: AccountId,
+    ) -> Result<Vec<HeldContact>, IdentityError> {
+        let rows = store::of_account(tx, account).await?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let key = self.subject_key(account).await?.ok_or(IdentityError::AccountErased)?;
+        let held = |row: store::ContactRow| {
+            let text = opened(&key, &aad(account), &row.value_sealed)?;
+            Ok(HeldContact { contact: Contact::held(row.kind, text.into_inner()), verified_at: row.verified_at })
+        };
+        rows.into_iter().map(held).collect()
+    }
+
+    /// Whose contact it is.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn account_by_contact_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        contact: &Contact,
+    ) -> Result<Option<AccountId>, IdentityError> {
+        Ok(store::owner(tx, &self.contact_lookup(contact)).await?)
+    }
+
+    /// What stands for a contact where it must not stand itself.
+    pub(crate) fn contact_lookup(&self, contact: &Contact) -> [u8; 32] {
+        let text = Personal::new(format!("{}:{}", contact.kind().word(), contact.text()));
+        keyed_hash(&self.keys.hash_key(LOOKUP), LOOKUP, text.reveal().as_bytes())
+    }
+}

@@ -1,0 +1,27 @@
+//! What has served its time is deleted: codes, counted guesses, sessions, invitations. In steps, so that no transaction is
+//! long.
+
+use crate::{Identity, IdentityError};
+use tacit_storage::WriteTx;
+
+/// Rows of each kind in one transaction at most.
+const STEP: u32 = 500;
+
+impl Identity {
+    /// Deletes some of what is past its time. True if there may be more.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn forget_step(&self) -> Result<bool, IdentityError> {
+        let step = async |tx: &mut WriteTx<'_>| {
+            let codes = self.codes_forget_in_tx(tx, STEP).await?;
+            let guesses = self.guesses_forget_in_tx(tx, STEP).await?;
+            let sessions = self.sessions_forget_in_tx(tx, STEP).await?;
+            let invitations = self.invitations_forget_in_tx(tx, STEP).await?;
+            let step = u64::from(STEP);
+            Ok::<_, IdentityError>([codes, guesses, sessions, invitations].iter().any(|deleted| *deleted >= step))
+        };
+        let step = &step;
+        self.db.write("identity.forget", |tx| Box::pin(step(tx))).await
+    }
+}

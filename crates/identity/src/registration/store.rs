@@ -1,0 +1,109 @@
+//! The SQL of profiles and invitations.
+
+use super::{AgeBand, Language};
+use tacit_kernel::Timestamp;
+use tacit_kernel::ids::{AccountId, InvitationId};
+use tacit_storage::{ReadTx, Sql, StorageError, WriteTx};
+
+const INSERT: Sql = Sql::new(
+    "INSERT INTO account_profiles (account_id, fields_sealed, age_band, guardian_sealed, guardian_consent_at, language, \
+     invited_by, registered_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+);
+const GET: Sql = Sql::new(
+    "SELECT fields_sealed, age_band, guardian_sealed, guardian_consent_at, language, invited_by, registered_at, \
+     updated_at FROM account_profiles WHERE account_id = $1",
+);
+const PUT_FIELDS: Sql =
+    Sql::new("UPDATE account_profiles SET fields_sealed = $2, language = $3, updated_at = $4 WHERE account_id = $1");
+const INVITATION_INSERT: Sql =
+    Sql::new("INSERT INTO invitations (id, code_hash, inviter_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)");
+const INVITATION_TAKE: Sql = Sql::new(
+    "UPDATE invitations SET used_at = $2 WHERE code_hash = $1 AND used_at IS NULL AND expires_at > $2 \
+     RETURNING inviter_id",
+);
+const INVITATIONS_FORGET: Sql =
+    Sql::new("DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE created_at < $1 LIMIT $2)");
+
+/// Every statement of profiles and invitations.
+pub(crate) const STATEMENTS: &[&Sql] =
+    &[&INSERT, &GET, &PUT_FIELDS, &INVITATION_INSERT, &INVITATION_TAKE, &INVITATIONS_FORGET];
+
+/// A row, what is personal still sealed.
+pub(super) struct ProfileRow {
+    pub(super) fields_sealed: Vec<u8>,
+    pub(super) age: AgeBand,
+    pub(super) guardian_sealed: Option<Vec<u8>>,
+    pub(super) guardian_consent_at: Option<Timestamp>,
+    pub(super) language: Language,
+    pub(super) invited_by: Option<AccountId>,
+    pub(super) registered_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+}
+
+pub(super) async fn insert(tx: &mut WriteTx<'_>, account: AccountId, row: &ProfileRow) -> Result<(), StorageError> {
+    let values = [
+        account.into(),
+        row.fields_sealed.clone().into(),
+        row.age.word().into(),
+        row.guardian_sealed.clone().into(),
+        row.guardian_consent_at.into(),
+        row.language.word().into(),
+        row.invited_by.into(),
+        row.registered_at.into(),
+        row.updated_at.into(),
+    ];
+    tx.execute(&INSERT, &values).await.map(drop)
+}
+
+pub(super) async fn get(tx: &mut ReadTx<'_>, account: AccountId) -> Result<Option<ProfileRow>, StorageError> {
+    let Some(row) = tx.one(&GET, &[account.into()]).await? else { return Ok(None) };
+    let inconsistent = |column| StorageError::inconsistent("account_profiles", column);
+    Ok(Some(ProfileRow {
+        fields_sealed: row.get("fields_sealed")?,
+        age: AgeBand::from_word(&row.get::<String>("age_band")?).ok_or_else(|| inconsistent("age_band"))?,
+        guardian_sealed: row.get("guardian_sealed")?,
+        guardian_consent_at: row.get("guardian_consent_at")?,
+        language: Language::from_word(&row.get::<String>("language")?).ok_or_else(|| inconsistent("language"))?,
+        invited_by: row.get("invited_by")?,
+        registered_at: row.get("registered_at")?,
+        updated_at: row.get("updated_at")?,
+    }))
+}
+
+/// False without a profile.
+pub(super) async fn put_fields(
+    tx: &mut WriteTx<'_>,
+    account: AccountId,
+    sealed: &[u8],
+    language: Language,
+    now: Timestamp,
+) -> Result<bool, StorageError> {
+    Ok(tx.execute(&PUT_FIELDS, &[account.into(), sealed.into(), language.word().into(), now.into()]).await? == 1)
+}
+
+pub(super) async fn invitation_insert(
+    tx: &mut WriteTx<'_>,
+    id: InvitationId,
+    hash: &[u8; 32],
+    by: Option<AccountId>,
+    (now, expires_at): (Timestamp, Timestamp),
+) -> Result<(), StorageError> {
+    tx.execute(&INVITATION_INSERT, &[id.into(), hash.into(), by.into(), now.into(), expires_at.into()]).await.map(drop)
+}
+
+/// Who invited; `None` if there is no such invitation that may be used.
+pub(super) async fn invitation_take(
+    tx: &mut WriteTx<'_>,
+    hash: &[u8; 32],
+    now: Timestamp,
+) -> Result<Option<Option<AccountId>>, StorageError> {
+    tx.one(&INVITATION_TAKE, &[hash.into(), now.into()]).await?.map(|row| row.get("inviter_id")).transpose()
+}
+
+pub(super) async fn invitations_forget(
+    tx: &mut WriteTx<'_>,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u64, StorageError> {
+    tx.execute(&INVITATIONS_FORGET, &[before.into(), limit.into()]).await
+}

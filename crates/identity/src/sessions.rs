@@ -1,0 +1,171 @@
+//! Who is signed in to the console, and from which device. A session is known by its token, of which only a keyed hash is
+//! kept; it ends when it is idle for long, after its longest life, or when somebody ends it. The token is changed whenever
+//! the session may do more than before, so that one that was planted or seen before is worth nothing after.
+
+mod model;
+mod store;
+
+pub use model::{Method, Origin, Session};
+pub(crate) use store::STATEMENTS;
+
+use crate::accounts::opened;
+use crate::{Identity, IdentityError};
+use data_encoding::BASE64URL_NOPAD;
+use model::{COMPLETE_WITHIN, IDLE, LIFE, MOST, SEEN_STEP};
+use rand::RngExt as _;
+use secrecy::{ExposeSecret, SecretString};
+use store::SessionRow;
+use tacit_kernel::ids::{AccountId, ConsoleSessionId};
+use tacit_storage::{Page, Paged, ReadTx, WriteTx};
+use tacit_vault::{Aad, SealKey, keyed_hash};
+
+const LABEL: &str = "console-session";
+/// In bytes.
+const TOKEN: usize = 32;
+
+fn aad(column: &'static str, session: ConsoleSessionId) -> Aad<'static> {
+    Aad { table: "console_sessions", column, row: session.0 }
+}
+
+impl Identity {
+    /// Opens a session and gives its token. `complete`: nothing more has to be shown.
+    pub(crate) async fn session_open_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+        method: Method,
+        complete: bool,
+        origin: &Origin,
+    ) -> Result<(SecretString, Session), IdentityError> {
+        let key = self.subject_key(account).await?.ok_or(IdentityError::AccountErased)?;
+        let (id, now, token) = (ConsoleSessionId::fresh(), self.clock.now(), token());
+        let row = SessionRow {
+            id,
+            account,
+            method,
+            complete,
+            device_sealed: key.seal(&aad("device_sealed", id), origin.device.reveal().as_bytes()),
+            address_sealed: key.seal(&aad("address_sealed", id), origin.address.to_canonical().to_string().as_bytes()),
+            created_at: now,
+            seen_at: now,
+            expires_at: now.plus_micros(if complete { LIFE } else { COMPLETE_WITHIN }),
+            stepped_up_at: complete.then_some(now),
+        };
+        store::insert(tx, &row, &self.token_hash(&token)).await?;
+        store::end_oldest(tx, account, MOST).await?;
+        Ok((token, self.session_opened(&key, row)?))
+    }
+
+    /// The session of that token, if it goes on and its account is enabled. That it was seen is kept to some minutes.
+    ///
+    /// # Errors
+    /// Storage, keyring.
+    pub async fn session_by_token(&self, token: &SecretString) -> Result<Option<Session>, IdentityError> {
+        let (hash, now) = (self.token_hash(token), self.clock.now());
+        let hash = &hash;
+        let row = self.db.read("session.by_token", |tx| Box::pin(store::by_token(tx, hash))).await?;
+        let Some(mut row) = row.filter(|row| row.goes_on(now)) else { return Ok(None) };
+        let Some(key) = self.subject_key(row.account).await? else { return Ok(None) };
+        if now.micros_since(row.seen_at) >= SEEN_STEP {
+            let id = row.id;
+            self.db.write("session.seen", |tx| Box::pin(store::seen(tx, id, now))).await?;
+            row.seen_at = now;
+        }
+        self.session_opened(&key, row).map(Some)
+    }
+
+    /// The same within a write, so that what is done with it is done only while it goes on.
+    pub(crate) async fn session_by_token_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        token: &SecretString,
+    ) -> Result<Session, IdentityError> {
+        let row = store::by_token(tx, &self.token_hash(token)).await?;
+        let row = row.filter(|row| row.goes_on(self.clock.now())).ok_or(IdentityError::SessionGone)?;
+        let key = self.subject_key(row.account).await?.ok_or(IdentityError::SessionGone)?;
+        self.session_opened(&key, row)
+    }
+
+    /// The session may do more from now on: it gets another token, and the one before is worth nothing.
+    pub(crate) async fn session_raise_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        session: &Session,
+    ) -> Result<(SecretString, Session), IdentityError> {
+        let (token, now) = (token(), self.clock.now());
+        let expires_at = if session.complete { session.expires_at } else { session.created_at.plus_micros(LIFE) };
+        if !store::raise(tx, session.id, &self.token_hash(&token), (now, expires_at)).await? {
+            return Err(IdentityError::SessionGone);
+        }
+        Ok((token, Session { complete: true, expires_at, seen_at: now, stepped_up_at: Some(now), ..session.clone() }))
+    }
+
+    /// A page of the sessions of an account that go on, oldest first.
+    ///
+    /// # Errors
+    /// Storage, keyring.
+    pub async fn session_list(&self, account: AccountId, page: Page) -> Result<Paged<Session>, IdentityError> {
+        let now = self.clock.now();
+        let rows = self.db.read("session.list", |tx| Box::pin(store::of_account(tx, account, now, page))).await?;
+        let Some(key) = self.subject_key(account).await? else {
+            return Ok(page.take(Vec::new(), |s: &Session| s.id.0));
+        };
+        let items = rows.into_iter().map(|row| self.session_opened(&key, row)).collect::<Result<Vec<_>, _>>()?;
+        Ok(page.take(items, |session| session.id.0))
+    }
+
+    /// Ends a session of an account.
+    ///
+    /// # Errors
+    /// [`IdentityError::SessionNotFound`] if the account has no such session; storage.
+    pub async fn session_end(&self, account: AccountId, session: ConsoleSessionId) -> Result<(), IdentityError> {
+        let ended = self.db.write("session.end", |tx| Box::pin(store::end(tx, account, session))).await?;
+        if ended { Ok(()) } else { Err(IdentityError::SessionNotFound) }
+    }
+
+    /// Ends all sessions of an account, but for one if it is given. How many.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn sessions_end(&self, account: AccountId, but: Option<ConsoleSessionId>) -> Result<u64, IdentityError> {
+        self.db.write("session.end_all", |tx| Box::pin(self.sessions_end_in_tx(tx, account, but))).await
+    }
+
+    pub(crate) async fn sessions_end_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+        but: Option<ConsoleSessionId>,
+    ) -> Result<u64, IdentityError> {
+        Ok(store::end_all(tx, account, but).await?)
+    }
+
+    pub(crate) async fn sessions_forget_in_tx(&self, tx: &mut WriteTx<'_>, limit: u32) -> Result<u64, IdentityError> {
+        let now = self.clock.now();
+        Ok(store::forget(tx, now, now.plus_micros(-IDLE), limit).await?)
+    }
+
+    fn session_opened(&self, key: &SealKey, row: SessionRow) -> Result<Session, IdentityError> {
+        Ok(Session {
+            id: row.id,
+            account: row.account,
+            method: row.method,
+            complete: row.complete,
+            device: opened(key, &aad("device_sealed", row.id), &row.device_sealed)?,
+            address: opened(key, &aad("address_sealed", row.id), &row.address_sealed)?,
+            created_at: row.created_at,
+            seen_at: row.seen_at,
+            expires_at: row.expires_at,
+            stepped_up_at: row.stepped_up_at,
+        })
+    }
+
+    fn token_hash(&self, token: &SecretString) -> [u8; 32] {
+        keyed_hash(&self.keys.hash_key(LABEL), LABEL, token.expose_secret().as_bytes())
+    }
+}
+
+fn token() -> SecretString {
+    let bytes: [u8; TOKEN] = rand::rng().random();
+    SecretString::from(BASE64URL_NOPAD.encode(&bytes))
+}

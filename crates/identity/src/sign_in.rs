@@ -1,0 +1,309 @@
+//! Signing in, the second factor, and showing once more who is there. Every way is slowed by the same rules
+//! ([`crate::throttle`]), and answers the same whether there is such an account or not.
+
+use crate::codes::CodePurpose;
+use crate::contacts::Contact;
+use crate::second_factor::SecondFactor;
+use crate::sessions::{Method, Origin, Session};
+use crate::throttle::Counted;
+use crate::{Identity, IdentityError};
+use secrecy::SecretString;
+use tacit_kernel::ids::AccountId;
+use tacit_storage::{ReadTx, WriteTx};
+
+/// Somebody signed in; the token is shown this once.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// What the session is known by from now on.
+    pub token: SecretString,
+    /// The session. Unless it is complete a second factor has to follow.
+    pub session: Session,
+}
+
+/// How somebody who is signed in shows once more that it is them.
+#[derive(Clone)]
+pub enum Proof {
+    /// With the password; where there is a second factor that is asked for instead.
+    Password(SecretString),
+    /// With a code that was sent to one of the account's addresses; likewise.
+    Code(Contact, SecretString),
+    /// With the second factor.
+    SecondFactor(SecondFactor),
+}
+
+/// What is done with a try: what fails is committed too, since it counts.
+type Tried<T> = Result<Result<T, IdentityError>, IdentityError>;
+
+impl Identity {
+    /// Signs in with a name, address or number, and the password.
+    ///
+    /// # Errors
+    /// [`IdentityError::SignInFailed`] whatever was wrong, [`IdentityError::TooMany`], [`IdentityError::Busy`],
+    /// [`IdentityError::AccountDisabled`] only with the right password; storage, keyring.
+    pub async fn sign_in_with_password(
+        &self,
+        who: &str,
+        password: SecretString,
+        origin: &Origin,
+    ) -> Result<SignedIn, IdentityError> {
+        let named = self.named(who);
+        let counted = &self.guess(&named.target, origin.address);
+        let named = &named;
+        let find = async |tx: &mut WriteTx<'_>| {
+            self.count_in_tx(tx, counted).await?;
+            let account = self.named_in_tx(tx, named).await?;
+            let kept = match account {
+                Some(account) => self.password_kept_in_tx(tx, account).await?,
+                None => None,
+            };
+            Ok::<_, IdentityError>((account, kept))
+        };
+        let find = &find;
+        let (account, kept) = self.db.write("sign_in.find", |tx| Box::pin(find(tx))).await?;
+        let right = match self.password_is(kept, password).await {
+            Err(IdentityError::Busy) => {
+                self.db.write("sign_in.busy", |tx| Box::pin(self.guessed_right_in_tx(tx, counted))).await?;
+                return Err(IdentityError::Busy);
+            }
+            other => other?,
+        };
+        let account = account.filter(|_| right).ok_or(IdentityError::SignInFailed)?;
+        let open =
+            async |tx: &mut WriteTx<'_>| self.signed_in_in_tx(tx, account, Method::Password, counted, origin).await;
+        let open = &open;
+        self.db.write("sign_in.open", |tx| Box::pin(open(tx))).await
+    }
+
+    /// Signs in with a code that was sent to an address of the account.
+    ///
+    /// # Errors
+    /// As [`Self::sign_in_with_password`].
+    pub async fn sign_in_with_code(
+        &self,
+        contact: &Contact,
+        code: &SecretString,
+        origin: &Origin,
+    ) -> Result<SignedIn, IdentityError> {
+        let counted = &self.guess(&self.contact_lookup(contact), origin.address);
+        let open = async |tx: &mut WriteTx<'_>| -> Tried<SignedIn> {
+            self.count_in_tx(tx, counted).await?;
+            if !self.code_take_in_tx(tx, CodePurpose::SignIn, contact, code).await? {
+                return Ok(Err(IdentityError::SignInFailed));
+            }
+            let Some(account) = self.account_by_contact_in_tx(tx, contact).await? else {
+                return Ok(Err(IdentityError::SignInFailed));
+            };
+            self.signed_in_in_tx(tx, account, Method::Code, counted, origin).await.map(Ok)
+        };
+        let open = &open;
+        self.db.write("sign_in.code", |tx| Box::pin(open(tx))).await?
+    }
+
+    /// Completes a session with the second factor. Its token changes.
+    ///
+    /// # Errors
+    /// [`IdentityError::SessionGone`], [`IdentityError::SecondFactorWrong`], [`IdentityError::TooMany`]; storage, keyring.
+    pub async fn sign_in_complete(
+        &self,
+        token: &SecretString,
+        shown: &SecondFactor,
+        origin: &Origin,
+    ) -> Result<SignedIn, IdentityError> {
+        self.raised("sign_in.complete", token, origin, &Proof::SecondFactor(shown.clone())).await
+    }
+
+    /// Shows once more who is there, before something sensitive. The token changes.
+    ///
+    /// # Errors
+    /// [`IdentityError::SessionGone`], [`IdentityError::ProofWrong`], [`IdentityError::SecondFactorWrong`],
+    /// [`IdentityError::TooMany`], [`IdentityError::Busy`]; storage, keyring.
+    pub async fn step_up(
+        &self,
+        token: &SecretString,
+        proof: &Proof,
+        origin: &Origin,
+    ) -> Result<SignedIn, IdentityError> {
+        let Proof::Password(password) = proof else {
+            return self.raised("sign_in.step_up", token, origin, proof).await;
+        };
+        // The digest is computed outside of any transaction.
+        let check = async |tx: &mut WriteTx<'_>| {
+            let session = self.complete_session_in_tx(tx, token).await?;
+            self.count_in_tx(tx, &self.guess_of(&session, origin)).await?;
+            let factor = self.second_factor_set_in_tx(tx, session.account).await?;
+            Ok::<_, IdentityError>((factor, self.password_kept_in_tx(tx, session.account).await?))
+        };
+        let check = &check;
+        let (factor, kept) = self.db.write("sign_in.step_up_check", |tx| Box::pin(check(tx))).await?;
+        if factor || !self.password_is(kept, password.clone()).await? {
+            return Err(IdentityError::ProofWrong);
+        }
+        let raise = async |tx: &mut WriteTx<'_>| {
+            let session = self.complete_session_in_tx(tx, token).await?;
+            self.guessed_right_in_tx(tx, &self.guess_of(&session, origin)).await?;
+            let (token, session) = self.session_raise_in_tx(tx, &session).await?;
+            Ok(SignedIn { token, session })
+        };
+        let raise = &raise;
+        self.db.write("sign_in.step_up", |tx| Box::pin(raise(tx))).await
+    }
+
+    async fn raised(
+        &self,
+        name: &'static str,
+        token: &SecretString,
+        origin: &Origin,
+        proof: &Proof,
+    ) -> Result<SignedIn, IdentityError> {
+        let raise = async |tx: &mut WriteTx<'_>| -> Tried<SignedIn> {
+            let session = self.session_by_token_in_tx(tx, token).await?;
+            let counted = self.guess_of(&session, origin);
+            self.count_in_tx(tx, &counted).await?;
+            let account = session.account;
+            let shown = match proof {
+                Proof::SecondFactor(shown) => {
+                    if !self.second_factor_take_in_tx(tx, account, shown).await? {
+                        return Ok(Err(IdentityError::SecondFactorWrong));
+                    }
+                    true
+                }
+                Proof::Code(contact, code) => {
+                    session.complete
+                        && !self.second_factor_set_in_tx(tx, account).await?
+                        && self.account_by_contact_in_tx(tx, contact).await? == Some(account)
+                        && self.code_take_in_tx(tx, CodePurpose::StepUp, contact, code).await?
+                }
+                Proof::Password(_) => false,
+            };
+            if !shown {
+                return Ok(Err(IdentityError::ProofWrong));
+            }
+            self.guessed_right_in_tx(tx, &counted).await?;
+            let (token, session) = self.session_raise_in_tx(tx, &session).await?;
+            Ok(Ok(SignedIn { token, session }))
+        };
+        let raise = &raise;
+        self.db.write(name, |tx| Box::pin(raise(tx))).await?
+    }
+
+    /// Sets another password. All other sessions of the account end.
+    ///
+    /// # Errors
+    /// [`IdentityError::StepUpRequired`], [`IdentityError::PasswordWeak`], [`IdentityError::Busy`]; storage, keyring.
+    pub async fn password_change(&self, session: &Session, password: SecretString) -> Result<u64, IdentityError> {
+        if !session.stepped_up(self.clock.now()) {
+            return Err(IdentityError::StepUpRequired);
+        }
+        let account = session.account;
+        let names = self.names_of(account).await?;
+        let names: Vec<&str> = names.iter().map(|name| name.reveal().as_str()).collect();
+        let digest = &self.password_digest(password, &names).await?;
+        let change = async |tx: &mut WriteTx<'_>| {
+            self.password_put_in_tx(tx, account, digest).await?;
+            self.sessions_end_in_tx(tx, account, Some(session.id)).await
+        };
+        let change = &change;
+        self.db.write("password.change", |tx| Box::pin(change(tx))).await
+    }
+
+    /// Sets another password with a code that was sent to an address of the account. All its sessions end; a second factor
+    /// stays.
+    ///
+    /// # Errors
+    /// [`IdentityError::CodeWrong`] whatever was wrong, [`IdentityError::PasswordWeak`], [`IdentityError::TooMany`],
+    /// [`IdentityError::Busy`]; storage, keyring.
+    pub async fn password_reset(
+        &self,
+        contact: &Contact,
+        code: &SecretString,
+        password: SecretString,
+        origin: &Origin,
+    ) -> Result<AccountId, IdentityError> {
+        let counted = &self.guess(&self.contact_lookup(contact), origin.address);
+        // The digest comes first, so that a code is not used up by a password that will not do.
+        let digest = &self.password_digest(password, &[contact.text()]).await?;
+        let reset = async |tx: &mut WriteTx<'_>| -> Tried<AccountId> {
+            self.count_in_tx(tx, counted).await?;
+            if !self.code_take_in_tx(tx, CodePurpose::PasswordReset, contact, code).await? {
+                return Ok(Err(IdentityError::CodeWrong));
+            }
+            let Some(account) = self.account_by_contact_in_tx(tx, contact).await? else {
+                return Ok(Err(IdentityError::CodeWrong));
+            };
+            self.guessed_right_in_tx(tx, counted).await?;
+            self.password_put_in_tx(tx, account, digest).await?;
+            self.sessions_end_in_tx(tx, account, None).await?;
+            Ok(Ok(account))
+        };
+        let reset = &reset;
+        self.db.write("password.reset", |tx| Box::pin(reset(tx))).await?
+    }
+
+    /// Takes another address for an account, to which a code was sent. Gives the one it replaces, whose reader is to be
+    /// told.
+    ///
+    /// # Errors
+    /// [`IdentityError::StepUpRequired`], [`IdentityError::CodeWrong`], [`IdentityError::ContactTaken`],
+    /// [`IdentityError::TooMany`]; storage, keyring.
+    pub async fn contact_change(
+        &self,
+        session: &Session,
+        contact: &Contact,
+        code: &SecretString,
+        origin: &Origin,
+    ) -> Result<Option<Contact>, IdentityError> {
+        if !session.stepped_up(self.clock.now()) {
+            return Err(IdentityError::StepUpRequired);
+        }
+        let counted = &self.guess(&self.contact_lookup(contact), origin.address);
+        let change = async |tx: &mut WriteTx<'_>| -> Tried<Option<Contact>> {
+            self.count_in_tx(tx, counted).await?;
+            if !self.code_take_in_tx(tx, CodePurpose::ContactChange, contact, code).await? {
+                return Ok(Err(IdentityError::CodeWrong));
+            }
+            self.guessed_right_in_tx(tx, counted).await?;
+            let held = self.contacts_of_in_tx(tx, session.account).await?;
+            self.contact_put_in_tx(tx, session.account, contact).await?;
+            let before = held.into_iter().map(|held| held.contact).find(|held| held.kind() == contact.kind());
+            Ok(Ok(before.filter(|before| before != contact)))
+        };
+        let change = &change;
+        self.db.write("contact.change", |tx| Box::pin(change(tx))).await?
+    }
+
+    async fn signed_in_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+        method: Method,
+        counted: &[Counted],
+        origin: &Origin,
+    ) -> Result<SignedIn, IdentityError> {
+        let found = self.account_by_id_in_tx(tx, account).await?;
+        if !found.is_some_and(|account| account.enabled) {
+            return Err(IdentityError::AccountDisabled);
+        }
+        self.guessed_right_in_tx(tx, counted).await?;
+        let complete = !self.second_factor_set_in_tx(tx, account).await?;
+        let (token, session) = self.session_open_in_tx(tx, account, method, complete, origin).await?;
+        Ok(SignedIn { token, session })
+    }
+
+    async fn complete_session_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        token: &SecretString,
+    ) -> Result<Session, IdentityError> {
+        let session = self.session_by_token_in_tx(tx, token).await?;
+        if session.complete { Ok(session) } else { Err(IdentityError::SessionGone) }
+    }
+
+    /// Guesses at what belongs to somebody who is signed in count for the account itself.
+    fn guess_of(&self, session: &Session, origin: &Origin) -> [Counted; 3] {
+        let mut target = [0; 32];
+        for (to, from) in target.iter_mut().zip(session.account.0.as_bytes()) {
+            *to = *from;
+        }
+        self.guess(&target, origin.address)
+    }
+}

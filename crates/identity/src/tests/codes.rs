@@ -1,0 +1,134 @@
+use super::world::{HOUR, SECOND, World, email, origin, secret};
+use crate::IdentityError;
+use crate::codes::{CODE_LIFE, CodePurpose, CodeWish};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use secrecy::{ExposeSecret as _, SecretString};
+use tacit_storage::{Db, Sql, both_engines};
+
+/// A code that is not that one.
+fn other(code: &SecretString) -> SecretString {
+    let text = code.expose_secret();
+    let first = if text.starts_with('0') { "1" } else { "0" };
+    secret(&format!("{first}{}", &text[1..]))
+}
+
+const STORED: Sql = Sql::new("SELECT target, code_hash FROM verification_codes");
+
+both_engines! {
+    async fn a_code_is_good_once_for_its_purpose_and_address(db: Db) {
+        let world = World::new(db.clone()).await;
+        let (ann, ben) = (email("ann@example.org"), email("ben@example.org"));
+        let code = world.code(CodePurpose::Register, &ann).await;
+        assert_eq!(code.expose_secret().len(), 6);
+        let stored = db.read("test.stored", |tx| Box::pin(tx.all(&STORED, &[]))).await.unwrap();
+        for column in ["target", "code_hash"] {
+            let bytes: Vec<u8> = stored[0].get(column).unwrap();
+            assert_eq!(bytes.len(), 32, "a hash and nothing else");
+        }
+        world.code(CodePurpose::Register, &ben).await;
+        assert!(!world.take(CodePurpose::Register, &ben, &code).await);
+        assert!(!world.take(CodePurpose::SignIn, &ann, &code).await);
+        assert!(world.take(CodePurpose::Register, &ann, &secret(&format!(" {} ", code.expose_secret()))).await);
+        assert!(!world.take(CodePurpose::Register, &ann, &code).await);
+    }
+
+    async fn five_wrong_tries_or_ten_minutes_or_a_newer_one_end_it(db: Db) {
+        let world = World::new(db).await;
+        let ann = email("ann@example.org");
+        let code = world.code(CodePurpose::Register, &ann).await;
+        for _ in 0..4 {
+            assert!(!world.take(CodePurpose::Register, &ann, &other(&code)).await);
+        }
+        world.clock.advance_micros(CODE_LIFE - 1);
+        assert!(world.take(CodePurpose::Register, &ann, &code).await, "the fifth try, at the last moment");
+        let code = world.code(CodePurpose::Register, &ann).await;
+        for _ in 0..5 {
+            assert!(!world.take(CodePurpose::Register, &ann, &other(&code)).await);
+        }
+        assert!(!world.take(CodePurpose::Register, &ann, &code).await);
+        let code = world.code(CodePurpose::Register, &ann).await;
+        world.clock.advance_micros(CODE_LIFE);
+        assert!(!world.take(CodePurpose::Register, &ann, &code).await);
+        let (old, new) = (world.code(CodePurpose::Register, &ann).await, {
+            world.clock.advance_micros(HOUR);
+            world.code(CodePurpose::Register, &ann).await
+        });
+        if old.expose_secret() != new.expose_secret() {
+            assert!(!world.take(CodePurpose::Register, &ann, &old).await);
+        }
+        assert!(world.take(CodePurpose::Register, &ann, &new).await);
+        assert!(!world.identity.forget_step().await.unwrap());
+    }
+
+    async fn nobody_is_flooded_and_the_answer_tells_nothing(db: Db) {
+        let world = World::new(db).await;
+        world.person("ann").await;
+        world.clock.advance_micros(25 * HOUR);
+        for (address, sent) in [("ann@example.org", true), ("nobody@example.org", false)] {
+            let to = email(address);
+            for _ in 0..3 {
+                let wish = world.wish(CodePurpose::SignIn, &to, &origin(9)).await.unwrap();
+                assert_eq!(matches!(wish, CodeWish::Send { .. }), sent);
+            }
+            assert!(world.wish(CodePurpose::SignIn, &to, &origin(9)).await.is_ok());
+            let refused = world.wish(CodePurpose::SignIn, &to, &origin(8)).await.unwrap_err();
+            assert!(matches!(refused, IdentityError::TooMany { seconds: 60..=61 }), "{refused:?}");
+            world.clock.advance_micros(62 * SECOND);
+            assert!(world.wish(CodePurpose::SignIn, &to, &origin(8)).await.is_ok());
+        }
+        let again = world.wish(CodePurpose::Register, &email("ann@example.org"), &origin(7)).await;
+        assert!(matches!(again, Err(IdentityError::TooMany { .. }) | Ok(CodeWish::AlreadyRegistered)));
+    }
+
+    /// Whatever is done in whatever order: a code that was sent is taken if and only if it is the newest, young, tried less
+    /// than five times, and not taken yet.
+    async fn the_state_machine_of_a_code(db: Db) {
+        #[derive(Clone, Debug)]
+        enum Step { Send, Right, Wrong, Old, Wait(i64) }
+        let step = prop_oneof![
+            2 => Just(Step::Send), 3 => Just(Step::Right), 6 => Just(Step::Wrong), 1 => Just(Step::Old),
+            2 => (0_i64..CODE_LIFE).prop_map(Step::Wait),
+        ];
+        let world = World::new(db).await;
+        let mut runner = TestRunner::deterministic();
+        for case in 0..12 {
+            let steps = proptest::collection::vec(step.clone(), 1..40).new_tree(&mut runner).unwrap().current();
+            let to = email(&format!("case-{case}@example.org"));
+            // What the model knows: the newest code, how long it lives, how often it was tried.
+            let mut newest: Option<(SecretString, i64, u32)> = None;
+            let mut old: Option<SecretString> = None;
+            let mut now = 0;
+            for step in &steps {
+                match step {
+                    Step::Wait(micros) => {
+                        world.clock.advance_micros(*micros);
+                        now += micros;
+                    }
+                    Step::Send => {
+                        if let Ok(CodeWish::Send { code, .. }) = world.wish(CodePurpose::Guardian, &to, &origin(3)).await {
+                            old = newest.take().map(|(code, ..)| code);
+                            newest = Some((code, now + CODE_LIFE, 0));
+                        }
+                    }
+                    Step::Right => {
+                        let Some((code, until, tries)) = newest.clone() else { continue };
+                        let taken = world.take(CodePurpose::Guardian, &to, &code).await;
+                        assert_eq!(taken, now < until && tries < 5, "{steps:?}");
+                        newest = (!taken).then_some((code, until, tries + 1));
+                    }
+                    Step::Wrong | Step::Old => {
+                        let said = match (step, &newest, &old) {
+                            (Step::Old, Some((code, ..)), Some(old)) if old.expose_secret() != code.expose_secret() => old.clone(),
+                            (_, Some((code, ..)), _) => other(code),
+                            _ => secret("000000"),
+                        };
+                        assert!(!world.take(CodePurpose::Guardian, &to, &said).await, "{steps:?}");
+                        if let Some((.., tries)) = &mut newest { *tries += 1; }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What the tests of people stand on: a service, a clock, and short ways to do what people do.
+
+use crate::codes::{CodePurpose, CodeWish};
+use crate::contacts::Contact;
+use crate::registration::{AgeBand, Language, Registration, RegistrationRules};
+use crate::sessions::Origin;
+use crate::sign_in::SignedIn;
+use crate::{Identity, IdentityError};
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tacit_kernel::Ppm;
+use tacit_kernel::ids::GroupId;
+use tacit_kernel::time::ManualClock;
+use tacit_storage::{Db, WriteTx};
+
+pub(super) const SECOND: i64 = 1_000_000;
+pub(super) const HOUR: i64 = 3600 * SECOND;
+pub(super) const PASSWORD: &str = "correct horse";
+
+pub(super) struct World {
+    pub(super) identity: Identity,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) db: Db,
+    pub(super) group: GroupId,
+}
+
+pub(super) fn secret(text: &str) -> SecretString {
+    SecretString::from(text.to_owned())
+}
+
+pub(super) fn email(text: &str) -> Contact {
+    Contact::email(text).unwrap()
+}
+
+/// Somebody at an address of their own.
+pub(super) fn origin(last: u8) -> Origin {
+    Origin::new([198, 51, last, last].into(), "Firefox on Linux")
+}
+
+/// Somebody who says as little as possible.
+pub(super) fn plain() -> Registration {
+    Registration {
+        username: None,
+        password: None,
+        email: None,
+        phone: None,
+        profile: BTreeMap::new(),
+        age: AgeBand::Adult,
+        guardian: None,
+        invitation: None,
+        language: Language::En,
+    }
+}
+
+impl World {
+    pub(super) async fn new(db: Db) -> Self {
+        let (identity, clock) = super::service(db.clone()).await;
+        let group = identity.group_put("default", Ppm::ONE).await.unwrap().id;
+        Self { identity, clock, db, group }
+    }
+
+    pub(super) async fn wish(
+        &self,
+        purpose: CodePurpose,
+        to: &Contact,
+        origin: &Origin,
+    ) -> Result<CodeWish, IdentityError> {
+        let wish = async |tx: &mut WriteTx<'_>| self.identity.code_wish_in_tx(tx, purpose, to, origin.address).await;
+        let wish = &wish;
+        self.db.write("test.wish", |tx| Box::pin(wish(tx))).await
+    }
+
+    /// A code that is sent.
+    pub(super) async fn code(&self, purpose: CodePurpose, to: &Contact) -> SecretString {
+        match self.wish(purpose, to, &origin(1)).await.unwrap() {
+            CodeWish::Send { code, .. } => code,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(super) async fn take(&self, purpose: CodePurpose, to: &Contact, code: &SecretString) -> bool {
+        let take = async |tx: &mut WriteTx<'_>| self.identity.code_take_in_tx(tx, purpose, to, code).await;
+        let take = &take;
+        self.db.write("test.take", |tx| Box::pin(take(tx))).await.unwrap()
+    }
+
+    pub(super) async fn register(&self, asked: &Registration) -> Result<SignedIn, IdentityError> {
+        let rules = RegistrationRules { phone: crate::registration::Need::Optional, ..RegistrationRules::default() };
+        Box::pin(self.identity.register(&rules, asked, self.group, &origin(1))).await
+    }
+
+    /// Somebody who registered with this address, that name and the password.
+    pub(super) async fn person(&self, name: &str) -> SignedIn {
+        let address = email(&format!("{name}@example.org"));
+        let code = self.code(CodePurpose::Register, &address).await;
+        let asked = Registration {
+            username: Some(super::name(name)),
+            password: Some(secret(PASSWORD)),
+            email: Some((address, code)),
+            ..plain()
+        };
+        self.register(&asked).await.unwrap()
+    }
+}

@@ -1,0 +1,187 @@
+//! Guessing is slowed: per what is guessed at, per address and per network, by rules that know nothing of whether there is
+//! such an account. A try is counted before it is made, so that many at once are many; one that succeeds is taken back.
+
+mod store;
+
+pub(crate) use store::STATEMENTS;
+
+use crate::{Identity, IdentityError};
+use ipnet::{Ipv4Net, Ipv6Net};
+use std::net::IpAddr;
+use tacit_kernel::Timestamp;
+use tacit_storage::WriteTx;
+use tacit_vault::keyed_hash;
+
+/// Label of the hash of what is guessed at or from where.
+const LABEL: &str = "guess";
+const SECOND: i64 = 1_000_000;
+/// What was counted is forgotten after a quiet day.
+const FORGET: i64 = 86_400 * SECOND;
+
+/// How many tries are free, and how long the next one waits: `first` seconds, doubled with each, up to `most`.
+struct Rule {
+    domain: &'static str,
+    free: i64,
+    first: i64,
+    most: i64,
+}
+
+/// One account, by whatever it is named.
+const TARGET: Rule = Rule { domain: "target", free: 5, first: 2, most: 900 };
+const ADDRESS: Rule = Rule { domain: "address", free: 20, first: 1, most: 900 };
+/// Of a whole network people may share an address translator: more is free, and the wait is shorter.
+const NETWORK: Rule = Rule { domain: "network", free: 200, first: 1, most: 60 };
+/// Messages to one address, and messages that one address of the network asks for.
+const SENT_TO: Rule = Rule { domain: "sent-to", free: 3, first: 60, most: 14_400 };
+const SENT_FROM: Rule = Rule { domain: "sent-from", free: 20, first: 10, most: 3600 };
+
+/// Something that is counted.
+pub(crate) struct Counted {
+    rule: &'static Rule,
+    subject: [u8; 32],
+}
+
+/// What the table remembers of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    failures: i64,
+    last_at: Timestamp,
+    blocked_until: Timestamp,
+}
+
+impl Rule {
+    /// One more try now.
+    ///
+    /// # Errors
+    /// The seconds to wait; it is not counted then, so that waiting helps.
+    fn count(&self, before: Tally, now: Timestamp) -> Result<Tally, u64> {
+        let wait = before.blocked_until.micros_since(now);
+        if wait > 0 {
+            return Err(u64::try_from(wait.div_euclid(SECOND) + 1).unwrap_or(1));
+        }
+        let remembered = if now.micros_since(before.last_at) >= FORGET { 0 } else { before.failures };
+        let failures = remembered.saturating_add(1);
+        let beyond = failures - self.free;
+        let doubled = u32::try_from(beyond - 1).ok().and_then(|n| self.first.checked_shl(n.min(40)));
+        let wait = if beyond > 0 { doubled.unwrap_or(self.most).clamp(self.first, self.most) } else { 0 };
+        Ok(Tally { failures, last_at: now, blocked_until: now.plus_micros(wait * SECOND) })
+    }
+}
+
+/// The network that an address lies in: /24, or /48 in version 6.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(a) => Ipv4Net::new(a, 24).map_or(address, |net| net.network().into()),
+        IpAddr::V6(a) => Ipv6Net::new(a, 48).map_or(address, |net| net.network().into()),
+    }
+}
+
+impl Identity {
+    fn counted(&self, rule: &'static Rule, what: &[u8]) -> Counted {
+        Counted { rule, subject: keyed_hash(&self.keys.hash_key(LABEL), rule.domain, what) }
+    }
+
+    /// What a guess at that target from that address is counted for.
+    pub(crate) fn guess(&self, target: &[u8; 32], from: IpAddr) -> [Counted; 3] {
+        let from = from.to_canonical();
+        [
+            self.counted(&TARGET, target),
+            self.counted(&ADDRESS, from.to_string().as_bytes()),
+            self.counted(&NETWORK, network(from).to_string().as_bytes()),
+        ]
+    }
+
+    /// What a message to that target at the wish of that address is counted for.
+    pub(crate) fn sending(&self, target: &[u8; 32], from: IpAddr) -> [Counted; 2] {
+        [self.counted(&SENT_TO, target), self.counted(&SENT_FROM, from.to_canonical().to_string().as_bytes())]
+    }
+
+    /// Counts a try for each, if none of them has to wait.
+    ///
+    /// # Errors
+    /// [`IdentityError::TooMany`] with the longest wait; then nothing is counted. Storage.
+    pub(crate) async fn count_in_tx(&self, tx: &mut WriteTx<'_>, all: &[Counted]) -> Result<(), IdentityError> {
+        let now = self.clock.now();
+        let (mut tallies, mut wait) = (Vec::with_capacity(all.len()), None);
+        for counted in all {
+            let before = store::tally(tx, &counted.subject).await?;
+            match counted.rule.count(before, now) {
+                Ok(tally) => tallies.push((counted, tally)),
+                Err(seconds) => wait = wait.max(Some(seconds)),
+            }
+        }
+        if let Some(seconds) = wait {
+            return Err(IdentityError::TooMany { seconds });
+        }
+        for (counted, tally) in tallies {
+            store::put(tx, &counted.subject, tally).await?;
+        }
+        Ok(())
+    }
+
+    /// The try was no guess: the target is clear again, address and network are one try back.
+    pub(crate) async fn guessed_right_in_tx(&self, tx: &mut WriteTx<'_>, all: &[Counted]) -> Result<(), IdentityError> {
+        for counted in all {
+            if counted.rule.domain == TARGET.domain {
+                store::clear(tx, &counted.subject).await?;
+            } else {
+                store::take_back(tx, &counted.subject).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what is older than a day.
+    pub(crate) async fn guesses_forget_in_tx(&self, tx: &mut WriteTx<'_>, limit: u32) -> Result<u64, IdentityError> {
+        Ok(store::forget(tx, self.clock.now().plus_micros(-FORGET), limit).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_wait_doubles_up_to_a_bound_and_is_forgotten_after_a_day() {
+        let (mut now, mut tally, mut waits) = (Timestamp(1_700_000_000_000_000), Tally::default(), Vec::new());
+        for _ in 0..20 {
+            tally = TARGET.count(tally, now).unwrap();
+            let wait = tally.blocked_until.micros_since(now);
+            waits.push(wait / SECOND);
+            if wait > 0 {
+                assert!(TARGET.count(tally, now.plus_micros(wait - 1)).is_err());
+            }
+            now = now.plus_micros(wait);
+        }
+        assert_eq!(waits, [0, 0, 0, 0, 0, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900, 900, 900, 900]);
+        let later = TARGET.count(tally, now.plus_micros(FORGET)).unwrap();
+        assert_eq!(later.failures, 1);
+    }
+
+    #[test]
+    fn networks() {
+        let of = |text: &str| network(text.parse().unwrap()).to_string();
+        assert_eq!(of("198.51.100.77"), "198.51.100.0");
+        assert_eq!(of("2001:db8:1:2::9"), "2001:db8:1::");
+    }
+
+    proptest! {
+        /// However tries are spread over a day, no more of them get through than the rule lets.
+        #[test]
+        fn a_day_holds_a_bounded_number_of_guesses(gaps in proptest::collection::vec(0_i64..120_000_000, 1..3000)) {
+            let (mut now, mut tally, mut through) = (Timestamp(1_700_000_000_000_000), Tally::default(), 0);
+            let end = now.plus_micros(FORGET);
+            for gap in gaps {
+                now = now.plus_micros(gap);
+                if now >= end { break; }
+                if let Ok(next) = TARGET.count(tally, now) {
+                    tally = next;
+                    through += 1;
+                }
+            }
+            // Five, then nine that double, then one each quarter of an hour.
+            prop_assert!(through <= 5 + 9 + 96, "{through}");
+        }
+    }
+}
