@@ -4,7 +4,7 @@ use tacit_kernel::Timestamp;
 use tacit_kernel::ids::AccountId;
 use tacit_storage::{Bulk, ReadTx, Sql, StorageError, WriteTx};
 
-const GET: Sql = Sql::new("SELECT secret_sealed, confirmed_at, last_step FROM second_factors WHERE account_id = $1");
+const GET: Sql = Sql::new("SELECT secret_sealed, confirmed_at FROM second_factors WHERE account_id = $1");
 /// One that is confirmed is not touched.
 const BEGIN: Sql = Sql::new(
     "INSERT INTO second_factors (account_id, secret_sealed, confirmed_at, last_step, created_at) \
@@ -31,16 +31,11 @@ pub(crate) static BULKS: &[&Bulk] = &[&RECOVERY_INSERT];
 pub(super) struct FactorRow {
     pub(super) secret_sealed: Vec<u8>,
     pub(super) confirmed_at: Option<Timestamp>,
-    pub(super) last_step: i64,
 }
 
 pub(super) async fn get(tx: &mut ReadTx<'_>, account: AccountId) -> Result<Option<FactorRow>, StorageError> {
     let Some(row) = tx.one(&GET, &[account.into()]).await? else { return Ok(None) };
-    Ok(Some(FactorRow {
-        secret_sealed: row.get("secret_sealed")?,
-        confirmed_at: row.get("confirmed_at")?,
-        last_step: row.get("last_step")?,
-    }))
+    Ok(Some(FactorRow { secret_sealed: row.get("secret_sealed")?, confirmed_at: row.get("confirmed_at")? }))
 }
 
 /// False if there is a confirmed one.

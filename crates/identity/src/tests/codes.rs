@@ -88,12 +88,12 @@ both_engines! {
         #[derive(Clone, Debug)]
         enum Step { Send, Right, Wrong, Old, Wait(i64) }
         let step = prop_oneof![
-            2 => Just(Step::Send), 3 => Just(Step::Right), 6 => Just(Step::Wrong), 1 => Just(Step::Old),
+            2 => Just(Step::Send), 3 => Just(Step::Right), 16 => Just(Step::Wrong), 1 => Just(Step::Old),
             2 => (0_i64..CODE_LIFE).prop_map(Step::Wait),
         ];
         let world = World::new(db).await;
         let mut runner = TestRunner::deterministic();
-        for case in 0..12 {
+        for case in 0..25 {
             let steps = proptest::collection::vec(step.clone(), 1..40).new_tree(&mut runner).unwrap().current();
             let to = email(&format!("case-{case}@example.org"));
             // What the model knows: the newest code, how long it lives, how often it was tried.
