@@ -5,21 +5,21 @@ pub mod accounts;
 pub mod calls;
 pub mod channels;
 pub mod client;
-pub mod forms;
 pub mod groups;
+mod input;
 pub mod keys;
 pub mod ledger;
 pub mod models;
 pub mod platform;
 pub mod prices;
-pub mod problem;
 pub mod providers;
-pub mod server;
 pub mod set_aside;
 pub mod status;
 #[cfg(test)]
 mod tests;
 pub mod wallets;
+
+pub use crate::{forms, problem, server};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -89,9 +89,9 @@ pub fn router(admin: Admin) -> Router {
         .merge(keys::routes())
         .merge(of_calls)
         .merge(platform::routes())
-        .fallback(|| async { Refusal(Fault::new(ErrorKind::NotFound, "request.path", "there is no such path")) })
+        .fallback(|| async { Refusal::from(Fault::new(ErrorKind::NotFound, "request.path", "there is no such path")) })
         .method_not_allowed_fallback(|| async {
-            Refusal(Fault::new(ErrorKind::Invalid, "request.method", "this path does not know that method"))
+            Refusal::from(Fault::new(ErrorKind::Invalid, "request.method", "this path does not know that method"))
         })
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(from_fn_with_state(admin.clone(), tell))

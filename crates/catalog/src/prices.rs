@@ -154,6 +154,14 @@ impl Catalog {
             .await?;
         Ok(all.into_iter().map(|p| (p.id, p.price)).collect())
     }
+
+    /// Every version of every price.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn price_versions(&self) -> Result<Vec<PriceVersion>, CatalogError> {
+        self.db.read("price.versions", |tx| Box::pin(async move { Ok(store::price_all(tx).await?) })).await
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //!
 //! Each use case exists twice: by itself, and `_in_tx` for work that must be atomic with other domains.
 
+pub mod access;
 pub mod accounts;
 pub mod codes;
 pub mod contacts;

@@ -15,7 +15,7 @@ use model::{COMPLETE_WITHIN, IDLE, LIFE, MOST, SEEN_STEP};
 use rand::RngExt as _;
 use secrecy::{ExposeSecret, SecretString};
 use store::SessionRow;
-use tacit_kernel::ids::{AccountId, ConsoleSessionId};
+use tacit_kernel::ids::{AccountId, SignInId};
 use tacit_storage::{Page, Paged, ReadTx, WriteTx};
 use tacit_vault::{Aad, SealKey, keyed_hash};
 
@@ -23,7 +23,7 @@ const LABEL: &str = "console-session";
 /// In bytes.
 const TOKEN: usize = 32;
 
-fn aad(column: &'static str, session: ConsoleSessionId) -> Aad<'static> {
+fn aad(column: &'static str, session: SignInId) -> Aad<'static> {
     Aad { table: "console_sessions", column, row: session.0 }
 }
 
@@ -38,7 +38,7 @@ impl Identity {
         origin: &Origin,
     ) -> Result<(SecretString, Session), IdentityError> {
         let key = self.subject_key(account).await?.ok_or(IdentityError::AccountErased)?;
-        let (id, now, token) = (ConsoleSessionId::fresh(), self.clock.now(), token());
+        let (id, now, token) = (SignInId::fresh(), self.clock.now(), token());
         let row = SessionRow {
             id,
             account,
@@ -118,7 +118,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`IdentityError::SessionNotFound`] if the account has no such session; storage.
-    pub async fn session_end(&self, account: AccountId, session: ConsoleSessionId) -> Result<(), IdentityError> {
+    pub async fn session_end(&self, account: AccountId, session: SignInId) -> Result<(), IdentityError> {
         let ended = self.db.write("session.end", |tx| Box::pin(store::end(tx, account, session))).await?;
         if ended { Ok(()) } else { Err(IdentityError::SessionNotFound) }
     }
@@ -127,7 +127,7 @@ impl Identity {
     ///
     /// # Errors
     /// Storage.
-    pub async fn sessions_end(&self, account: AccountId, but: Option<ConsoleSessionId>) -> Result<u64, IdentityError> {
+    pub async fn sessions_end(&self, account: AccountId, but: Option<SignInId>) -> Result<u64, IdentityError> {
         self.db.write("session.end_all", |tx| Box::pin(self.sessions_end_in_tx(tx, account, but))).await
     }
 
@@ -135,7 +135,7 @@ impl Identity {
         &self,
         tx: &mut WriteTx<'_>,
         account: AccountId,
-        but: Option<ConsoleSessionId>,
+        but: Option<SignInId>,
     ) -> Result<u64, IdentityError> {
         Ok(store::end_all(tx, account, but).await?)
     }

@@ -109,10 +109,14 @@ macro_rules! every_id {
             AccountId = "acct";
             /// An API key.
             KeyId = "key";
-            /// A person signed in to the console from one device.
-            ConsoleSessionId = "sess";
             /// An invitation to register.
             InvitationId = "inv";
+            /// A sign-in of an account to the console, from its beginning to its end.
+            SignInId = "sess";
+            /// A key with which a program uses the console API.
+            ManagementKeyId = "mkey";
+            /// A staff role of the operator's own.
+            RoleId = "role";
             /// A pricing group of accounts.
             GroupId = "grp";
             /// A model provider.

@@ -21,6 +21,7 @@ pub mod changes;
 pub mod datamap;
 mod db;
 mod error;
+pub mod idempotency;
 pub mod keyring;
 mod migrations;
 mod page;

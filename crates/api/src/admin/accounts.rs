@@ -1,7 +1,8 @@
 //! `/v1/accounts`: who pays.
 
 use super::forms::{Moment, Page, PageQuery, Status, page_of};
-use super::problem::{Input, Params, Refusal};
+use super::input::{Input, Params};
+use super::problem::Refusal;
 use super::{Admin, Answer, groups, not_found};
 use axum::extract::{Path, State};
 use axum::{Json, Router, routing::get};

@@ -2,7 +2,8 @@
 //! and each such look is logged.
 
 use super::forms::{Moment, Page, page_of};
-use super::problem::{Params, Refusal};
+use super::input::Params;
+use super::problem::Refusal;
 use super::wallets::{Entry, entries_of};
 use super::{Admin, Answer, accounts, channels, not_found};
 use axum::extract::{Path, State};

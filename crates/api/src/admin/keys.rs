@@ -1,7 +1,8 @@
 //! `/v1/keys`: API keys. The key itself is shown once, in the answer that makes it; only a keyed hash is kept.
 
 use super::forms::{Moment, Page, Secret, Status, page_of};
-use super::problem::{Input, Params, Refusal};
+use super::input::{Input, Params};
+use super::problem::Refusal;
 use super::{Admin, Answer, accounts, not_found};
 use axum::extract::{Path, State};
 use axum::{Json, Router, routing::get};

@@ -1,7 +1,7 @@
 //! `/v1/ledger`: entries, and the proof that nothing is missing.
 
 use super::forms::{Page, page_of};
-use super::problem::Params;
+use super::input::Params;
 use super::wallets::{Entry, entries_of};
 use super::{Admin, Answer, accounts};
 use axum::extract::State;

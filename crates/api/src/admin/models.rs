@@ -1,7 +1,8 @@
 //! `/v1/models`: what can be called.
 
 use super::forms::{Moment, Status};
-use super::problem::{Input, Refusal};
+use super::input::Input;
+use super::problem::Refusal;
 use super::{Admin, Answer, not_found, taken};
 use axum::extract::{Path, State};
 use axum::{Json, Router, routing::get};

@@ -1,6 +1,6 @@
 //! `/v1/platform`: the platform as one file.
 
-use super::problem::{Input, Params};
+use super::input::{Input, Params};
 use super::{Admin, Answer};
 use crate::platform_file::{Applied, ApplyRequest, Plan, PlatformFiles};
 use axum::extract::State;

@@ -1,7 +1,7 @@
 //! `/v1/prices`: what models cost. A price never changes; a new version follows it.
 
 use super::forms::Moment;
-use super::problem::{Input, Params};
+use super::input::{Input, Params};
 use super::{Admin, Answer, models};
 use axum::extract::State;
 use axum::{Json, Router, routing::get};

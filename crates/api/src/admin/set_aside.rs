@@ -1,7 +1,8 @@
 //! `/v1/calls/set-aside`: events of calls that could not be settled, and what becomes of them.
 
 use super::forms::{Moment, Page, page_of};
-use super::problem::{Params, Refusal};
+use super::input::Params;
+use super::problem::Refusal;
 use super::{Admin, Answer, not_found};
 use axum::extract::{Path, State};
 use axum::routing::{get, post};

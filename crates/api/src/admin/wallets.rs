@@ -1,7 +1,8 @@
 //! `/v1/accounts/{account}/wallet`: what an account has, and how money comes in.
 
 use super::forms::Moment;
-use super::problem::{Input, Refusal};
+use super::input::Input;
+use super::problem::Refusal;
 use super::{Admin, Answer, accounts};
 use axum::extract::{Path, State};
 use axum::{Json, Router, routing::get};

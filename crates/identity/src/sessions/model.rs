@@ -1,7 +1,7 @@
 //! What a session is, and for how long.
 
 use std::net::IpAddr;
-use tacit_kernel::ids::{AccountId, ConsoleSessionId};
+use tacit_kernel::ids::{AccountId, SignInId};
 use tacit_kernel::{Personal, Timestamp};
 
 const MINUTE: i64 = 60_000_000;
@@ -75,7 +75,7 @@ impl Origin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// Its id. It is no secret: the token is.
-    pub id: ConsoleSessionId,
+    pub id: SignInId,
     /// Who.
     pub account: AccountId,
     /// How they signed in at first.

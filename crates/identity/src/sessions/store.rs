@@ -3,7 +3,7 @@
 use super::Method;
 use super::model::IDLE;
 use tacit_kernel::Timestamp;
-use tacit_kernel::ids::{AccountId, ConsoleSessionId};
+use tacit_kernel::ids::{AccountId, SignInId};
 use tacit_storage::{Page, ReadTx, Row, Sql, StorageError, WriteTx};
 
 const INSERT: Sql = Sql::new(
@@ -43,7 +43,7 @@ pub(crate) const STATEMENTS: &[&Sql] =
 
 /// A row, what is personal still sealed.
 pub(super) struct SessionRow {
-    pub(super) id: ConsoleSessionId,
+    pub(super) id: SignInId,
     pub(super) account: AccountId,
     pub(super) method: Method,
     pub(super) complete: bool,
@@ -111,27 +111,27 @@ pub(super) async fn of_account(
     tx.all(&OF_ACCOUNT, &values).await?.iter().map(session).collect()
 }
 
-pub(super) async fn seen(tx: &mut WriteTx<'_>, id: ConsoleSessionId, now: Timestamp) -> Result<(), StorageError> {
+pub(super) async fn seen(tx: &mut WriteTx<'_>, id: SignInId, now: Timestamp) -> Result<(), StorageError> {
     tx.execute(&SEEN, &[id.into(), now.into()]).await.map(drop)
 }
 
 pub(super) async fn raise(
     tx: &mut WriteTx<'_>,
-    id: ConsoleSessionId,
+    id: SignInId,
     hash: &[u8; 32],
     (now, expires_at): (Timestamp, Timestamp),
 ) -> Result<bool, StorageError> {
     Ok(tx.execute(&RAISE, &[id.into(), hash.into(), now.into(), expires_at.into()]).await? == 1)
 }
 
-pub(super) async fn end(tx: &mut WriteTx<'_>, account: AccountId, id: ConsoleSessionId) -> Result<bool, StorageError> {
+pub(super) async fn end(tx: &mut WriteTx<'_>, account: AccountId, id: SignInId) -> Result<bool, StorageError> {
     Ok(tx.execute(&END, &[account.into(), id.into()]).await? == 1)
 }
 
 pub(super) async fn end_all(
     tx: &mut WriteTx<'_>,
     account: AccountId,
-    but: Option<ConsoleSessionId>,
+    but: Option<SignInId>,
 ) -> Result<u64, StorageError> {
     let but = but.map_or_else(uuid::Uuid::nil, |id| id.0);
     tx.execute(&END_ALL, &[account.into(), but.into()]).await

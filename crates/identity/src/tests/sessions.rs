@@ -1,7 +1,7 @@
 use super::world::{HOUR, PASSWORD, World, origin, secret};
 use crate::IdentityError;
 use crate::sessions::Origin;
-use tacit_kernel::ids::ConsoleSessionId;
+use tacit_kernel::ids::SignInId;
 use tacit_storage::{Db, Page, both_engines};
 
 const DAY: i64 = 24 * HOUR;
@@ -19,7 +19,7 @@ both_engines! {
 
         let foreign = world.identity.session_end(account, ben.session.id).await;
         assert!(matches!(foreign, Err(IdentityError::SessionNotFound)), "nobody ends another's");
-        assert!(world.identity.session_end(account, ConsoleSessionId::fresh()).await.is_err());
+        assert!(world.identity.session_end(account, SignInId::fresh()).await.is_err());
         world.identity.session_end(account, second.session.id).await.unwrap();
         assert_eq!(world.identity.session_by_token(&second.token).await.unwrap(), None);
         world.identity.sign_in_with_password("ann", secret(PASSWORD), &phone).await.unwrap();

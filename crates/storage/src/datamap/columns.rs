@@ -124,6 +124,10 @@ const USAGE: Class =
 const CHANGE: Class = Class::account("user.unique_id", "changes.subject -> accounts.id", SERVICE)
     .kept(Retention::Days { min: 0, max: 1 })
     .cites(&["YY-2.2"]);
+/// What was answered to a request that may come again.
+const REPEATED: Class = Class::account("user.behavior", "idempotency_keys.account_id -> accounts.id", SERVICE)
+    .kept(Retention::Days { min: 0, max: 1 })
+    .cites(&["YY-2.2", "YY-7"]);
 const SUBJECT_KEY: Class =
     Class::account("user.unique_id", "subject_keys.subject -> accounts.id", SECURITY).cites(&["YY-7", "YY-8", "YY-10"]);
 
@@ -312,6 +316,12 @@ columns! {
         USAGE.category("user.unique_id") => account_id, key_id;
         USAGE => day, calls, tokens;
         USAGE.category("user.financial").cites(&["YY-2.2", "YY-2.3", "YY-7"]) => amount;
+    }
+    idempotency_keys {
+        REPEATED.category("user.unique_id") => id, account_id;
+        REPEATED.protected(Protection::KeyedHash) => key_hash, request_hash;
+        REPEATED.category("user.content").protected(Protection::SealedSubject) => answer_sealed;
+        REPEATED => created_at;
     }
     changes {
         CHANGE => seq, kind, subject, created_at;

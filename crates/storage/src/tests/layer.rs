@@ -31,6 +31,7 @@ both_engines! {
         db.migrate_keyring(crate::testing::MIGRATED_AT).await.unwrap();
         script(&db, KINDS).await;
         prepare_all(&db, crate::changes::STATEMENTS, &[]).await.unwrap();
+        prepare_all(&db, crate::idempotency::STATEMENTS, &[]).await.unwrap();
         prepare_all(&db, crate::keyring::STATEMENTS, &[]).await.unwrap();
         prepare_all(&db, &[&crate::migrations::APPLIED, &crate::migrations::RECORD], &[&MANY, &MANY_BACK]).await.unwrap();
         let wrong = Sql::new("SELECT nothing FROM kinds");

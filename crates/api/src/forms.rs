@@ -3,9 +3,11 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tacit_kernel::Timestamp;
+use utoipa::{IntoParams, ToSchema};
 
 /// A moment, written as RFC 3339 in UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ToSchema)]
+#[schema(value_type = String, format = DateTime)]
 pub struct Moment(pub Timestamp);
 
 impl Serialize for Moment {
@@ -49,7 +51,7 @@ impl<'de> Deserialize<'de> for Secret {
 }
 
 /// Whether a thing is in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// In use.
@@ -70,24 +72,27 @@ impl Status {
 }
 
 /// One page of a list.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
     /// What is on it.
     pub items: Vec<T>,
     /// Give this as `after` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub next: Option<String>,
 }
 
 /// Which page is wanted.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// `next` of the page before.
     #[serde(default)]
     pub after: Option<String>,
     /// At most so many, 1 to 500; 100 if not given.
     #[serde(default)]
+    #[param(minimum = 0, maximum = 4294967295u32)]
     pub limit: Option<u32>,
 }
 

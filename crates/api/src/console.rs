@@ -1,0 +1,111 @@
+//! The console API: what the console app, and programs with a management key, do over HTTP. The gateway forwards it
+//! from the public port (`tacit_kernel::paths`); this crate serves it on a socket of its own (`crate::server`).
+//!
+//! One file a subject. Every route is registered through [`Routes::add`], which demands to be told who may use it, and
+//! puts the guard before it; the same call describes the route in the OpenAPI document. What holds for every request
+//! (time, size, cross-site requests, headers of the answer) is in `shield`.
+
+mod authenticate;
+mod cookies;
+mod document;
+mod etag;
+mod idempotency;
+mod input;
+mod keys;
+mod me;
+mod models;
+mod openapi;
+mod platform;
+mod roles;
+mod routes;
+mod shield;
+#[cfg(test)]
+mod tests;
+
+pub use authenticate::{Authenticate, Authenticating, Client, Presented, Signed};
+pub use cookies::Cookies;
+pub use document::{document, document_text, permissions_page};
+pub use etag::{ETag, IfMatch};
+pub use idempotency::{Idempotent, KEPT as IDEMPOTENCY_KEPT, Once, Undone, sweep};
+pub use input::{Input, Params, Reference};
+pub use platform::{Platform, Registration, RegistrationField};
+pub use routes::{Access, Demand, RouteAccess, Routes};
+
+use crate::problem::Refusal;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use std::sync::Arc;
+use tacit_catalog::Catalog;
+use tacit_identity::Identity;
+use tacit_kernel::{Clock, ErrorKind, Fault};
+use tacit_storage::Db;
+use tacit_storage::keyring::KeyStore;
+
+/// The largest request body, in bytes.
+pub const BODY_MAX: usize = 1 << 20;
+
+/// What the handlers work with.
+#[derive(Clone)]
+pub struct Console {
+    /// The database, for work that must be atomic.
+    pub db: Db,
+    /// Seals stored answers; makes entity tags and the hashes of idempotency keys.
+    pub keys: Arc<KeyStore>,
+    /// Accounts and API keys.
+    pub identity: Identity,
+    /// Models and prices.
+    pub catalog: Catalog,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What everybody may know of the platform.
+    pub platform: Arc<Platform>,
+    /// Who a caller is.
+    pub authenticate: Arc<dyn Authenticate>,
+    /// How cookies are set.
+    pub cookies: Cookies,
+    /// Called after every change, so that gateways hear of it at once.
+    pub changed: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// The answer of a handler.
+pub type Answer<T> = Result<axum::Json<T>, Refusal>;
+
+/// Every route of the console API. New subjects are added here.
+#[must_use]
+pub fn routes() -> Routes {
+    let routes = Routes::new();
+    let routes = platform::routes(routes);
+    let routes = openapi::routes(routes);
+    let routes = me::routes(routes);
+    let routes = roles::routes(routes);
+    let routes = models::routes(routes);
+    keys::routes(routes)
+}
+
+/// Everything the console's socket serves.
+pub fn router(console: Console) -> Router {
+    serving(routes(), console)
+}
+
+fn serving(routes: Routes, console: Console) -> Router {
+    routes
+        .into_router(&console)
+        .fallback(|| async { not_found("request.path", "path") })
+        .method_not_allowed_fallback(|| async {
+            Refusal::with_status(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "request.method",
+                "this path does not know that method",
+            )
+        })
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(from_fn_with_state(console.clone(), shield::around))
+        .with_state(console)
+}
+
+/// A thing that is not there, or not for this caller: which of them is not told.
+pub(crate) fn not_found(code: &'static str, what: &'static str) -> Refusal {
+    Fault::new(ErrorKind::NotFound, code, format!("there is no such {what}")).into()
+}

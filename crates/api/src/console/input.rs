@@ -1,0 +1,101 @@
+//! What is read from requests. Unknown fields are refused and the wrong field is named, by its place in our own form;
+//! nothing that was sent is quoted. (So no form here has free keys: a path would quote them.)
+
+use super::{not_found, shield};
+use crate::problem::Refusal;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use serde::de::DeserializeOwned;
+use std::str::FromStr;
+
+/// A JSON body.
+pub struct Input<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        if !request.headers().get(header::CONTENT_TYPE).is_some_and(shield::is_json) {
+            return Err(shield::unsupported());
+        }
+        let bytes = axum::body::Bytes::from_request(request, state).await.map_err(|why| match why.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Refusal::with_status(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "request.too_large",
+                "the body is larger than this interface takes",
+            ),
+            _ => Refusal::with_status(StatusCode::BAD_REQUEST, "request.broken", "the body did not arrive"),
+        })?;
+        read(&bytes).map(Self)
+    }
+}
+
+/// The form that those bytes hold.
+pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    // A form is an object; its fields in a row, without names, would be taken too.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Refusal::with_status(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", NOT_OBJECT));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        if !error.inner().is_data() {
+            return Refusal::with_status(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", NOT_JSON);
+        }
+        wrong("request.invalid", &error)
+    })?;
+    let rest = reader.end();
+    rest.map_err(|_| Refusal::with_status(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", NOT_JSON))?;
+    Ok(value)
+}
+
+const NOT_JSON: &str = "the body is not JSON";
+const NOT_OBJECT: &str = "the body must be a JSON object";
+
+/// Query parameters.
+pub struct Params<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let read = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs));
+        read.map(Self).map_err(|error| wrong("request.query", &error))
+    }
+}
+
+/// The one parameter of a path, as an id. A text that is no such id names nothing that is there.
+pub struct Reference<T>(pub T);
+
+impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Reference<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let none = || not_found("request.reference", "thing");
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| none())?;
+        text.parse().map(Self).map_err(|_| none())
+    }
+}
+
+/// What is wrong, in our own words. The words of the deserialiser begin with what kind of mistake it is; only of a
+/// missing field they hold nothing but a name of ours.
+fn wrong<E: std::error::Error>(code: &'static str, error: &serde_path_to_error::Error<E>) -> Refusal {
+    let refusal = |message| Refusal::with_status(StatusCode::UNPROCESSABLE_ENTITY, code, message);
+    let (path, words) = (error.path().to_string(), error.inner().to_string());
+    let inner = |name: &str| if path == "." { name.to_owned() } else { format!("{path}.{name}") };
+    if let Some(rest) = words.strip_prefix("missing field `") {
+        let name = rest.split('`').next().unwrap_or_default();
+        return refusal("a field is missing").about(inner(name));
+    }
+    if words.starts_with("unknown field `") {
+        // The last part of the path is the unknown name, which is not ours.
+        let refusal = refusal("there is a field that is not known here");
+        return match path.rsplit_once('.') {
+            Some((parent, _)) if !parent.is_empty() => refusal.about(parent),
+            _ => refusal,
+        };
+    }
+    let refusal = refusal("a field has a value that it cannot have");
+    if path == "." { refusal } else { refusal.about(path) }
+}

@@ -1,0 +1,281 @@
+//! `/api/v1/keys`: the caller's own API keys. A key itself is shown once, in the answer that makes it (and again to whoever
+//! sends that very request again within a day).
+
+use super::idempotency::{CREATED, Replayed, Undone};
+use super::{Access, Answer, Console, ETag, Idempotent, IfMatch, Input, Params, Reference, Routes, Signed, not_found};
+use crate::forms::{Moment, Page, PageQuery, Secret, Status, page_of};
+use crate::problem::Refusal;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use tacit_identity::{ApiKey, KeyChange};
+use tacit_kernel::Personal;
+use tacit_kernel::call::CallSource;
+use tacit_kernel::ids::{AccountId, KeyId};
+use tacit_kernel::limits::Limits;
+use tacit_storage::ReadTx;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+/// A key as it may be shown.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+struct Key {
+    /// Its id, `key_…`.
+    #[schema(value_type = String)]
+    id: KeyId,
+    /// Its name, unique within the account; `null` if it can no longer be read.
+    name: Option<String>,
+    /// `sk-…` and its last four characters.
+    hint: String,
+    /// In use or not.
+    status: Status,
+    /// What it may do at most.
+    #[schema(value_type = LimitsForm)]
+    limits: Limits,
+    /// When it was made.
+    created_at: Moment,
+    /// When it last changed.
+    updated_at: Moment,
+}
+
+/// A key that was just made.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+struct CreatedKey {
+    /// The key itself, shown this once.
+    #[schema(value_type = String)]
+    secret: Secret,
+    /// All else about it.
+    key: Key,
+}
+
+/// A key to create.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewKey {
+    /// A name to tell it from others: 1 to 200 bytes without `/`.
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    /// What it may do at most; nothing is limited if absent.
+    #[serde(default)]
+    #[schema(value_type = LimitsForm, required = false)]
+    limits: Limits,
+}
+
+/// What to change; what is absent stays.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+struct KeyPatch {
+    /// Another name.
+    #[schema(min_length = 1, max_length = 200)]
+    name: Option<String>,
+    /// Other limits; they replace all that were set.
+    #[schema(value_type = Option<LimitsForm>)]
+    limits: Option<Limits>,
+    /// In use or not.
+    status: Option<Status>,
+}
+
+/// What a key may do at most. Each limit that is absent does not hold. Amounts are decimal numbers in the settlement
+/// currency, as text.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes the form of another type")]
+struct LimitsForm {
+    /// Calls begun per minute.
+    requests_per_minute: Option<u32>,
+    /// Tokens, in and out, per minute.
+    tokens_per_minute: Option<u64>,
+    /// Calls at the same time.
+    concurrency: Option<u32>,
+    /// Charges per UTC day.
+    spend_per_day: Option<String>,
+    /// Charges per UTC calendar month.
+    spend_per_month: Option<String>,
+    /// Charges over its whole life.
+    spend_total: Option<String>,
+    /// From this moment on nothing is served.
+    expires_at: Option<Moment>,
+    /// Names of the models it may use, at most 256.
+    models: Option<Vec<String>>,
+    /// Networks it may call from, such as `10.0.0.0/8`, at most 256.
+    ip_ranges: Option<Vec<String>>,
+}
+
+impl From<ApiKey> for Key {
+    fn from(key: ApiKey) -> Self {
+        Self {
+            id: key.id,
+            name: key.name.map(Personal::into_inner),
+            hint: key.hint,
+            status: Status::of(key.enabled),
+            limits: key.limits,
+            created_at: key.created_at.into(),
+            updated_at: key.updated_at.into(),
+        }
+    }
+}
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes
+        .add(Access::SignedIn, routes!(keys_list, keys_create))
+        .add(Access::SignedIn, routes!(keys_show, keys_update, keys_revoke))
+}
+
+/// A key of that account.
+async fn own(console: &Console, tx: &mut ReadTx<'_>, account: AccountId, id: KeyId) -> Result<ApiKey, Undone> {
+    let found = console.identity.key_by_ref_in_tx(tx, &id.to_string()).await?;
+    let own = found.filter(|key| key.account == account);
+    own.ok_or_else(|| not_found("key.not_found", "key").into())
+}
+
+/// The caller's API keys, oldest first.
+#[utoipa::path(get, path = "/api/v1/keys", tag = "keys", params(PageQuery), responses(
+    (status = 200, description = "A page of keys.", body = Page<Key>),
+))]
+async fn keys_list(
+    State(console): State<Console>,
+    caller: Signed,
+    Params(query): Params<PageQuery>,
+) -> Answer<Page<Key>> {
+    let page = page_of(query.after.as_deref(), query.limit)?;
+    let keys = console.identity.key_list(Some(caller.account), page).await?;
+    Ok(Json(Page::of(keys, Key::from)))
+}
+
+/// Makes an API key.
+#[utoipa::path(post, path = "/api/v1/keys", tag = "keys", params(
+    ("idempotency-key" = Option<String>, Header, description = "Makes it safe to send this again; kept for a day.",
+        min_length = 1, max_length = 255),
+), request_body = NewKey, responses(
+    (status = 201, description = "The key, with its secret.", body = CreatedKey, headers(
+        ("etag" = String, description = "The version of the key."),
+        ("idempotency-replayed" = String, description = "`true` if this is the answer of an earlier request."),
+    )),
+    (status = 409, description = "The account has another key of that name.", body = crate::problem::Problem,
+        content_type = "application/problem+json"),
+))]
+async fn keys_create(
+    State(console): State<Console>,
+    caller: Signed,
+    idempotent: Idempotent,
+    Input(new): Input<NewKey>,
+) -> Result<Response, Refusal> {
+    let once = &idempotent.of(&console, &caller, "keys.create", &new)?;
+    let (console, name, limits) = (&console, &Personal::new(new.name), &new.limits);
+    let account = caller.account;
+    let (created, replayed): (CreatedKey, bool) = console
+        .db
+        .write("console.key.create", |tx| {
+            Box::pin(async move {
+                if let Some(created) = once.stored(console, tx).await? {
+                    return Ok::<_, Undone>((created, true));
+                }
+                let made = console.identity.key_create_in_tx(tx, account, name, CallSource::Api, limits).await?;
+                let created = CreatedKey { secret: Secret(made.1), key: made.0.into() };
+                once.keep(console, tx, &created).await?;
+                Ok((created, false))
+            })
+        })
+        .await?;
+    let tag = ETag::of(console, &created.key)?;
+    Ok((CREATED, tag, Replayed(replayed), Json(created)).into_response())
+}
+
+/// An API key of the caller.
+#[utoipa::path(get, path = "/api/v1/keys/{key}", tag = "keys", params(
+    ("key" = String, Path, description = "Its id."),
+    ("if-none-match" = Option<String>, Header, description = "The version that the caller has."),
+), responses(
+    (status = 200, description = "The key.", body = Key, headers(("etag" = String, description = "The version."))),
+    (status = 304, description = "The caller has this version."),
+    (status = 404, description = "The caller has no such key.", body = crate::problem::Problem,
+        content_type = "application/problem+json"),
+))]
+async fn keys_show(
+    State(console): State<Console>,
+    caller: Signed,
+    versions: IfMatch,
+    Reference(id): Reference<KeyId>,
+) -> Result<Response, Refusal> {
+    let console = &console;
+    let account = caller.account;
+    let found: Result<ApiKey, Undone> =
+        console.db.read("console.key.show", |tx| Box::pin(own(console, tx, account, id))).await;
+    let key = Key::from(found?);
+    Ok(versions.shown(ETag::of(console, &key)?, Json(key)))
+}
+
+/// Changes an API key of the caller.
+#[utoipa::path(patch, path = "/api/v1/keys/{key}", tag = "keys", params(
+    ("key" = String, Path, description = "Its id."),
+    ("if-match" = Option<String>, Header, description = "Change it only if this is its version."),
+), request_body = KeyPatch, responses(
+    (status = 200, description = "The key as it is now.", body = Key,
+        headers(("etag" = String, description = "The version."))),
+    (status = 404, description = "The caller has no such key.", body = crate::problem::Problem,
+        content_type = "application/problem+json"),
+    (status = 409, description = "The account has another key of that name.", body = crate::problem::Problem,
+        content_type = "application/problem+json"),
+    (status = 412, description = "It has another version.", body = crate::problem::Problem,
+        content_type = "application/problem+json"),
+))]
+async fn keys_update(
+    State(console): State<Console>,
+    caller: Signed,
+    versions: IfMatch,
+    Reference(id): Reference<KeyId>,
+    Input(patch): Input<KeyPatch>,
+) -> Result<Response, Refusal> {
+    let change = KeyChange {
+        name: patch.name.map(Personal::new),
+        limits: patch.limits,
+        enabled: patch.status.map(Status::enabled),
+    };
+    let key = changed(&console, caller.account, id, &versions, &change).await?;
+    Ok((ETag::of(&console, &key)?, Json(key)).into_response())
+}
+
+/// Revokes an API key of the caller: it serves no call any more. Its record stays, for bills name it.
+#[utoipa::path(delete, path = "/api/v1/keys/{key}", tag = "keys", params(
+    ("key" = String, Path, description = "Its id."),
+    ("if-match" = Option<String>, Header, description = "Revoke it only if this is its version."),
+), responses(
+    (status = 204, description = "It is revoked."),
+    (status = 404, description = "The caller has no such key.", body = crate::problem::Problem,
+        content_type = "application/problem+json"),
+    (status = 412, description = "It has another version.", body = crate::problem::Problem,
+        content_type = "application/problem+json"),
+))]
+async fn keys_revoke(
+    State(console): State<Console>,
+    caller: Signed,
+    versions: IfMatch,
+    Reference(id): Reference<KeyId>,
+) -> Result<StatusCode, Refusal> {
+    let change = KeyChange { enabled: Some(false), ..KeyChange::default() };
+    changed(&console, caller.account, id, &versions, &change).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Changes a key of that account, if it is as the caller has seen it.
+async fn changed(
+    console: &Console,
+    account: AccountId,
+    id: KeyId,
+    versions: &IfMatch,
+    change: &KeyChange,
+) -> Result<Key, Refusal> {
+    let changed: Result<ApiKey, Undone> = console
+        .db
+        .write("console.key.update", |tx| {
+            Box::pin(async move {
+                let before = Key::from(own(console, tx, account, id).await?);
+                versions.check(&ETag::of(console, &before)?)?;
+                Ok(console.identity.key_update_in_tx(tx, id, change).await?)
+            })
+        })
+        .await;
+    Ok(changed?.into())
+}

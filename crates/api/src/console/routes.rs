@@ -1,0 +1,182 @@
+//! The one way to register a route: with who may use it. The guard stands before every handler, and the table of what
+//! was demanded is what documents and tests are made from.
+
+use super::document;
+use super::{Client, Console, Presented, Signed};
+use crate::problem::Refusal;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tacit_identity::access::{Caller, Permission};
+use tacit_kernel::{ErrorKind, Fault};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody; nobody is asked who they are.
+    Public,
+    /// Whoever is signed in, for what is their own.
+    SignedIn,
+    /// Staff with that permission. If the permission asks for step-up, so does the route.
+    Needs(Permission),
+}
+
+/// What a route demands of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// Who.
+    pub access: Access,
+    /// Whether they must have proved anew, a moment ago, who they are.
+    pub step_up: bool,
+}
+
+impl Access {
+    /// The same, and step-up even where a permission does not ask for it. Of no meaning for [`Access::Public`], which
+    /// becomes [`Access::SignedIn`].
+    #[must_use]
+    pub const fn stepped_up(self) -> Demand {
+        match self {
+            Self::Public => Demand { access: Self::SignedIn, step_up: true },
+            access => Demand { access, step_up: true },
+        }
+    }
+}
+
+impl From<Access> for Demand {
+    fn from(access: Access) -> Self {
+        Self { access, step_up: matches!(access, Access::Needs(permission) if permission.needs_step_up()) }
+    }
+}
+
+/// What a route demands: a line of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteAccess {
+    /// Method, in capitals.
+    pub method: &'static str,
+    /// Path, with parameters as `{name}`.
+    pub path: String,
+    /// What it demands.
+    pub demand: Demand,
+}
+
+struct Entry {
+    demand: Demand,
+    routes: UtoipaMethodRouter<Console>,
+}
+
+/// Routes with what they demand. There is no way to add one without.
+#[derive(Default)]
+pub struct Routes(Vec<Entry>);
+
+impl Routes {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds handlers of one path, as `utoipa_axum::routes!` collects them, for these callers.
+    #[must_use]
+    pub fn add(mut self, demand: impl Into<Demand>, routes: UtoipaMethodRouter<Console>) -> Self {
+        self.0.push(Entry { demand: demand.into(), routes });
+        self
+    }
+
+    /// What each route demands, in the order in which they were added.
+    #[must_use]
+    pub fn table(&self) -> Vec<RouteAccess> {
+        let mut table = Vec::new();
+        for Entry { demand, routes: (_, paths, _) } in &self.0 {
+            for (path, item) in &paths.paths {
+                for (method, _) in document::operations(item) {
+                    table.push(RouteAccess { method, path: path.clone(), demand: *demand });
+                }
+            }
+        }
+        table
+    }
+
+    /// The OpenAPI document of these routes.
+    #[must_use]
+    pub fn into_document(self) -> OpenApi {
+        self.into_parts(|_, handlers| handlers).1
+    }
+
+    /// The router: a guard before every handler.
+    pub(super) fn into_router(self, console: &Console) -> Router<Console> {
+        let guarded = |demand, handlers: axum::routing::MethodRouter<Console>| {
+            handlers.route_layer(from_fn_with_state(Guard { demand, console: console.clone() }, guard))
+        };
+        self.into_parts(guarded).0
+    }
+
+    fn into_parts(
+        self,
+        guarded: impl Fn(Demand, axum::routing::MethodRouter<Console>) -> axum::routing::MethodRouter<Console>,
+    ) -> (Router<Console>, OpenApi) {
+        let mut router = OpenApiRouter::with_openapi(document::outline());
+        for Entry { demand, routes: (schemas, mut paths, handlers) } in self.0 {
+            document::describe(&mut paths, demand);
+            router = router.routes((schemas, paths, guarded(demand, handlers)));
+        }
+        router.split_for_parts()
+    }
+}
+
+#[derive(Clone)]
+struct Guard {
+    demand: Demand,
+    console: Console,
+}
+
+/// The one place where it is decided whether a caller may use a route.
+async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    if guard.demand.access != Access::Public {
+        match caller(&guard.console, request.headers()).await {
+            Ok(caller) => {
+                if let Err(refusal) = admit(guard.demand, &caller) {
+                    return refusal.into_response();
+                }
+                request.extensions_mut().insert(Signed(caller));
+            }
+            Err(refusal) => return unauthenticated(refusal),
+        }
+    }
+    next.run(request).await
+}
+
+async fn caller(console: &Console, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    let nobody =
+        || Fault::new(ErrorKind::Unauthenticated, "access.unauthenticated", "sign in, or show a management key");
+    let presented = Presented::of(headers, console.cookies).ok_or_else(nobody)?;
+    let found = console.authenticate.authenticate(&presented, &Client::of(headers)).await?;
+    Ok(found.ok_or_else(nobody)?)
+}
+
+/// Whether this caller meets that demand.
+fn admit(demand: Demand, caller: &Caller) -> Result<(), Refusal> {
+    if let Access::Needs(permission) = demand.access
+        && !caller.permissions.has(permission)
+    {
+        let message = format!("this needs the permission {permission}");
+        return Err(Fault::new(ErrorKind::Forbidden, "access.denied", message).into());
+    }
+    if demand.step_up && !caller.stepped_up {
+        let message = "prove once more who you are, then try again";
+        return Err(Fault::new(ErrorKind::Forbidden, "access.step_up_required", message).into());
+    }
+    Ok(())
+}
+
+/// A 401 says how to authenticate (RFC 9110, 11.6.1).
+fn unauthenticated(refusal: Refusal) -> Response {
+    let mut response = refusal.into_response();
+    if response.status() == axum::http::StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}

@@ -1,0 +1,106 @@
+//! What holds for every request, whichever route it is for: it ends in time, no other site has sent it, and its answer
+//! carries strict headers.
+
+use super::{Client, Console};
+use crate::problem::Refusal;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::time::Duration;
+use tacit_kernel::{ErrorKind, Fault};
+
+/// How long a request may take, its body included.
+const TIME: Duration = Duration::from_secs(30);
+
+/// The headers of every answer. An API answer is data: it may load nothing and be embedded nowhere.
+const HEADERS: [(HeaderName, &str); 7] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-embedder-policy"), "require-corp"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+/// For two years, as browsers' preload lists ask.
+const HSTS: &str = "max-age=63072000; includeSubDomains";
+
+/// Stands around every route.
+pub(super) async fn around(State(console): State<Console>, request: Request, next: Next) -> Response {
+    let https = Client::of(request.headers()).https;
+    let reads = is_safe(request.method());
+    let mut response = match checked(request.method(), request.headers()) {
+        Ok(()) => match tokio::time::timeout(TIME, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => Refusal::with_status(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "request.timed_out",
+                "this took too long; try again later",
+            )
+            .into_response(),
+        },
+        Err(refusal) => refusal.into_response(),
+    };
+    if !reads && response.status().is_success() {
+        (console.changed)();
+    }
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
+    }
+    response
+}
+
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Whether a request that changes something comes from our own pages or from a program, and not from another site in
+/// somebody's browser.
+fn checked(method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
+    if is_safe(method) {
+        return Ok(());
+    }
+    if !same_origin(headers) {
+        let message = "requests from other sites change nothing here";
+        return Err(Fault::new(ErrorKind::Forbidden, "request.cross_site", message).into());
+    }
+    // What a form of another site could send without asking is never JSON.
+    if headers.get(header::CONTENT_TYPE).is_some_and(|kind| !is_json(kind)) {
+        return Err(unsupported());
+    }
+    Ok(())
+}
+
+/// Browsers tell where a request comes from in `Sec-Fetch-Site`, older ones in `Origin`; other programs tell neither,
+/// and have no cookies of somebody else.
+fn same_origin(headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin" || site == "none";
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let origin = origin.to_str().ok().and_then(|text| text.parse::<Uri>().ok());
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    match (origin.as_ref().and_then(Uri::authority), host) {
+        (Some(origin), Some(host)) => origin.as_str().eq_ignore_ascii_case(host),
+        _ => false,
+    }
+}
+
+/// Whether that is `application/json`, with whatever parameters.
+pub(super) fn is_json(kind: &HeaderValue) -> bool {
+    let essence = kind.to_str().ok().and_then(|text| text.split(';').next()).unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json")
+}
+
+/// A body that is no JSON.
+pub(super) fn unsupported() -> Refusal {
+    Refusal::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, "request.media_type", "send the body as application/json")
+}

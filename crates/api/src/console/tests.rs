@@ -1,0 +1,184 @@
+//! The console API over a real socket.
+
+mod access;
+mod generated;
+mod keys;
+mod requests;
+
+use super::{
+    Access, Authenticate, Authenticating, Client, Console, Cookies, Platform, Presented, Registration,
+    RegistrationField, Routes, routes, serving,
+};
+use crate::server;
+use axum::http::{HeaderMap, Method, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tacit_catalog::Catalog;
+use tacit_identity::Identity;
+use tacit_identity::access::{BuiltInRole, Caller, Permission, Permissions, Via};
+use tacit_kernel::ids::{AccountId, ManagementKeyId, SignInId};
+use tacit_kernel::limits::Limits;
+use tacit_kernel::time::ManualClock;
+use tacit_kernel::{Personal, Ppm};
+use tacit_storage::{Db, testing};
+
+/// Tokens of these tests: whoever shows one is the caller it stands for.
+struct Known(HashMap<String, Caller>);
+
+impl Authenticate for Known {
+    fn authenticate<'a>(&'a self, presented: &'a Presented, _: &'a Client) -> Authenticating<'a> {
+        let token = match presented {
+            Presented::Session(token) | Presented::ManagementKey(token) => token.expose_secret(),
+        };
+        let found = self.0.get(token).cloned();
+        Box::pin(async move { Ok(found) })
+    }
+}
+
+/// A console with two accounts, `ann` and `bob`, and staff of every role.
+struct Served {
+    socket: std::path::PathBuf,
+    clock: Arc<ManualClock>,
+    console: Console,
+    told: Arc<AtomicUsize>,
+    ann: AccountId,
+    _dir: tempfile::TempDir,
+}
+
+struct Got {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Got {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Status and code of a refusal.
+    fn refusal(&self) -> (u16, String) {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.status);
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status.as_u16());
+        (self.status.as_u16(), problem["code"].as_str().unwrap().to_owned())
+    }
+}
+
+async fn served(db: Db) -> Served {
+    served_with(db, routes()).await
+}
+
+async fn served_with(db: Db, routes: Routes) -> Served {
+    let clock = Arc::new(ManualClock::at(testing::MIGRATED_AT));
+    let keys = testing::test_key_store(&clock).await;
+    let identity = Identity::new(db.clone(), keys.clone(), clock.clone());
+    let group = identity.group_put("default", Ppm::ONE).await.unwrap();
+    let mut callers = HashMap::new();
+    let account = async |name: &str| {
+        let name = Personal::new(name.to_owned());
+        identity.account_create(&name, group.id, &Limits::default()).await.unwrap().id
+    };
+    let (ann, bob, staff) = (account("ann").await, account("bob").await, account("staff").await);
+    let mut knows = |token: &str, account, permissions, stepped_up| {
+        let via = match token.starts_with("tm-") {
+            true => Via::ManagementKey(ManagementKeyId::fresh()),
+            false => Via::Session(SignInId::fresh()),
+        };
+        callers.insert(token.to_owned(), Caller { account, via, permissions, stepped_up });
+    };
+    knows("ann", ann, Permissions::NONE, false);
+    knows("tm-ann", ann, Permissions::NONE, false);
+    knows("bob", bob, Permissions::NONE, false);
+    for role in BuiltInRole::ALL {
+        knows(role.as_str(), staff, role.permissions(), false);
+        knows(&format!("{}-stepped-up", role.as_str()), staff, role.permissions(), true);
+    }
+    let told = Arc::new(AtomicUsize::new(0));
+    let tell = told.clone();
+    let console = Console {
+        db: db.clone(),
+        keys: keys.clone(),
+        identity,
+        catalog: Catalog::new(db, keys, clock.clone()),
+        clock: clock.clone(),
+        platform: Arc::new(Platform {
+            name: "Test".into(),
+            version: "1.2.3".into(),
+            currency: "USD".into(),
+            languages: vec!["en".into(), "zh".into()],
+            registration: Registration { open: true, asks_for: vec![RegistrationField::Email] },
+        }),
+        authenticate: Arc::new(Known(callers)),
+        cookies: Cookies::Secure,
+        changed: Arc::new(move || {
+            tell.fetch_add(1, Ordering::Relaxed);
+        }),
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("console.sock");
+    let listener = server::bind(&socket).unwrap();
+    tokio::spawn(server::serve(listener, serving(routes, console.clone()), std::future::pending()));
+    Served { socket, clock, console, told, ann, _dir: dir }
+}
+
+/// A request to be sent.
+struct Asking<'s> {
+    served: &'s Served,
+    request: axum::http::request::Builder,
+    body: Vec<u8>,
+}
+
+impl Served {
+    fn ask(&self, method: Method, path: &str) -> Asking<'_> {
+        let request = hyper::Request::builder().method(method).uri(path).header("host", "tacit.example");
+        Asking { served: self, request, body: Vec::new() }
+    }
+
+    fn get(&self, path: &str) -> Asking<'_> {
+        self.ask(Method::GET, path)
+    }
+}
+
+impl Asking<'_> {
+    fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    /// Signed in with that token.
+    fn by(self, token: &str) -> Self {
+        match token.starts_with("tm-") {
+            true => self.header("authorization", &format!("Bearer {token}")),
+            false => self.header("cookie", &format!("other=1; __Host-tacit-session={token}")),
+        }
+    }
+
+    fn json(self, body: &Value) -> Self {
+        let asking = self.header("content-type", "application/json");
+        Self { body: body.to_string().into_bytes(), ..asking }
+    }
+
+    fn raw(self, body: &[u8]) -> Self {
+        Self { body: body.to_vec(), ..self }
+    }
+
+    async fn send(self) -> Got {
+        let stream = tokio::net::UnixStream::connect(&self.served.socket).await.unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let request = self.request.body(Full::new(axum::body::Bytes::from(self.body))).unwrap();
+        let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Got { status: parts.status, headers: parts.headers, body }
+    }
+}

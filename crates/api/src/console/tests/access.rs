@@ -1,0 +1,169 @@
+//! Who may use what: the table, the document and what the router does are the same, and the default is no.
+
+use super::*;
+use crate::console::RouteAccess;
+use crate::console::routes::Demand;
+use tacit_storage::both_engines;
+use utoipa_axum::routes;
+
+fn wanted(demand: Demand, caller: Option<&Caller>) -> Option<(u16, &'static str)> {
+    match (demand.access, caller) {
+        (Access::Public, _) => None,
+        (_, None) => Some((401, "access.unauthenticated")),
+        (Access::Needs(permission), Some(caller)) if !caller.permissions.has(permission) => {
+            Some((403, "access.denied"))
+        }
+        (_, Some(caller)) if demand.step_up && !caller.stepped_up => Some((403, "access.step_up_required")),
+        _ => None,
+    }
+}
+
+/// Something to ask for at a path with parameters.
+fn concrete(path: &str) -> String {
+    path.replace("{key}", "key_01h455vb4pex5vsknk084sn02q")
+}
+
+/// A handler behind every kind of demand.
+#[utoipa::path(get, path = "/api/v1/plain", responses((status = 200, description = "")))]
+async fn plain() -> &'static str {
+    "done"
+}
+
+#[utoipa::path(post, path = "/api/v1/plain", responses((status = 200, description = "")))]
+async fn plain_post() -> &'static str {
+    "done"
+}
+
+#[utoipa::path(get, path = "/api/v1/needs", responses((status = 200, description = "")))]
+async fn needs() -> &'static str {
+    "done"
+}
+
+#[utoipa::path(get, path = "/api/v1/steps", responses((status = 200, description = "")))]
+async fn steps() -> &'static str {
+    "done"
+}
+
+#[utoipa::path(get, path = "/api/v1/own", responses((status = 200, description = "")))]
+async fn own() -> &'static str {
+    "done"
+}
+
+fn of_every_kind() -> Routes {
+    Routes::new()
+        .add(Access::Public, routes!(plain))
+        .add(Access::Needs(Permission::MoneyChange), routes!(plain_post))
+        .add(Access::Needs(Permission::AuditRead), routes!(needs))
+        .add(Access::Needs(Permission::AuditRead).stepped_up(), routes!(steps))
+        .add(Access::SignedIn.stepped_up(), routes!(own))
+}
+
+async fn crawl(served: &Served, table: &[RouteAccess]) {
+    let mut tokens = vec![None, Some("ann".to_owned()), Some("tm-ann".to_owned()), Some("nobody".to_owned())];
+    for role in BuiltInRole::ALL {
+        tokens.push(Some(role.as_str().to_owned()));
+        tokens.push(Some(format!("{}-stepped-up", role.as_str())));
+    }
+    let own: Vec<_> = BuiltInRole::ALL
+        .into_iter()
+        .flat_map(|role| [false, true].map(|stepped_up| (role.as_str(), role.permissions(), stepped_up)))
+        .collect();
+    for RouteAccess { method, path, demand } in table {
+        for token in &tokens {
+            let method: Method = method.parse().unwrap();
+            let mut asking = served.ask(method.clone(), &concrete(path));
+            if let Some(token) = token {
+                asking = asking.by(token);
+            }
+            let got = asking.send().await;
+            let caller = token.as_deref().filter(|token| *token != "nobody").map(|token| {
+                let of_role = own.iter().find(|(role, _, stepped_up)| {
+                    token == if *stepped_up { format!("{role}-stepped-up") } else { (*role).to_owned() }
+                });
+                Caller {
+                    account: served.ann,
+                    via: Via::Session(SignInId::fresh()),
+                    permissions: of_role.map_or(Permissions::NONE, |of| of.1),
+                    stepped_up: of_role.is_some_and(|of| of.2),
+                }
+            });
+            let what = format!("{method} {path} by {token:?}");
+            match wanted(*demand, caller.as_ref()) {
+                Some((status, code)) => {
+                    assert_eq!(got.refusal(), (status, code.to_owned()), "{what}");
+                    assert_eq!(got.header("www-authenticate") == "Bearer", status == 401, "{what}");
+                }
+                None => assert!(![401, 403].contains(&got.status.as_u16()), "{what}: {}", got.status),
+            }
+        }
+    }
+}
+
+both_engines! {
+    async fn every_route_asks_for_what_the_table_says(db: Db) {
+        let served = served(db).await;
+        crawl(&served, &routes().table()).await;
+    }
+}
+
+#[test]
+fn every_kind_of_demand_is_held() {
+    testing::run(tacit_storage::Engine::Sqlite, async |db| {
+        let table = of_every_kind().table();
+        assert_eq!(table.len(), 5);
+        let served = served_with(db, of_every_kind()).await;
+        crawl(&served, &table).await;
+        // The method of another demand at the same path.
+        assert_eq!(served.get("/api/v1/plain").send().await.body, b"done");
+        let money = served.ask(Method::POST, "/api/v1/plain").by("finance-stepped-up").send().await;
+        assert_eq!(money.body, b"done");
+    });
+}
+
+#[test]
+fn the_router_the_table_and_the_document_have_the_same_routes() {
+    let table = routes().table();
+    let document = serde_json::to_value(routes().into_document()).unwrap();
+    let mut documented = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            documented.push((method.to_uppercase(), path.clone()));
+            let line = table.iter().find(|line| line.path == *path && line.method.eq_ignore_ascii_case(method));
+            let demand = line.unwrap_or_else(|| panic!("{method} {path} is in no table")).demand;
+            let access = &operation["x-access"];
+            let who = match demand.access {
+                Access::Public => "everybody",
+                Access::SignedIn => "signed in",
+                Access::Needs(permission) => permission.as_str(),
+            };
+            assert_eq!((&access["who"], &access["step_up"]), (&who.into(), &demand.step_up.into()), "{method} {path}");
+            let schemes = operation["security"].as_array().map_or(0, Vec::len);
+            assert_eq!(schemes == 2, demand.access != Access::Public, "{method} {path}");
+        }
+    }
+    let mut listed: Vec<_> = table.iter().map(|line| (line.method.to_owned(), line.path.clone())).collect();
+    listed.sort();
+    documented.sort();
+    assert_eq!(listed, documented);
+    let ids: std::collections::BTreeSet<_> = document["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|item| item.as_object().unwrap().values())
+        .map(|operation| operation["operationId"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids.len(), table.len(), "names of operations are unique");
+}
+
+both_engines! {
+    async fn a_path_that_is_not_registered_is_not_there(db: Db) {
+        let served = served(db).await;
+        for path in ["/", "/api", "/api/v1", "/api/v1/nowhere", "/api/v1/keys/a/b", "/v1/accounts", "/v1/status"] {
+            let got = served.get(path).by("owner-stepped-up").send().await;
+            assert_eq!(got.refusal(), (404, "request.path".into()), "{path}");
+        }
+        let got = served.ask(Method::PUT, "/api/v1/keys").by("ann").json(&serde_json::json!({})).send().await;
+        assert_eq!(got.refusal(), (405, "request.method".into()));
+        assert!(got.header("allow").contains("POST"), "{:?}", got.headers);
+    }
+}

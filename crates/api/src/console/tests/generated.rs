@@ -1,0 +1,22 @@
+//! The generated documents are what is committed: `cargo xtask generate` writes them.
+
+use crate::console::{document, permissions_page, routes};
+
+fn committed(name: &str) -> String {
+    let path = format!("{}/../../docs/reference/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_default()
+}
+
+#[test]
+fn the_document_is_current() {
+    let text = crate::console::document_text();
+    assert_eq!(committed("openapi.json"), text, "docs/reference/openapi.json: run `cargo xtask generate`");
+    let document = serde_json::to_value(document()).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
+}
+
+#[test]
+fn the_page_of_permissions_is_current() {
+    let page = permissions_page(&routes().table());
+    assert_eq!(committed("permissions.md"), page, "docs/reference/permissions.md: run `cargo xtask generate`");
+}

@@ -1,0 +1,420 @@
+//! Who may do what on the console: permissions, the roles that bundle them, and the caller who has them.
+//!
+//! A permission is declared here and nowhere else; it is checked in one place, where the console API registers its
+//! routes. It says what a member of **staff** may do with what belongs to others or to the platform. What an account
+//! does with its own (its keys, its wallet, its data) needs no permission, only that it is signed in.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+use tacit_kernel::ids::{AccountId, ManagementKeyId, SignInId};
+
+macro_rules! permissions {
+    ($($name:ident = $text:literal, $step_up:ident, $doc:literal;)+) => {
+        /// One thing that staff may be allowed to do. Names are part of the interface and never change their meaning.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Permission {
+            $(#[doc = $doc] $name,)+
+        }
+
+        impl Permission {
+            /// Every permission, in the order in which they are documented.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// Its stable name.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+
+            /// What it allows, in one line.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $doc,)+ }
+            }
+
+            /// Whether using it needs that the caller has proved anew, a moment ago, who they are.
+            #[must_use]
+            pub const fn needs_step_up(self) -> bool {
+                match self { $(Self::$name => permissions!(@$step_up),)+ }
+            }
+        }
+    };
+    (@step_up) => { true };
+    (@plain) => { false };
+}
+
+permissions! {
+    AccountsRead = "accounts.read", plain, "See accounts with their personal fields masked.";
+    AccountsUnmask = "accounts.unmask", step_up, "See personal fields of an account in clear; each look is recorded and shown to the person.";
+    AccountsWrite = "accounts.write", plain, "Create accounts and change their group, limits and status.";
+    SessionsEnd = "sessions.end", plain, "End the sign-ins of an account.";
+    CredentialsReset = "credentials.reset", step_up, "Reset the password or second factor of an account.";
+    KeysRead = "keys.read", plain, "See the API keys of all accounts, never their secrets.";
+    KeysWrite = "keys.write", plain, "Change and disable API keys of all accounts.";
+    CallsRead = "calls.read", plain, "See call records of all accounts, without address and user agent.";
+    CallsUnmask = "calls.unmask", step_up, "See address and user agent of a call; each look is recorded and shown to the person.";
+    MoneyRead = "money.read", plain, "See wallets, ledger, orders and invoices of all accounts.";
+    MoneyChange = "money.change", step_up, "Credit, debit and refund; every movement is a posting with a reason.";
+    LedgerVerify = "ledger.verify", plain, "Run the check of the whole ledger and see its findings.";
+    CodesWrite = "codes.write", step_up, "Make redemption codes and see them once.";
+    ModelsWrite = "models.write", plain, "Register and change models.";
+    PricesWrite = "prices.write", step_up, "Set prices and the multipliers of groups and channels.";
+    ProvidersRead = "providers.read", plain, "See providers and channels with their health, never their credentials.";
+    ProvidersWrite = "providers.write", step_up, "Change providers and channels, and set their credentials.";
+    ProvidersRevealCredential = "providers.reveal_credential", step_up, "See the credential of a channel in clear; each look is recorded.";
+    TicketsRead = "tickets.read", plain, "See the tickets of all accounts.";
+    TicketsWrite = "tickets.write", plain, "Answer, assign and close tickets.";
+    NoticesWrite = "notices.write", plain, "Publish announcements and incidents.";
+    RiskRead = "risk.read", plain, "See risk rules, marks and cases.";
+    RiskWrite = "risk.write", step_up, "Change risk rules, and decide cases and appeals.";
+    PrivacyRead = "privacy.read", plain, "See requests of data subjects, consents and the record of processing.";
+    PrivacyWrite = "privacy.write", step_up, "Decide requests of data subjects: export, correction, restriction, erasure.";
+    PoliciesWrite = "policies.write", step_up, "Publish a version of a policy.";
+    AuditRead = "audit.read", plain, "Read the audit log.";
+    RolesRead = "roles.read", plain, "See roles and who has them.";
+    RolesWrite = "roles.write", step_up, "Make and change roles, and give them to accounts.";
+    SettingsRead = "settings.read", plain, "See the settings of the platform, never its secrets.";
+    SettingsWrite = "settings.write", step_up, "Change the settings of the platform.";
+    SystemRead = "system.read", plain, "See gateways, jobs, backups and the state of the platform.";
+    SystemWrite = "system.write", step_up, "Run and repeat jobs, and settle what was set aside.";
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that names no permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such permission")]
+pub struct UnknownPermission;
+
+impl FromStr for Permission {
+    type Err = UnknownPermission;
+
+    fn from_str(text: &str) -> Result<Self, UnknownPermission> {
+        Self::ALL.iter().copied().find(|p| p.as_str() == text).ok_or(UnknownPermission)
+    }
+}
+
+impl Serialize for Permission {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Permission {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A set of permissions.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Permissions(u128);
+
+// One bit each.
+const _: () = assert!(Permission::ALL.len() <= 128, "a set holds at most 128 permissions");
+
+impl Permissions {
+    /// Nothing at all.
+    pub const NONE: Self = Self(0);
+
+    /// Every permission there is.
+    #[must_use]
+    pub fn all() -> Self {
+        Permission::ALL.iter().copied().collect()
+    }
+
+    /// Whether it is in the set.
+    #[must_use]
+    pub const fn has(self, permission: Permission) -> bool {
+        self.0 & Self::bit(permission) != 0
+    }
+
+    /// Whether there is none in it.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// What is in either.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What is in both: a management key never has more than the account that made it.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether all of it is in the other: nobody gives what they do not have.
+    #[must_use]
+    pub const fn is_within(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
+    }
+
+    /// Each of them, in the order of [`Permission::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.iter().copied().filter(move |p| self.has(*p))
+    }
+
+    const fn bit(permission: Permission) -> u128 {
+        // A discriminant is the place in the list, which the assertion above bounds.
+        1 << (permission as u32)
+    }
+}
+
+impl FromIterator<Permission> for Permissions {
+    fn from_iter<I: IntoIterator<Item = Permission>>(each: I) -> Self {
+        Self(each.into_iter().fold(0, |set, permission| set | Self::bit(permission)))
+    }
+}
+
+impl fmt::Debug for Permissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter().map(Permission::as_str)).finish()
+    }
+}
+
+impl Serialize for Permissions {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Permissions {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Vec::<Permission>::deserialize(d).map(Self::from_iter)
+    }
+}
+
+/// A role that every platform has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BuiltInRole {
+    /// Everything. There is always one.
+    Owner,
+    /// Runs the platform; does not touch money, privacy decisions or who has which role.
+    Admin,
+    /// Money: orders, refunds, invoices, the ledger.
+    Finance,
+    /// Helps people; sees what is masked.
+    Support,
+    /// Abuse and fraud.
+    Risk,
+    /// The rights of data subjects.
+    PrivacyOfficer,
+    /// Sees everything that is not personal, changes nothing.
+    Auditor,
+}
+
+impl BuiltInRole {
+    /// Every built-in role.
+    pub const ALL: [Self; 7] =
+        [Self::Owner, Self::Admin, Self::Finance, Self::Support, Self::Risk, Self::PrivacyOfficer, Self::Auditor];
+
+    /// Its stable name. A role of the operator's own may not take it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Admin => "admin",
+            Self::Finance => "finance",
+            Self::Support => "support",
+            Self::Risk => "risk",
+            Self::PrivacyOfficer => "privacy_officer",
+            Self::Auditor => "auditor",
+        }
+    }
+
+    /// The role of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == name)
+    }
+
+    /// What it is for, in one line.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Owner => "Everything. There is always one.",
+            Self::Admin => "Runs the platform; touches neither money, nor privacy decisions, nor who has which role.",
+            Self::Finance => "Money: orders, refunds, codes, invoices, the ledger.",
+            Self::Support => "Helps people; personal fields stay masked.",
+            Self::Risk => "Abuse and fraud: rules, cases, appeals.",
+            Self::PrivacyOfficer => "The rights of data subjects and the policies.",
+            Self::Auditor => "Sees whatever is not personal; changes nothing.",
+        }
+    }
+
+    /// What it allows.
+    #[must_use]
+    pub fn permissions(self) -> Permissions {
+        use Permission as P;
+        let listed: &[P] = match self {
+            Self::Owner => return Permissions::all(),
+            Self::Admin => &[
+                P::AccountsRead,
+                P::AccountsWrite,
+                P::SessionsEnd,
+                P::CredentialsReset,
+                P::KeysRead,
+                P::KeysWrite,
+                P::CallsRead,
+                P::ModelsWrite,
+                P::PricesWrite,
+                P::ProvidersRead,
+                P::ProvidersWrite,
+                P::TicketsRead,
+                P::TicketsWrite,
+                P::NoticesWrite,
+                P::RiskRead,
+                P::AuditRead,
+                P::RolesRead,
+                P::SettingsRead,
+                P::SettingsWrite,
+                P::SystemRead,
+                P::SystemWrite,
+            ],
+            Self::Finance => &[
+                P::AccountsRead,
+                P::CallsRead,
+                P::MoneyRead,
+                P::MoneyChange,
+                P::LedgerVerify,
+                P::CodesWrite,
+                P::TicketsRead,
+            ],
+            Self::Support => &[
+                P::AccountsRead,
+                P::SessionsEnd,
+                P::KeysRead,
+                P::CallsRead,
+                P::MoneyRead,
+                P::ProvidersRead,
+                P::TicketsRead,
+                P::TicketsWrite,
+            ],
+            Self::Risk => &[
+                P::AccountsRead,
+                P::AccountsWrite,
+                P::SessionsEnd,
+                P::KeysRead,
+                P::KeysWrite,
+                P::CallsRead,
+                P::CallsUnmask,
+                P::RiskRead,
+                P::RiskWrite,
+                P::TicketsRead,
+            ],
+            Self::PrivacyOfficer => &[
+                P::AccountsRead,
+                P::AccountsUnmask,
+                P::PrivacyRead,
+                P::PrivacyWrite,
+                P::PoliciesWrite,
+                P::AuditRead,
+                P::TicketsRead,
+                P::TicketsWrite,
+            ],
+            Self::Auditor => &[
+                P::CallsRead,
+                P::MoneyRead,
+                P::LedgerVerify,
+                P::ProvidersRead,
+                P::RiskRead,
+                P::PrivacyRead,
+                P::AuditRead,
+                P::RolesRead,
+                P::SettingsRead,
+                P::SystemRead,
+            ],
+        };
+        listed.iter().copied().collect()
+    }
+}
+
+/// What a caller showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Via {
+    /// A sign-in on the console.
+    Session(SignInId),
+    /// A management key.
+    ManagementKey(ManagementKeyId),
+}
+
+/// Who uses the console API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The account that acts.
+    pub account: AccountId,
+    /// What it showed.
+    pub via: Via,
+    /// What it may do beyond what is its own.
+    pub permissions: Permissions,
+    /// Whether it proved anew, a moment ago, who it is.
+    pub stepped_up: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_read_back() {
+        let names: BTreeSet<_> = Permission::ALL.iter().map(|p| p.as_str()).collect();
+        assert_eq!(names.len(), Permission::ALL.len());
+        for permission in Permission::ALL {
+            assert_eq!(permission.as_str().parse(), Ok(*permission));
+            let form = permission.as_str().split_once('.');
+            assert!(form.is_some_and(|(on, what)| !on.is_empty() && !what.is_empty()), "{permission}");
+            assert!(permission.meaning().ends_with('.'), "{permission}");
+        }
+        assert_eq!("accounts.fly".parse::<Permission>(), Err(UnknownPermission));
+        for role in BuiltInRole::ALL {
+            assert_eq!(BuiltInRole::parse(role.as_str()), Some(role));
+        }
+    }
+
+    #[test]
+    fn sets() {
+        let some: Permissions = [Permission::RolesRead, Permission::AccountsRead].into_iter().collect();
+        assert!(some.has(Permission::AccountsRead) && !some.has(Permission::AccountsUnmask));
+        assert!(some.is_within(Permissions::all()) && !Permissions::all().is_within(some));
+        assert_eq!(Permissions::all().intersection(some), some);
+        assert_eq!(Permissions::NONE.union(some), some);
+        assert_eq!(Permissions::all().iter().count(), Permission::ALL.len());
+        let text = serde_json::to_string(&some).unwrap();
+        assert_eq!(text, r#"["accounts.read","roles.read"]"#);
+        assert_eq!(serde_json::from_str::<Permissions>(&text).unwrap(), some);
+        assert!(serde_json::from_str::<Permissions>(r#"["x.y"]"#).is_err());
+    }
+
+    #[test]
+    fn roles_hold_what_their_meaning_says() {
+        use Permission as P;
+        assert_eq!(BuiltInRole::Owner.permissions(), Permissions::all());
+        let has = |role: BuiltInRole, p| role.permissions().has(p);
+        for p in [P::MoneyChange, P::PrivacyWrite, P::RolesWrite, P::AccountsUnmask, P::ProvidersRevealCredential] {
+            assert!(!has(BuiltInRole::Admin, p), "{p}");
+            assert!(!has(BuiltInRole::Support, p), "{p}");
+        }
+        for p in BuiltInRole::Auditor.permissions().iter() {
+            let reads = p.as_str().ends_with(".read") || p == P::LedgerVerify;
+            assert!(reads, "an auditor changes nothing, but has {p}");
+        }
+        assert!(!has(BuiltInRole::Auditor, P::AccountsRead), "accounts are personal");
+        // What shows a person in clear is given to nobody but who decides about it.
+        for p in [P::AccountsUnmask, P::CallsUnmask, P::ProvidersRevealCredential] {
+            assert!(p.needs_step_up(), "{p}");
+        }
+        let unmask = |p| BuiltInRole::ALL.into_iter().filter(|r| has(*r, p)).count();
+        assert_eq!((unmask(P::AccountsUnmask), unmask(P::CallsUnmask)), (2, 2));
+        assert_eq!(unmask(P::ProvidersRevealCredential), 1);
+    }
+}
