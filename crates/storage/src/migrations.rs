@@ -29,7 +29,11 @@ impl Migrations {
 
 pub(crate) static MAIN: Migrations = Migrations {
     name: "main",
-    scripts: &[include_str!("../migrations/0001_backbone.sql"), include_str!("../migrations/0002_call_journal.sql")],
+    scripts: &[
+        include_str!("../migrations/0001_backbone.sql"),
+        include_str!("../migrations/0002_call_journal.sql"),
+        include_str!("../migrations/0005_messages.sql"),
+    ],
 };
 
 pub(crate) static KEYRING: Migrations =
