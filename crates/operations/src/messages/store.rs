@@ -39,7 +39,12 @@ const END: Sql = Sql::new(
 const LATER: Sql = Sql::new(
     "UPDATE messages SET failure = $3, not_before = $4, lease = NULL, leased_until = NULL WHERE id = $1 AND lease = $2",
 );
-const WAITING: Sql = Sql::new("SELECT COUNT(*) AS count FROM messages WHERE state = 'waiting'");
+/// Asked before anything is written: that nothing is due is the usual case.
+const DUE: Sql = Sql::new(
+    "SELECT COUNT(*) AS waiting, CAST(COALESCE(SUM(CASE WHEN (not_before <= $1 OR expires_at <= $1) \
+     AND (leased_until IS NULL OR leased_until <= $1) THEN 1 ELSE 0 END), 0) AS BIGINT) AS due \
+     FROM messages WHERE state = 'waiting'",
+);
 const LIST: Sql = Sql::new(
     "SELECT id, account_id, kind, channel, language, state, attempts, failure, created_at, finished_at FROM messages \
      WHERE id < $1 ORDER BY id DESC LIMIT $2",
@@ -60,8 +65,7 @@ const DROP_KEPT: Sql = Sql::new("DELETE FROM development_outbox WHERE created_at
 
 /// Every statement of messages.
 pub(super) const STATEMENTS: &[&Sql] = &[
-    &INSERT, &EXPIRE, &LOSE, &LEASE, &SENT, &END, &LATER, &WAITING, &LIST, &DROP_OLD, &KEEP, &KEPT, &KEPT_ONE,
-    &DROP_KEPT,
+    &INSERT, &EXPIRE, &LOSE, &LEASE, &SENT, &END, &LATER, &DUE, &LIST, &DROP_OLD, &KEEP, &KEPT, &KEPT_ONE, &DROP_KEPT,
 ];
 
 /// A message to be written, already sealed.
@@ -191,8 +195,10 @@ pub(super) async fn message_later(
     Ok(tx.execute(&LATER, &[id.into(), lease.into(), word(failure.as_str()), not_before.into()]).await? == 1)
 }
 
-pub(super) async fn message_waiting(tx: &mut ReadTx<'_>) -> Result<i64, StorageError> {
-    tx.one(&WAITING, &[]).await?.map_or(Ok(0), |row| row.get("count"))
+/// How many wait, and whether any is due.
+pub(super) async fn message_due(tx: &mut ReadTx<'_>, now: Timestamp) -> Result<(i64, bool), StorageError> {
+    let row = tx.one(&DUE, &[now.into()]).await?;
+    row.map_or(Ok((0, false)), |row| Ok((row.get("waiting")?, row.get::<i64>("due")? > 0)))
 }
 
 /// Before that id, newest first.
