@@ -2,7 +2,6 @@
 //! by hash, prices parsed, request targets and credential headers built once.
 
 use crate::health::ChannelHealth;
-use crate::resolver;
 use http::Uri;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -176,7 +175,7 @@ fn compile_channel(channel: &wire::Channel, old: &HashMap<ChannelId, &Arc<Channe
     }
     // An address in the URL is never resolved, so it is looked at here.
     let literal = authority.host().trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    if literal.is_ok_and(|address| !channel.allow_private && !resolver::is_public(address)) {
+    if literal.is_ok_and(|address| !channel.allow_private && !tacit_kernel::addresses::is_public(address)) {
         return None;
     }
     let credentials: Vec<Credential> = if auth == Auth::None {

@@ -104,6 +104,27 @@ pub enum IdentityError {
     /// No such invitation, or it was used.
     #[error("that invitation is wrong, used, or too old")]
     InvitationInvalid,
+    /// The name of a role, or what it is to allow.
+    #[error("{message}")]
+    RoleInvalid {
+        /// What is wrong.
+        message: &'static str,
+    },
+    /// No such role.
+    #[error("there is no such role")]
+    RoleNotFound,
+    /// Somebody has the role.
+    #[error("the role is in use; take it from everybody first")]
+    RoleInUse,
+    /// The last owner.
+    #[error("this is the last owner; make somebody else one first")]
+    OwnerLast,
+    /// Nobody gives what they do not have.
+    #[error("nobody gives or takes permissions that they do not have")]
+    BeyondOwn,
+    /// The account has as many as it may.
+    #[error("there are as many as there may be; remove one first")]
+    TooMuch,
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -144,6 +165,12 @@ impl IdentityError {
             Self::RegistrationClosed => "registration.closed",
             Self::RegistrationField { .. } => "registration.field",
             Self::InvitationInvalid => "invitation.invalid",
+            Self::RoleInvalid { .. } => "role.invalid",
+            Self::RoleNotFound => "role.not_found",
+            Self::RoleInUse => "role.in_use",
+            Self::OwnerLast => "role.owner_last",
+            Self::BeyondOwn => "role.beyond_own",
+            Self::TooMuch => "account.too_much",
             Self::Storage(_) => "storage",
             Self::Keyring(fault) => fault.code,
         }
@@ -163,17 +190,25 @@ impl IdentityError {
             | Self::SecondFactorWrong
             | Self::ProofWrong
             | Self::RegistrationField { .. }
-            | Self::InvitationInvalid => ErrorKind::Invalid,
-            Self::GroupNotFound | Self::AccountNotFound | Self::KeyNotFound | Self::SessionNotFound => {
-                ErrorKind::NotFound
-            }
+            | Self::InvitationInvalid
+            | Self::RoleInvalid { .. } => ErrorKind::Invalid,
+            Self::GroupNotFound
+            | Self::AccountNotFound
+            | Self::KeyNotFound
+            | Self::SessionNotFound
+            | Self::RoleNotFound => ErrorKind::NotFound,
             Self::AccountNameTaken
             | Self::KeyNameTaken
             | Self::AccountErased
             | Self::ContactTaken
-            | Self::SecondFactorSet => ErrorKind::Conflict,
+            | Self::SecondFactorSet
+            | Self::RoleInUse
+            | Self::OwnerLast
+            | Self::TooMuch => ErrorKind::Conflict,
             Self::SignInFailed | Self::SessionGone => ErrorKind::Unauthenticated,
-            Self::AccountDisabled | Self::StepUpRequired | Self::RegistrationClosed => ErrorKind::Forbidden,
+            Self::AccountDisabled | Self::StepUpRequired | Self::RegistrationClosed | Self::BeyondOwn => {
+                ErrorKind::Forbidden
+            }
             Self::TooMany { .. } => ErrorKind::Limited,
             Self::Busy => ErrorKind::Unavailable,
             Self::Storage(_) => ErrorKind::Internal,

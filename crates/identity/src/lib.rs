@@ -15,9 +15,12 @@ mod error;
 mod forgetting;
 pub mod groups;
 pub mod keys;
+pub mod leaks;
+pub mod management_keys;
 mod named;
 pub mod passwords;
 pub mod registration;
+pub mod roles;
 pub mod second_factor;
 pub mod sessions;
 pub mod sign_in;
@@ -66,6 +69,9 @@ pub const STATEMENTS: &[&[&Sql]] = &[
     sessions::STATEMENTS,
     second_factor::STATEMENTS,
     registration::STATEMENTS,
+    roles::STATEMENTS,
+    management_keys::STATEMENTS,
+    leaks::STATEMENTS,
 ];
 
 /// The word a status column holds.

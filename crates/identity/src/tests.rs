@@ -2,6 +2,7 @@
 
 mod codes;
 mod registration;
+mod roles;
 mod second_factor;
 mod sessions;
 mod sign_in;

@@ -139,6 +139,8 @@ macro_rules! every_id {
             TransactionId = "txn";
             /// An account of the ledger.
             LedgerAccountId = "lacc";
+            /// A message to a person, by e-mail or SMS.
+            MessageId = "msg";
         }
     };
 }

@@ -4,6 +4,7 @@
 #[macro_use]
 mod words;
 
+pub mod addresses;
 pub mod call;
 pub mod datamap;
 pub mod dialect;

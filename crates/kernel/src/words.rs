@@ -1,6 +1,8 @@
 //! Closed vocabularies: enums whose variants have one fixed word each and one fixed number.
 
-/// Makes an enum whose variants have one fixed name each, used in the database, on the link and in JSON.
+/// Makes an enum whose variants have one fixed name each, used in the database, on the link and in JSON. A crate that uses
+/// it depends on `serde` with `derive`.
+#[macro_export]
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* })*) => {$(
         $(#[$doc])*

@@ -108,3 +108,18 @@ CREATE TABLE account_roles (
     granted_at BIGINT NOT NULL,
     PRIMARY KEY (account_id, role)
 );
+
+-- Keys with which programs use the console API: what their owner may do, or less.
+CREATE TABLE management_keys (
+    id UUID PRIMARY KEY,
+    account_id UUID NOT NULL REFERENCES accounts (id),
+    name_sealed BYTEA NOT NULL,
+    hash BYTEA NOT NULL UNIQUE,
+    hint TEXT NOT NULL,
+    permissions TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('active', 'disabled')),
+    expires_at BIGINT,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+CREATE INDEX management_keys_by_account ON management_keys (account_id, id);

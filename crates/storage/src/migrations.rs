@@ -33,6 +33,7 @@ pub(crate) static MAIN: Migrations = Migrations {
         include_str!("../migrations/0001_backbone.sql"),
         include_str!("../migrations/0002_call_journal.sql"),
         include_str!("../migrations/0004_sign_in.sql"),
+        include_str!("../migrations/0005_messages.sql"),
         include_str!("../migrations/0006_idempotency.sql"),
     ],
 };

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tacit_catalog::Catalog;
 use tacit_identity::Identity;
 use tacit_identity::access::{BuiltInRole, Caller, Permission, Permissions, Via};
+use tacit_identity::passwords::{Cost, Hashing};
 use tacit_kernel::ids::{AccountId, ManagementKeyId, SignInId};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::time::ManualClock;
@@ -81,7 +82,7 @@ async fn served(db: Db) -> Served {
 async fn served_with(db: Db, routes: Routes) -> Served {
     let clock = Arc::new(ManualClock::at(testing::MIGRATED_AT));
     let keys = testing::test_key_store(&clock).await;
-    let identity = Identity::new(db.clone(), keys.clone(), clock.clone());
+    let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap());
     let group = identity.group_put("default", Ppm::ONE).await.unwrap();
     let mut callers = HashMap::new();
     let account = async |name: &str| {

@@ -16,6 +16,11 @@ const ADDRESS: Retention = Retention::Days { min: 180, max: 180 };
 /// Three years after completion (China's e-commerce law, article 31).
 const LEDGER: Retention = Retention::Days { min: 1095, max: 1095 };
 
+/// How long it is known that a message was sent: as long as network logs.
+const SENDING: Retention = Retention::Days { min: 0, max: 180 };
+/// A message is sent within that time or not at all; what it says goes with the attempt that ends it.
+const UNSENT: Retention = Retention::Days { min: 0, max: 7 };
+
 /// An element but for its place.
 #[derive(Clone, Copy)]
 struct Class {
@@ -120,6 +125,14 @@ const ASIDE: Class = Class::account("user.behavior", "set_aside_events.account_i
     .cites(&["YY-2.2", "YY-7"]);
 const USAGE: Class =
     Class::account("user.behavior", "usage_daily.account_id -> accounts.id", CALLS).cites(&["YY-2.2", "YY-7"]);
+/// Messages to somebody who has no account yet are sealed with the platform's key.
+const MESSAGE: Class = Class::account("user.behavior", "messages.account_id -> accounts.id", SIGN_IN)
+    .kept(SENDING)
+    .cites(&["YY-2.1", "YY-7"]);
+const DEVELOPMENT_MESSAGE: Class =
+    Class::account("user.contact", "development_outbox.account_id -> accounts.id", SERVICE)
+        .kept(UNSENT)
+        .cites(&["YY-2.1"]);
 /// Either an account's id, with or without that of a gateway's session, or a key's hash, for a day.
 const CHANGE: Class = Class::account("user.unique_id", "changes.subject -> accounts.id", SERVICE)
     .kept(Retention::Days { min: 0, max: 1 })
@@ -158,6 +171,9 @@ const SECOND_FACTOR: Class =
         .cites(&["YY-2.1", "YY-7", "YY-10"]);
 const RECOVERY: Class =
     Class::account("user.authorization.credentials", "recovery_codes.account_id -> accounts.id", SIGN_IN)
+        .cites(&["YY-2.1", "YY-7", "YY-10"]);
+const MANAGEMENT_KEY: Class =
+    Class::account("user.authorization", "management_keys.account_id -> accounts.id", SIGN_IN)
         .cites(&["YY-2.1", "YY-7", "YY-10"]);
 const ROLE: Class = Class::account("user.authorization", "account_roles.account_id -> accounts.id", SECURITY)
     .cites(&["YY-2.1", "YY-10"]);
@@ -236,6 +252,12 @@ columns! {
     account_roles {
         ROLE.category("user.unique_id") => account_id;
         ROLE => role, granted_at;
+    }
+    management_keys {
+        MANAGEMENT_KEY.category("user.unique_id") => id, account_id;
+        MANAGEMENT_KEY.category("user.content").protected(Protection::SealedSubject) => name_sealed;
+        MANAGEMENT_KEY.category("user.authorization.credentials").protected(Protection::KeyedHash) => hash;
+        MANAGEMENT_KEY => hint, permissions, status, expires_at, created_at, updated_at;
     }
     api_keys {
         KEY.category("user.unique_id") => id, account_id;
@@ -325,6 +347,19 @@ columns! {
     }
     changes {
         CHANGE => seq, kind, subject, created_at;
+    }
+    messages {
+        MESSAGE.category("user.unique_id") => id, account_id;
+        MESSAGE => kind, channel, language, state, created_at, not_before, expires_at, attempts, lease, leased_until,
+            failure, finished_at;
+        MESSAGE.category("user.unique_id.pseudonymous").protected(Protection::KeyedHash) => provider_reference;
+        MESSAGE.category("user.contact").protected(Protection::SealedSubject).kept(UNSENT) => recipient_sealed;
+        MESSAGE.category("user.content").protected(Protection::SealedSubject).kept(UNSENT) => variables_sealed;
+    }
+    development_outbox {
+        DEVELOPMENT_MESSAGE.category("user.unique_id") => message_id, account_id;
+        DEVELOPMENT_MESSAGE => created_at;
+        DEVELOPMENT_MESSAGE.category("user.content").protected(Protection::SealedSubject) => content_sealed;
     }
     keyring_epochs {
         CONFIGURED => epoch, created_at;

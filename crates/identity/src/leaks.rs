@@ -1,0 +1,64 @@
+//! A key was found where it does not belong: whoever shows it may have it disabled, and need not say who they are. To know
+//! a key is all that is needed to misuse it, so it is enough to end it.
+
+use crate::{Identity, IdentityError};
+use secrecy::{ExposeSecret, SecretString};
+use std::net::IpAddr;
+use tacit_kernel::Timestamp;
+use tacit_kernel::ids::AccountId;
+use tacit_kernel::keytext::{self, KeyKind};
+use tacit_storage::changes::{self, Change};
+use tacit_storage::{Sql, StorageError, WriteTx};
+
+const DISABLE_KEY: Sql = Sql::new(
+    "UPDATE api_keys SET status = 'disabled', updated_at = $2 WHERE hash = $1 AND status = 'active' RETURNING account_id",
+);
+const DISABLE_MANAGEMENT_KEY: Sql = Sql::new(
+    "UPDATE management_keys SET status = 'disabled', updated_at = $2 WHERE hash = $1 AND status = 'active' \
+     RETURNING account_id",
+);
+
+/// The statements of this module.
+pub(crate) const STATEMENTS: &[&Sql] = &[&DISABLE_KEY, &DISABLE_MANAGEMENT_KEY];
+
+impl Identity {
+    /// Disables the key that was found, of either kind, as part of a transaction; gateways learn of it at once. Gives whose
+    /// it is, who is to be told; `None`: it is no key of this platform that may still be used.
+    ///
+    /// # Errors
+    /// [`IdentityError::TooMany`] from one address; storage.
+    pub async fn leak_report_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        found: &SecretString,
+        from: IpAddr,
+    ) -> Result<Option<AccountId>, IdentityError> {
+        let text = found.expose_secret().trim();
+        let (target, now) = (self.key_hash(&SecretString::from(text)), self.clock.now());
+        self.count_in_tx(tx, &self.guess(&target, from)).await?;
+        match keytext::kind(text) {
+            Some(KeyKind::Model) => {
+                let owner = disable(tx, &DISABLE_KEY, &target, now).await?;
+                if let Some(account) = owner {
+                    changes::append(tx, &Change::Key(target), now).await?;
+                    changes::append(tx, &Change::Recall { account, but: None }, now).await?;
+                }
+                Ok(owner)
+            }
+            Some(KeyKind::Management) => {
+                let hash = self.management_key_hash(&SecretString::from(text));
+                Ok(disable(tx, &DISABLE_MANAGEMENT_KEY, &hash, now).await?)
+            }
+            None => Ok(None),
+        }
+    }
+}
+
+async fn disable(
+    tx: &mut WriteTx<'_>,
+    statement: &Sql,
+    hash: &[u8; 32],
+    now: Timestamp,
+) -> Result<Option<AccountId>, StorageError> {
+    tx.one(statement, &[hash.into(), now.into()]).await?.map(|row| row.get("account_id")).transpose()
+}

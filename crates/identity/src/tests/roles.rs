@@ -1,0 +1,140 @@
+use super::world::{PASSWORD, World, origin, secret};
+use crate::IdentityError;
+use crate::access::{BuiltInRole, Permission, Permissions, Via};
+use crate::roles::Acting;
+use tacit_kernel::call::CallSource;
+use tacit_kernel::keytext;
+use tacit_kernel::limits::Limits;
+use tacit_storage::{Db, Page, WriteTx, both_engines};
+
+fn of(permissions: &[Permission]) -> Permissions {
+    permissions.iter().copied().collect()
+}
+
+both_engines! {
+    async fn nobody_gives_more_than_they_have_and_there_is_always_an_owner(db: Db) {
+        let world = World::new(db).await;
+        let identity = &world.identity;
+        let (ann, ben) = (world.person("ann").await, world.person("ben").await.session.account);
+        let account = ann.session.account;
+        assert_eq!(identity.caller_by_session(&ann.token).await.unwrap().unwrap().permissions, Permissions::NONE);
+        assert!(identity.role_grant(Acting::Operator, account, "owner").await.unwrap());
+        assert!(!identity.role_grant(Acting::Operator, account, "owner").await.unwrap(), "once");
+        assert_eq!(identity.caller_by_session(&ann.token).await.unwrap(), None, "a session does not grow under way");
+        let again = identity.sign_in_with_password("ann", secret(PASSWORD), &origin(2)).await.unwrap();
+        let owner = identity.caller_by_session(&again.token).await.unwrap().unwrap();
+        assert_eq!((owner.permissions, owner.via), (Permissions::all(), Via::Session(again.session.id)));
+
+        let support = Acting::With(BuiltInRole::Support.permissions());
+        for role in ["owner", "admin"] {
+            assert!(matches!(identity.role_grant(support, ben, role).await, Err(IdentityError::BeyondOwn)));
+            assert!(matches!(identity.role_revoke(support, account, role).await, Err(IdentityError::BeyondOwn)));
+        }
+        let beyond = identity.role_put(support, "helper", of(&[Permission::MoneyChange])).await;
+        assert!(matches!(beyond, Err(IdentityError::BeyondOwn)));
+        assert!(matches!(identity.role_grant(Acting::Operator, ben, "nothing").await, Err(IdentityError::RoleNotFound)));
+        assert!(matches!(identity.role_revoke(Acting::Operator, account, "owner").await, Err(IdentityError::OwnerLast)));
+        identity.role_grant(Acting::With(owner.permissions), ben, "owner").await.unwrap();
+        assert!(identity.role_revoke(Acting::Operator, account, "owner").await.unwrap());
+        assert_eq!(identity.roles_of(ben).await.unwrap(), ["owner"]);
+    }
+
+    async fn roles_of_ones_own(db: Db) {
+        let world = World::new(db).await;
+        let identity = &world.identity;
+        let ann = world.person("ann").await.session.account;
+        for bad in ["owner", "", "two words"] {
+            let refused = identity.role_put(Acting::Operator, bad, Permissions::NONE).await;
+            assert!(matches!(refused, Err(IdentityError::RoleInvalid { .. })), "{bad}");
+        }
+        let reads = of(&[Permission::CallsRead, Permission::KeysRead]);
+        identity.role_put(Acting::Operator, "reader", reads).await.unwrap();
+        identity.role_grant(Acting::Operator, ann, "reader").await.unwrap();
+        identity.role_grant(Acting::Operator, ann, "auditor").await.unwrap();
+        let both = reads.union(BuiltInRole::Auditor.permissions());
+        assert_eq!(identity.permissions_of(ann).await.unwrap(), both);
+        let less = Acting::With(of(&[Permission::KeysRead]));
+        let taking = identity.role_put(less, "reader", Permissions::NONE).await;
+        assert!(matches!(taking, Err(IdentityError::BeyondOwn)), "nor is taken what one does not have");
+        let token = identity.sign_in_with_password("ann", secret(PASSWORD), &origin(2)).await.unwrap().token;
+        identity.role_put(Acting::Operator, "reader", of(&[Permission::KeysRead])).await.unwrap();
+        assert_eq!(identity.caller_by_session(&token).await.unwrap(), None);
+        assert!(matches!(identity.role_delete(Acting::Operator, "reader").await, Err(IdentityError::RoleInUse)));
+        assert_eq!(identity.staff(None, 10).await.unwrap().len(), 2);
+        identity.role_revoke(Acting::Operator, ann, "reader").await.unwrap();
+        identity.role_delete(Acting::Operator, "reader").await.unwrap();
+        assert!(matches!(identity.role_delete(Acting::Operator, "reader").await, Err(IdentityError::RoleNotFound)));
+        assert_eq!(identity.custom_roles().await.unwrap(), []);
+    }
+
+    async fn a_management_key_may_what_its_owner_may_as_far_as_it_says(db: Db) {
+        let world = World::new(db.clone()).await;
+        let identity = &world.identity;
+        let ann = world.person("ann").await.session.account;
+        let name = &crate::tests::name("deploy");
+        let create = async |permissions: Permissions, expires_at| {
+            let create = async |tx: &mut WriteTx<'_>| {
+                identity.management_key_create_in_tx(tx, ann, name, permissions, expires_at).await
+            };
+            let create = &create;
+            db.write("test.create", |tx| Box::pin(create(tx))).await
+        };
+        let reads = of(&[Permission::CallsRead]);
+        assert!(matches!(create(reads, None).await, Err(IdentityError::BeyondOwn)));
+        identity.role_grant(Acting::Operator, ann, "admin").await.unwrap();
+        let (key, secret_text) = create(reads, None).await.unwrap();
+        assert!(key.hint.starts_with("tm-…") && !keytext::well_formed(&format!("{secret_text:?}")));
+        let caller = identity.caller_by_management_key(&secret_text).await.unwrap().unwrap();
+        assert_eq!((caller.account, caller.permissions, caller.stepped_up), (ann, reads, false));
+        assert_eq!(identity.caller_by_session(&secret_text).await.unwrap(), None, "it is no session");
+        identity.role_revoke(Acting::Operator, ann, "admin").await.unwrap();
+        let caller = identity.caller_by_management_key(&secret_text).await.unwrap().unwrap();
+        assert_eq!(caller.permissions, Permissions::NONE, "it loses what its owner loses");
+        let ben = world.person("ben").await.session.account;
+        assert!(matches!(identity.management_key_revoke(ben, key.id).await, Err(IdentityError::KeyNotFound)));
+        identity.management_key_revoke(ann, key.id).await.unwrap();
+        assert_eq!(identity.caller_by_management_key(&secret_text).await.unwrap(), None);
+        let soon = tacit_kernel::Clock::now(&*world.clock).plus_micros(1);
+        let (_, brief) = create(Permissions::NONE, Some(soon)).await.unwrap();
+        assert!(identity.caller_by_management_key(&brief).await.unwrap().is_some());
+        world.clock.advance_micros(1);
+        assert_eq!(identity.caller_by_management_key(&brief).await.unwrap(), None);
+        let listed = identity.management_key_list(ann, Page::default()).await.unwrap().items;
+        assert_eq!(listed.iter().map(|key| key.enabled).collect::<Vec<_>>(), [false, true]);
+    }
+
+    async fn whoever_finds_a_key_may_end_it(db: Db) {
+        let world = World::new(db.clone()).await;
+        let identity = &world.identity;
+        let ann = world.person("ann").await.session.account;
+        let (model, model_secret) =
+            identity.key_create(ann, &crate::tests::name("laptop"), CallSource::Api, &Limits::default()).await.unwrap();
+        let name = &crate::tests::name("deploy");
+        let create = async |tx: &mut WriteTx<'_>| {
+            identity.management_key_create_in_tx(tx, ann, name, Permissions::NONE, None).await
+        };
+        let create = &create;
+        let (_, management) = db.write("test.create", |tx| Box::pin(create(tx))).await.unwrap();
+        let report = async |text: &secrecy::SecretString, from: u8| {
+            let address = origin(from).address;
+            let report = async |tx: &mut WriteTx<'_>| identity.leak_report_in_tx(tx, text, address).await;
+            let report = &report;
+            db.write("test.report", |tx| Box::pin(report(tx))).await
+        };
+        assert_eq!(report(&secret("sk-not-a-key"), 7).await.unwrap(), None);
+        let strange = keytext::generate(&mut rand::rng());
+        assert_eq!(report(&strange, 7).await.unwrap(), None);
+        let before = crate::tests::feed(&db).await.len();
+        assert_eq!(report(&model_secret, 7).await.unwrap(), Some(ann));
+        assert!(!identity.key_by_ref(&model.id.to_string()).await.unwrap().unwrap().enabled);
+        assert_eq!(crate::tests::feed(&db).await.len(), before + 2, "gateways are told");
+        assert_eq!(report(&model_secret, 7).await.unwrap(), None, "once");
+        assert_eq!(report(&management, 7).await.unwrap(), Some(ann));
+        assert_eq!(identity.caller_by_management_key(&management).await.unwrap(), None);
+        let mut refused = 0;
+        for _ in 0..40 {
+            refused += usize::from(report(&keytext::generate(&mut rand::rng()), 8).await.is_err());
+        }
+        assert!(refused > 10, "keys cannot be tried out here");
+    }
+}

@@ -1,0 +1,41 @@
+//! The metric labels of this crate, and the fields that leave the platform in messages, for the data map.
+
+use tacit_kernel::datamap::{Element, Place, Protection, Retention, Subject};
+
+const WORD: &str = "one of a few words of the program";
+
+/// What a recipient of messages is given about a person. The recipients are those that the operator configures: a mail
+/// server, and at most one SMS provider.
+const fn to(recipient: &'static str, field: &'static str, category: &'static str) -> Element {
+    Element {
+        place: Place::Egress { recipient, field },
+        category,
+        subject: Subject::Account("messages.account_id -> accounts.id"),
+        purposes: &["essential.service.authentication", "essential.service.security"],
+        protection: Protection::Plain,
+        // Not kept here; how long the recipient keeps it is told by its own policy.
+        retention: Retention::Days { min: 0, max: 7 },
+        cites: &["YY-2.1", "YY-5"],
+    }
+}
+
+/// Every metric label and every outbound field of this crate.
+pub const ELEMENTS: &[Element] = &[
+    Element::metric_label("tacit_messages_attempts", "channel", WORD),
+    Element::metric_label("tacit_messages_attempts", "outcome", WORD),
+    to("mail server", "To", "user.contact.email"),
+    to("mail server", "Subject", "user.content"),
+    to("mail server", "Message-ID", "user.unique_id.pseudonymous"),
+    to("mail server", "body", "user.content"),
+    to("aliyun", "PhoneNumbers", "user.contact.phone_number"),
+    to("aliyun", "TemplateParam", "user.content"),
+    to("aliyun", "OutId", "user.unique_id.pseudonymous"),
+    to("tencent", "PhoneNumberSet", "user.contact.phone_number"),
+    to("tencent", "TemplateParamSet", "user.content"),
+    to("tencent", "SessionContext", "user.unique_id.pseudonymous"),
+    to("twilio", "To", "user.contact.phone_number"),
+    to("twilio", "Body", "user.content"),
+    to("generic", "to", "user.contact.phone_number"),
+    to("generic", "text", "user.content"),
+    to("generic", "id", "user.unique_id.pseudonymous"),
+];
