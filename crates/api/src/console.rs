@@ -5,20 +5,30 @@
 //! puts the guard before it; the same call describes the route in the OpenAPI document. What holds for every request
 //! (time, size, cross-site requests, headers of the answer) is in `shield`.
 
+mod account;
 mod authenticate;
+mod codes;
 mod cookies;
 mod document;
 mod etag;
 mod idempotency;
 mod input;
 mod keys;
+mod leaks;
+mod management_keys;
 mod me;
 mod models;
 mod openapi;
+mod people;
 mod platform;
+mod registration;
 mod roles;
 mod routes;
+mod second_factor;
+mod sessions;
 mod shield;
+mod sign_in;
+mod staff;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +38,8 @@ pub use document::{document, document_text, permissions_page};
 pub use etag::{ETag, IfMatch};
 pub use idempotency::{Idempotent, KEPT as IDEMPOTENCY_KEPT, Once, Undone, sweep};
 pub use input::{Input, Params, Reference};
-pub use platform::{Platform, Registration, RegistrationField};
+pub use people::People;
+pub use platform::Platform;
 pub use routes::{Access, Demand, RouteAccess, Routes};
 
 use crate::problem::Refusal;
@@ -39,7 +50,9 @@ use axum::middleware::from_fn_with_state;
 use std::sync::Arc;
 use tacit_catalog::Catalog;
 use tacit_identity::Identity;
+use tacit_identity::registration::RegistrationRules;
 use tacit_kernel::{Clock, ErrorKind, Fault};
+use tacit_operations::messages::Messages;
 use tacit_storage::Db;
 use tacit_storage::keyring::KeyStore;
 
@@ -61,6 +74,12 @@ pub struct Console {
     pub clock: Arc<dyn Clock>,
     /// What everybody may know of the platform.
     pub platform: Arc<Platform>,
+    /// Messages to people.
+    pub messages: Messages,
+    /// Who may register, and what they are asked for.
+    pub registration: Arc<RegistrationRules>,
+    /// The pricing group of who registers, by name.
+    pub registration_group: String,
     /// Who a caller is.
     pub authenticate: Arc<dyn Authenticate>,
     /// How cookies are set.
@@ -81,6 +100,15 @@ pub fn routes() -> Routes {
     let routes = me::routes(routes);
     let routes = roles::routes(routes);
     let routes = models::routes(routes);
+    let routes = codes::routes(routes);
+    let routes = registration::routes(routes);
+    let routes = sign_in::routes(routes);
+    let routes = account::routes(routes);
+    let routes = sessions::routes(routes);
+    let routes = second_factor::routes(routes);
+    let routes = staff::routes(routes);
+    let routes = management_keys::routes(routes);
+    let routes = leaks::routes(routes);
     keys::routes(routes)
 }
 

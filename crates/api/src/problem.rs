@@ -96,6 +96,7 @@ impl IntoResponse for Refusal {
             let detail = fault.detail.as_deref().unwrap_or("");
             tracing::error!(event = "api.request_failed", error.code = fault.code, detail);
         }
+        let retry_after = fault.retry_after.map(HeaderValue::from);
         let body = Problem {
             kind: "about:blank".into(),
             title: status.canonical_reason().unwrap_or("error").into(),
@@ -106,6 +107,9 @@ impl IntoResponse for Refusal {
         };
         let mut response = (status, Json(body)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
         response
     }
 }

@@ -222,6 +222,10 @@ impl From<IdentityError> for Fault {
         match error {
             IdentityError::Storage(e) => e.into(),
             IdentityError::Keyring(fault) => fault,
+            IdentityError::TooMany { seconds } => {
+                Self::new(error.kind(), error.code(), error.to_string()).after(seconds)
+            }
+            IdentityError::Busy => Self::new(error.kind(), error.code(), error.to_string()).after(2),
             other => Self::new(other.kind(), other.code(), other.to_string()),
         }
     }

@@ -74,7 +74,18 @@ impl Identity {
         self.session_opened(&key, row).map(Some)
     }
 
-    /// The same within a write, so that what is done with it is done only while it goes on.
+    /// A session of an account, if it goes on.
+    ///
+    /// # Errors
+    /// Storage, keyring.
+    pub async fn session_by_id(&self, account: AccountId, id: SignInId) -> Result<Option<Session>, IdentityError> {
+        let row = self.db.read("session.by_id", |tx| Box::pin(store::by_id(tx, account, id))).await?;
+        let Some(row) = row.filter(|row| row.goes_on(self.clock.now())) else { return Ok(None) };
+        let Some(key) = self.subject_key(account).await? else { return Ok(None) };
+        self.session_opened(&key, row).map(Some)
+    }
+
+    /// That of a token within a write, so that what is done with it is done only while it goes on.
     pub(crate) async fn session_by_token_in_tx(
         &self,
         tx: &mut ReadTx<'_>,

@@ -39,12 +39,14 @@ pub struct Fault {
     pub message: Cow<'static, str>,
     /// For the operator only; never leaves the process but in a log.
     pub detail: Option<String>,
+    /// After how many seconds it may be tried again, where waiting helps and that is known.
+    pub retry_after: Option<u64>,
 }
 
 impl Fault {
     /// A fault without private detail.
     pub fn new(kind: ErrorKind, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, code, message: message.into(), detail: None }
+        Self { kind, code, message: message.into(), detail: None, retry_after: None }
     }
 
     /// Our own fault: the caller only learns that it was.
@@ -54,7 +56,15 @@ impl Fault {
             code,
             message: "the platform failed; the operator has been told, try again later".into(),
             detail: Some(detail.to_string()),
+            retry_after: None,
         }
+    }
+
+    /// The same, to be tried again after so many seconds.
+    #[must_use]
+    pub const fn after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
     }
 
     /// The same with a private detail.

@@ -29,7 +29,7 @@ pub fn document_text() -> String {
 }
 
 /// Answers that several routes give: name, status, what they mean.
-const REFUSALS: [(&str, &str, &str); 10] = [
+const REFUSALS: [(&str, &str, &str); 11] = [
     ("Unauthenticated", "401", "Nobody is signed in, or the management key is not known."),
     ("Denied", "403", "The caller lacks the permission, must prove once more who they are, or is another site."),
     ("Changed", "412", "The resource is not as `If-Match` says."),
@@ -37,6 +37,7 @@ const REFUSALS: [(&str, &str, &str); 10] = [
     ("MediaType", "415", "The body is not `application/json`."),
     ("Broken", "400", "The request did not arrive whole, or is no HTTP."),
     ("Invalid", "422", "The request is not as it must be; `field` names what is wrong."),
+    ("Limited", "429", "Too many tries; `retry-after` says for how many seconds to wait."),
     ("TooSlow", "408", "The body did not arrive in time."),
     ("Internal", "500", "The platform failed."),
     ("Unavailable", "503", "The platform cannot answer now; try again later."),
@@ -124,6 +125,10 @@ pub(super) fn describe(paths: &mut Paths, demand: Demand) {
             }
             if !reads {
                 refusals.extend(["Denied", "MediaType"]);
+            }
+            // What anybody may ask for is asked for by whoever guesses.
+            if !reads {
+                refusals.push("Limited");
             }
             if demand.access != Access::Public {
                 refusals.push("Unauthenticated");

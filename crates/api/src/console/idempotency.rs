@@ -18,6 +18,7 @@ use std::time::Duration;
 use tacit_identity::IdentityError;
 use tacit_kernel::ids::{self, AccountId};
 use tacit_kernel::{ErrorKind, Fault, Timestamp};
+use tacit_operations::messages::MessagesError;
 use tacit_storage::idempotency::{self, Kept};
 use tacit_storage::{ReadTx, Retryable, StorageError, WriteTx};
 use tacit_vault::{Aad, keyed_hash};
@@ -189,6 +190,15 @@ impl From<IdentityError> for Undone {
     fn from(error: IdentityError) -> Self {
         match error {
             IdentityError::Storage(error) => Self::Storage(error),
+            other => Self::Refused(other.into()),
+        }
+    }
+}
+
+impl From<MessagesError> for Undone {
+    fn from(error: MessagesError) -> Self {
+        match error {
+            MessagesError::Storage(error) => Self::Storage(error),
             other => Self::Refused(other.into()),
         }
     }

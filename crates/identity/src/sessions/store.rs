@@ -16,6 +16,10 @@ const BY_TOKEN: Sql = Sql::new(
      s.seen_at AS seen_at, s.expires_at AS expires_at, s.stepped_up_at AS stepped_up_at \
      FROM console_sessions s JOIN accounts a ON a.id = s.account_id WHERE s.token_hash = $1 AND a.status = 'active'",
 );
+const BY_ID: Sql = Sql::new(
+    "SELECT id, account_id, method, complete, device_sealed, address_sealed, created_at, seen_at, expires_at, \
+     stepped_up_at FROM console_sessions WHERE account_id = $1 AND id = $2",
+);
 const OF_ACCOUNT: Sql = Sql::new(
     "SELECT id, account_id, method, complete, device_sealed, address_sealed, created_at, seen_at, expires_at, \
      stepped_up_at FROM console_sessions WHERE account_id = $1 AND id > $2 AND complete = 1 AND expires_at > $3 \
@@ -39,7 +43,7 @@ const FORGET: Sql = Sql::new(
 
 /// Every statement of sessions.
 pub(crate) const STATEMENTS: &[&Sql] =
-    &[&INSERT, &BY_TOKEN, &OF_ACCOUNT, &SEEN, &RAISE, &END, &END_ALL, &END_OLDEST, &FORGET];
+    &[&INSERT, &BY_TOKEN, &BY_ID, &OF_ACCOUNT, &SEEN, &RAISE, &END, &END_ALL, &END_OLDEST, &FORGET];
 
 /// A row, what is personal still sealed.
 pub(super) struct SessionRow {
@@ -97,6 +101,14 @@ pub(super) async fn insert(tx: &mut WriteTx<'_>, row: &SessionRow, hash: &[u8; 3
 
 pub(super) async fn by_token(tx: &mut ReadTx<'_>, hash: &[u8; 32]) -> Result<Option<SessionRow>, StorageError> {
     tx.one(&BY_TOKEN, &[hash.into()]).await?.as_ref().map(session).transpose()
+}
+
+pub(super) async fn by_id(
+    tx: &mut ReadTx<'_>,
+    account: AccountId,
+    id: SignInId,
+) -> Result<Option<SessionRow>, StorageError> {
+    tx.one(&BY_ID, &[account.into(), id.into()]).await?.as_ref().map(session).transpose()
 }
 
 /// One more than the page holds.

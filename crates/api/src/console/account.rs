@@ -1,0 +1,251 @@
+//! `/api/v1/account`: what is held about the caller as a person, and how they change it.
+
+use super::people::{Address, From, Tongue};
+use super::registration::{Age, ProfileForm};
+use super::{Access, Answer, Console, Input, Routes, Signed};
+use crate::forms::{Moment, Secret};
+use crate::problem::{Problem, Refusal};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use tacit_identity::IdentityError;
+use tacit_identity::access::{Caller, Via};
+use tacit_identity::contacts::{Contact, ContactKind, HeldContact};
+use tacit_identity::registration::Profile;
+use tacit_identity::sessions::Session;
+use tacit_kernel::Personal;
+use tacit_kernel::ids::AccountId;
+use tacit_operations::messages::{Changed, Content};
+use tacit_storage::ReadTx;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+/// The caller's account.
+#[derive(Serialize, ToSchema)]
+struct OwnAccount {
+    /// Its id.
+    #[schema(value_type = String)]
+    id: AccountId,
+    /// The name to sign in with.
+    name: Option<String>,
+    /// Verified addresses.
+    contacts: Vec<OwnContact>,
+    /// What was said at registration and since; `null` if the operator made the account.
+    profile: Option<OwnProfile>,
+    /// Whether a second factor is asked for.
+    second_factor: bool,
+    /// Recovery codes that are left.
+    recovery_codes: u64,
+    /// Staff roles, by name.
+    roles: Vec<String>,
+    /// When the account was made.
+    created_at: Moment,
+}
+
+/// An address of the caller.
+#[derive(Serialize, ToSchema)]
+struct OwnContact {
+    /// Its kind.
+    kind: Kind,
+    /// The address.
+    value: String,
+    /// When it was last shown to be the caller's.
+    verified_at: Moment,
+}
+
+/// A kind of address.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    /// An e-mail address.
+    Email,
+    /// A phone number.
+    Phone,
+}
+
+/// What the caller said.
+#[derive(Serialize, ToSchema)]
+struct OwnProfile {
+    /// The fields that are given.
+    fields: ProfileForm,
+    /// How old they said they were.
+    age: Age,
+    /// In which language they are written to.
+    language: Tongue,
+    /// When they registered.
+    registered_at: Moment,
+}
+
+/// The profile as it is to be: what is left out is deleted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewProfile {
+    /// The fields.
+    fields: ProfileForm,
+    /// The language.
+    language: Tongue,
+}
+
+/// Another password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewPassword {
+    /// The password.
+    #[schema(min_length = 8, max_length = 256)]
+    password: String,
+}
+
+/// Another address.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewContact {
+    /// The address.
+    to: Address,
+    /// The code that was sent to it (purpose `contact_change`).
+    #[schema(max_length = 16)]
+    code: String,
+}
+
+/// An invitation.
+#[derive(Serialize, ToSchema)]
+struct NewInvitation {
+    /// What the invited person gives when they register; shown this once.
+    #[schema(value_type = String)]
+    code: Secret,
+    /// When it is void.
+    expires_at: Moment,
+}
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes
+        .add(Access::SignedIn, routes!(account_show))
+        .add(Access::SignedIn, routes!(profile_put))
+        .add(Access::SignedIn.stepped_up(), routes!(password_put))
+        .add(Access::SignedIn.stepped_up(), routes!(contacts_put))
+        .add(Access::SignedIn, routes!(invitations_create))
+}
+
+/// The session of a caller who changes how they sign in. A management key cannot.
+pub(super) async fn session(console: &Console, caller: &Caller) -> Result<Session, Refusal> {
+    let Via::Session(id) = caller.via else { return Err(IdentityError::StepUpRequired.into()) };
+    Ok(console.identity.session_by_id(caller.account, id).await?.ok_or(IdentityError::SessionGone)?)
+}
+
+/// What is held about the caller as a person.
+#[utoipa::path(get, path = "/api/v1/account", tag = "account", responses(
+    (status = 200, description = "The account.", body = OwnAccount),
+))]
+async fn account_show(State(console): State<Console>, caller: Signed) -> Answer<OwnAccount> {
+    let (console, account) = (&console, caller.account);
+    let read = async |tx: &mut ReadTx<'_>| {
+        let identity = &console.identity;
+        let held = identity.contacts_of_in_tx(tx, account).await?;
+        let profile = identity.profile_in_tx(tx, account).await?;
+        let factor = identity.second_factor_set_in_tx(tx, account).await?;
+        Ok::<(Vec<HeldContact>, Option<Profile>, bool), IdentityError>((held, profile, factor))
+    };
+    let read = &read;
+    let (held, profile, second_factor) = console.db.read("console.account", |tx| Box::pin(read(tx))).await?;
+    let found = console.identity.account_by_ref(&account.to_string()).await?.ok_or(IdentityError::AccountNotFound)?;
+    let contact = |held: HeldContact| OwnContact {
+        kind: match held.contact.kind() {
+            ContactKind::Email => Kind::Email,
+            ContactKind::Phone => Kind::Phone,
+        },
+        value: held.contact.text().to_owned(),
+        verified_at: held.verified_at.into(),
+    };
+    let profile = profile.map(|profile| OwnProfile {
+        fields: ProfileForm::of(profile.fields),
+        age: profile.age.into(),
+        language: profile.language.into(),
+        registered_at: profile.registered_at.into(),
+    });
+    Ok(Json(OwnAccount {
+        id: account,
+        name: found.name.map(Personal::into_inner),
+        contacts: held.into_iter().map(contact).collect(),
+        profile,
+        second_factor,
+        recovery_codes: console.identity.recovery_codes_left(account).await?,
+        roles: console.identity.roles_of(account).await?,
+        created_at: found.created_at.into(),
+    }))
+}
+
+/// Replaces the caller's profile.
+#[utoipa::path(put, path = "/api/v1/account/profile", tag = "account", request_body = NewProfile, responses(
+    (status = 204, description = "It is replaced."),
+    (status = 404, description = "The operator made the account, which has none.", body = Problem,
+        content_type = "application/problem+json"),
+))]
+async fn profile_put(
+    State(console): State<Console>,
+    caller: Signed,
+    Input(new): Input<NewProfile>,
+) -> Result<StatusCode, Refusal> {
+    let (rules, account) = (&console.registration, caller.account);
+    let put = console.identity.profile_put(rules, account, &new.fields.fields(), new.language.into()).await;
+    put.map_err(|error| match error {
+        IdentityError::RegistrationField { field, .. } => Refusal::from(error).about(format!("fields.{field}")),
+        other => other.into(),
+    })?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sets another password; all other sessions end, and the caller is told at their addresses.
+#[utoipa::path(put, path = "/api/v1/account/password", tag = "account", request_body = NewPassword, responses(
+    (status = 204, description = "It is set."),
+))]
+async fn password_put(
+    State(console): State<Console>,
+    caller: Signed,
+    Input(new): Input<NewPassword>,
+) -> Result<StatusCode, Refusal> {
+    let session = session(&console, &caller).await?;
+    Box::pin(console.identity.password_change(&session, SecretString::from(new.password))).await?;
+    let (at, contacts) = (console.clock.now(), console.contacts(caller.account).await?);
+    console.notify(caller.account, &contacts, || Content::ContactChanged { what: Changed::Password, at }).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes another address, in the place of the one of its kind; the old one is told.
+#[utoipa::path(put, path = "/api/v1/account/contacts", tag = "account", request_body = NewContact, responses(
+    (status = 204, description = "It is the caller's."),
+    (status = 409, description = "It is another account's.", body = Problem, content_type = "application/problem+json"),
+))]
+async fn contacts_put(
+    State(console): State<Console>,
+    From(origin): From,
+    caller: Signed,
+    Input(new): Input<NewContact>,
+) -> Result<StatusCode, Refusal> {
+    let session = session(&console, &caller).await?;
+    let (contact, code) = (new.to.contact()?, SecretString::from(new.code));
+    let before = Box::pin(console.identity.contact_change(&session, &contact, &code, &origin)).await?;
+    let before: Vec<Contact> = before.into_iter().collect();
+    let (at, what) = (console.clock.now(), changed(contact.kind()));
+    console.notify(caller.account, &before, || Content::ContactChanged { what, at }).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+const fn changed(kind: ContactKind) -> Changed {
+    match kind {
+        ContactKind::Email => Changed::Email,
+        ContactKind::Phone => Changed::Phone,
+    }
+}
+
+/// Makes an invitation for one person.
+#[utoipa::path(post, path = "/api/v1/invitations", tag = "account", responses(
+    (status = 201, description = "The invitation.", body = NewInvitation),
+))]
+async fn invitations_create(
+    State(console): State<Console>,
+    caller: Signed,
+) -> Result<(StatusCode, Json<NewInvitation>), Refusal> {
+    let (code, expires_at) = console.identity.invitation_create(Some(caller.account)).await?;
+    Ok((StatusCode::CREATED, Json(NewInvitation { code: Secret(code), expires_at: expires_at.into() })))
+}

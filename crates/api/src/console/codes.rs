@@ -1,0 +1,130 @@
+//! `/api/v1/codes`: codes that are sent to an address. The answer is the same whatever becomes of the wish.
+
+use super::idempotency::Undone;
+use super::people::{Address, From, Tongue};
+use super::{Access, Console, Input, Routes};
+use crate::problem::Refusal;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use tacit_identity::codes::{CODE_LIFE, CodePurpose, CodeWish};
+use tacit_identity::registration::Language;
+use tacit_kernel::Personal;
+use tacit_operations::messages::{Code, Content, LONGEST};
+use tacit_storage::WriteTx;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+/// A wish for a code.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct WantedCode {
+    /// What it is for; it is good for nothing else.
+    purpose: Purpose,
+    /// Where it is sent.
+    to: Address,
+    /// In which language.
+    #[serde(default)]
+    #[schema(required = false)]
+    language: Tongue,
+}
+
+/// What a code is for.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Purpose {
+    /// To register with the address.
+    Register,
+    /// To consent to the registration of a minor.
+    Guardian,
+    /// To sign in.
+    SignIn,
+    /// To set a new password.
+    PasswordReset,
+    /// To become the address of an account.
+    ContactChange,
+    /// To prove once more who is there.
+    StepUp,
+}
+
+impl std::convert::From<Purpose> for CodePurpose {
+    fn from(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Register => Self::Register,
+            Purpose::Guardian => Self::Guardian,
+            Purpose::SignIn => Self::SignIn,
+            Purpose::PasswordReset => Self::PasswordReset,
+            Purpose::ContactChange => Self::ContactChange,
+            Purpose::StepUp => Self::StepUp,
+        }
+    }
+}
+
+/// What is said to whoever asks for a code.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct OnItsWay {
+    /// For how long a code is good that is sent now.
+    expires_in_seconds: u32,
+}
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes.add(Access::Public, routes!(codes_create))
+}
+
+/// Sends a code to an address. Whether there is an account with that address is not told: if no code is sent, the answer
+/// is the same.
+#[utoipa::path(post, path = "/api/v1/codes", tag = "sign-in", request_body = WantedCode, responses(
+    (status = 202, description = "If a code may be sent there, it is on its way.", body = OnItsWay),
+))]
+async fn codes_create(
+    State(console): State<Console>,
+    From(origin): From,
+    Input(wanted): Input<WantedCode>,
+) -> Result<Response, Refusal> {
+    let (purpose, contact) = (CodePurpose::from(wanted.purpose), wanted.to.contact()?);
+    let (console, contact, language) = (&console, &contact, Language::from(wanted.language));
+    let minutes = u32::try_from(CODE_LIFE / 60_000_000).unwrap_or(1);
+    let send = async |tx: &mut WriteTx<'_>| {
+        let wish = console.identity.code_wish_in_tx(tx, purpose, contact, origin.address).await?;
+        let (content, until) = match wish {
+            CodeWish::Send { code, expires_at } => {
+                let code = Code { code, minutes };
+                let content = match purpose {
+                    CodePurpose::SignIn | CodePurpose::StepUp => Content::SignIn(code),
+                    CodePurpose::PasswordReset => Content::PasswordReset(code),
+                    CodePurpose::Register | CodePurpose::Guardian | CodePurpose::ContactChange => {
+                        Content::EmailVerify(code)
+                    }
+                };
+                (content, expires_at)
+            }
+            CodeWish::AlreadyRegistered => (already(language), console.clock.now().plus_micros(LONGEST)),
+            CodeWish::Nothing => return Ok(()),
+        };
+        console.write_to(tx, (contact, language), None, content, until).await
+    };
+    let send = &send;
+    let sent: Result<(), Undone> = console.db.write("console.code", |tx| Box::pin(send(tx))).await;
+    sent?;
+    Ok((StatusCode::ACCEPTED, Json(OnItsWay { expires_in_seconds: minutes * 60 })).into_response())
+}
+
+/// To who has an account already: whoever asked may be somebody else.
+fn already(language: Language) -> Content {
+    let (title, text) = match language {
+        Language::En => (
+            "You have an account already",
+            "Somebody asked to register with this address, which belongs to your account. If it was you, sign in instead; \
+             if you forgot your password, ask for a new one. If it was not you, nothing has changed and there is nothing \
+             to do.",
+        ),
+        Language::Zh => (
+            "您已经拥有账号",
+            "有人使用此地址申请注册，而该地址已属于您的账号。如果是您本人，请直接登录；如果忘记密码，请重置密码。\
+             如果不是您本人操作，您的账号没有任何变化，无需处理。",
+        ),
+    };
+    Content::AccountNotice { title: Personal::new(title.to_owned()), text: Personal::new(text.to_owned()) }
+}

@@ -1,0 +1,59 @@
+//! `/api/v1/leaked-keys`: a key was found where it does not belong. Whoever shows it ends it; its owner is told.
+
+use super::idempotency::Undone;
+use super::people::From;
+use super::{Access, Console, Input, Routes};
+use crate::problem::Refusal;
+use axum::extract::State;
+use axum::http::StatusCode;
+use secrecy::SecretString;
+use serde::Deserialize;
+use tacit_kernel::Personal;
+use tacit_operations::messages::Content;
+use tacit_storage::WriteTx;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+/// A key that was found.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Found {
+    /// The key, `sk-…` or `tm-…`.
+    #[schema(max_length = 200)]
+    key: String,
+}
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes.add(Access::Public, routes!(leaked_keys_report))
+}
+
+/// Ends a key that was found. The answer is the same whether it was one.
+#[utoipa::path(post, path = "/api/v1/leaked-keys", tag = "keys", request_body = Found, responses(
+    (status = 202, description = "If it was a key of this platform, it is void now, and its owner is told."),
+))]
+async fn leaked_keys_report(
+    State(console): State<Console>,
+    From(origin): From,
+    Input(found): Input<Found>,
+) -> Result<StatusCode, Refusal> {
+    let key = &SecretString::from(found.key);
+    let identity = &console.identity;
+    let report = async |tx: &mut WriteTx<'_>| Ok(identity.leak_report_in_tx(tx, key, origin.address).await?);
+    let report = &report;
+    let owner: Result<_, Undone> = console.db.write("console.leak", |tx| Box::pin(report(tx))).await;
+    if let Some(account) = owner? {
+        (console.changed)();
+        let contacts = console.contacts(account).await?;
+        console.notify(account, &contacts, notice).await;
+    }
+    Ok(StatusCode::ACCEPTED)
+}
+
+fn notice() -> Content {
+    let text = "Somebody found one of your API keys where it does not belong and reported it, so it was disabled at once. \
+        Look at your keys in the console, make a new one, and check your call records.\n\n\
+        有人在不应出现的地方发现了您的一个 API 密钥并进行了举报，该密钥已立即停用。请在控制台检查您的密钥，创建新的密钥，\
+        并核对调用记录。";
+    let title = "An API key was disabled · API 密钥已停用";
+    Content::AccountNotice { title: Personal::new(title.to_owned()), text: Personal::new(text.to_owned()) }
+}

@@ -1,0 +1,173 @@
+//! What the routes about people share: who a caller is by the identity service, how addresses are written on the wire, from
+//! where somebody comes, and how somebody is written to.
+
+use super::idempotency::Undone;
+use super::{Authenticate, Authenticating, Client, Console, Presented};
+use crate::problem::Refusal;
+use axum::extract::FromRequestParts;
+use axum::http::header;
+use axum::http::request::Parts;
+use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr};
+use tacit_identity::contacts::{Contact, ContactKind};
+use tacit_identity::registration::Language;
+use tacit_identity::sessions::Origin;
+use tacit_identity::{Identity, IdentityError};
+use tacit_kernel::ids::AccountId;
+use tacit_kernel::{ErrorKind, Fault, Personal, Timestamp};
+use tacit_operations::messages::{self, Content, NewMessage};
+use tacit_storage::{ReadTx, WriteTx};
+use utoipa::ToSchema;
+
+/// Recognises callers by sessions and management keys.
+pub struct People(pub Identity);
+
+impl Authenticate for People {
+    fn authenticate<'a>(&'a self, presented: &'a Presented, _: &'a Client) -> Authenticating<'a> {
+        Box::pin(async move {
+            Ok(match presented {
+                Presented::Session(token) => self.0.caller_by_session(token).await?,
+                Presented::ManagementKey(key) => self.0.caller_by_management_key(key).await?,
+            })
+        })
+    }
+}
+
+/// From where a request comes, as the identity service asks for it.
+pub(super) struct From(pub(super) Origin);
+
+impl<S: Send + Sync> FromRequestParts<S> for From {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        // Without an address, which the gateway always gives, all count as one.
+        let address = Client::of(&parts.headers).address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let device = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Ok(Self(Origin::new(address, device)))
+    }
+}
+
+/// A language, on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Tongue {
+    /// English.
+    #[default]
+    En,
+    /// Chinese.
+    Zh,
+}
+
+impl std::convert::From<Tongue> for Language {
+    fn from(tongue: Tongue) -> Self {
+        match tongue {
+            Tongue::En => Self::En,
+            Tongue::Zh => Self::Zh,
+        }
+    }
+}
+
+impl std::convert::From<Language> for Tongue {
+    fn from(language: Language) -> Self {
+        match language {
+            Language::En => Self::En,
+            Language::Zh => Self::Zh,
+        }
+    }
+}
+
+/// An e-mail address or a phone number: one of them.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Address {
+    /// An e-mail address.
+    #[schema(max_length = 254)]
+    pub(super) email: Option<String>,
+    /// A phone number with its country, such as `+8613800138000`.
+    #[schema(max_length = 40)]
+    pub(super) phone: Option<String>,
+}
+
+impl Address {
+    /// The contact that it names.
+    ///
+    /// # Errors
+    /// 422 about the field, or about both if there is not exactly one.
+    pub(super) fn contact(&self) -> Result<Contact, Refusal> {
+        match (&self.email, &self.phone) {
+            (Some(email), None) => email_of(email),
+            (None, Some(phone)) => phone_of(phone),
+            _ => {
+                let message = "give an e-mail address or a phone number, one of them";
+                Err(Refusal::from(Fault::new(ErrorKind::Invalid, "contact.invalid", message)).about("email"))
+            }
+        }
+    }
+}
+
+pub(super) fn email_of(text: &str) -> Result<Contact, Refusal> {
+    Contact::email(text).map_err(|error| Refusal::from(error).about("email"))
+}
+
+pub(super) fn phone_of(text: &str) -> Result<Contact, Refusal> {
+    Contact::phone(text, None).map_err(|error| Refusal::from(error).about("phone"))
+}
+
+impl Console {
+    /// Writes to somebody, as part of a transaction.
+    pub(super) async fn write_to(
+        &self,
+        tx: &mut WriteTx<'_>,
+        (contact, language): (&Contact, Language),
+        account: Option<AccountId>,
+        content: Content,
+        expires_at: Timestamp,
+    ) -> Result<(), Undone> {
+        let message = NewMessage {
+            content,
+            channel: match contact.kind() {
+                ContactKind::Email => messages::Channel::Email,
+                ContactKind::Phone => messages::Channel::Sms,
+            },
+            language: match language {
+                Language::En => messages::Language::En,
+                Language::Zh => messages::Language::Zh,
+            },
+            recipient: Personal::new(contact.text().to_owned()),
+            account,
+            not_before: None,
+            expires_at,
+        };
+        self.messages.enqueue(tx, &message).await?;
+        Ok(())
+    }
+
+    /// Tells somebody of a change of their account, at each of these addresses. What cannot be sent now, since that channel
+    /// is not configured, holds up nothing: the change is made.
+    pub(super) async fn notify(&self, account: AccountId, contacts: &[Contact], content: impl Fn() -> Content + Sync) {
+        let until = self.clock.now().plus_micros(messages::LONGEST);
+        for contact in contacts {
+            let write = async |tx: &mut WriteTx<'_>| {
+                let profile = self.identity.profile_in_tx(tx, account).await?;
+                let language = profile.map_or(Language::En, |profile| profile.language);
+                self.write_to(tx, (contact, language), Some(account), content(), until).await
+            };
+            let write = &write;
+            let written = self.db.write("console.notify", |tx| Box::pin(write(tx))).await;
+            if let Err(undone) = written {
+                let code = Refusal::from(undone).code();
+                tracing::warn!(event = "console.notice_unsent", error.code = code);
+            }
+        }
+    }
+
+    /// The addresses of an account.
+    pub(super) async fn contacts(&self, account: AccountId) -> Result<Vec<Contact>, Refusal> {
+        let read =
+            async |tx: &mut ReadTx<'_>| Ok::<_, IdentityError>(self.identity.contacts_of_in_tx(tx, account).await?);
+        let read = &read;
+        let held = self.db.read("console.contacts", |tx| Box::pin(read(tx))).await?;
+        Ok(held.into_iter().map(|held| held.contact).collect())
+    }
+}
