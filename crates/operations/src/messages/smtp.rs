@@ -13,6 +13,8 @@ use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use secrecy::{ExposeSecret, SecretString};
+use std::error::Error as _;
+use std::io;
 use std::time::{Duration, UNIX_EPOCH};
 use tacit_kernel::Timestamp;
 use tacit_kernel::ids::MessageId;
@@ -70,6 +72,10 @@ impl Smtp {
     pub fn new(settings: SmtpSettings) -> Result<Self, String> {
         let from: Address =
             settings.from.parse().map_err(|_| "messages.smtp.from is not an e-mail address".to_owned())?;
+        // The library cannot write such a name at all.
+        if settings.from_name.chars().any(char::is_control) {
+            return Err("messages.smtp.from_name must be one line of text".into());
+        }
         let tls = |settings: &SmtpSettings| {
             let mut parameters = TlsParameters::builder(settings.host.clone());
             if let Some(pem) = &settings.authority {
@@ -140,7 +146,7 @@ fn not_taken(error: &lettre::transport::smtp::Error) -> NotTaken {
         };
         return NotTaken::status(failure, status);
     }
-    NotTaken::without_answer(if error.is_tls() {
+    NotTaken::without_answer(if error.is_tls() || is_of_tls(error) {
         Failure::Tls
     } else if error.is_timeout() {
         Failure::Timeout
@@ -152,4 +158,17 @@ fn not_taken(error: &lettre::transport::smtp::Error) -> NotTaken {
     } else {
         Failure::Unreachable
     })
+}
+
+/// A handshake that fails is an error of the connection to the library.
+fn is_of_tls(error: &lettre::transport::smtp::Error) -> bool {
+    let mut source = error.source();
+    while let Some(error) = source {
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if error.is::<rustls::Error>() || inner.is_some_and(|e| e.is::<rustls::Error>()) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
 }
