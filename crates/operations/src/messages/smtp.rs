@@ -3,7 +3,7 @@
 //! Each message has a connection of its own: messages are few, and nothing is left open between them. Names and subjects
 //! are encoded by the library; a test sends line breaks in each of them.
 
-use super::attempt::{Attempt, NotTaken, Taken};
+use super::attempt::{Attempt, NotTaken, Taken, cause};
 use super::model::Failure;
 use super::templates::Letter;
 use lettre::message::header::{HeaderName, HeaderValue};
@@ -13,8 +13,6 @@ use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use secrecy::{ExposeSecret, SecretString};
-use std::error::Error as _;
-use std::io;
 use std::time::{Duration, UNIX_EPOCH};
 use tacit_kernel::Timestamp;
 use tacit_kernel::ids::MessageId;
@@ -146,10 +144,11 @@ fn not_taken(error: &lettre::transport::smtp::Error) -> NotTaken {
         };
         return NotTaken::status(failure, status);
     }
-    NotTaken::without_answer(if error.is_tls() || is_of_tls(error) {
+    // A handshake that fails is an error of the connection to the library.
+    NotTaken::without_answer(if let Some(failure) = cause(error) {
+        failure
+    } else if error.is_tls() {
         Failure::Tls
-    } else if error.is_timeout() {
-        Failure::Timeout
     } else if error.is_response() {
         Failure::Answer
     } else if error.is_client() {
@@ -158,17 +157,4 @@ fn not_taken(error: &lettre::transport::smtp::Error) -> NotTaken {
     } else {
         Failure::Unreachable
     })
-}
-
-/// A handshake that fails is an error of the connection to the library.
-fn is_of_tls(error: &lettre::transport::smtp::Error) -> bool {
-    let mut source = error.source();
-    while let Some(error) = source {
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if error.is::<rustls::Error>() || inner.is_some_and(|e| e.is::<rustls::Error>()) {
-            return true;
-        }
-        source = error.source();
-    }
-    false
 }
