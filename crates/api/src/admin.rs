@@ -9,6 +9,7 @@ pub mod groups;
 mod input;
 pub mod keys;
 pub mod ledger;
+pub mod messages;
 pub mod models;
 pub mod platform;
 pub mod prices;
@@ -32,6 +33,7 @@ use tacit_catalog::Catalog;
 use tacit_identity::Identity;
 use tacit_kernel::{Clock, ErrorKind, Fault, Timestamp};
 use tacit_ledger::Ledger;
+use tacit_operations::messages::Messages;
 use tacit_storage::Db;
 
 /// The largest request body, in bytes.
@@ -48,6 +50,8 @@ pub struct Admin {
     pub catalog: Catalog,
     /// Money and call records.
     pub ledger: Ledger,
+    /// Messages to people.
+    pub messages: Messages,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Settlement currency.
@@ -87,6 +91,7 @@ pub fn router(admin: Admin) -> Router {
         .merge(groups::routes())
         .merge(accounts::routes())
         .merge(keys::routes())
+        .merge(messages::routes())
         .merge(of_calls)
         .merge(platform::routes())
         .fallback(|| async { Refusal::from(Fault::new(ErrorKind::NotFound, "request.path", "there is no such path")) })

@@ -9,10 +9,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tacit_control::Control;
+use tacit_operations::messages::Messages;
 use tokio::net::TcpListener;
 
 /// Serves until `shutdown` is done.
-pub(crate) async fn serve(listener: TcpListener, control: Arc<Control>, shutdown: impl Future<Output = ()>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    control: Arc<Control>,
+    messages: Messages,
+    shutdown: impl Future<Output = ()>,
+) {
     let mut connections = tokio::task::JoinSet::new();
     tokio::pin!(shutdown);
     loop {
@@ -26,9 +32,10 @@ pub(crate) async fn serve(listener: TcpListener, control: Arc<Control>, shutdown
                 };
                 // Weak: a probe that keeps its connection must not keep the control plane.
                 let control = Arc::downgrade(&control);
+                let messages = messages.clone();
                 let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
                     let (status, text) = match (control.upgrade(), request.uri().path()) {
-                        (Some(control), path) => answer(&control, path),
+                        (Some(control), path) => answer(&control, &messages, path),
                         (None, _) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()),
                     };
                     let mut response = Response::new(Full::new(Bytes::from(text)));
@@ -45,13 +52,14 @@ pub(crate) async fn serve(listener: TcpListener, control: Arc<Control>, shutdown
     }
 }
 
-fn answer(control: &Control, path: &str) -> (StatusCode, String) {
+fn answer(control: &Control, messages: &Messages, path: &str) -> (StatusCode, String) {
     match path {
         "/healthz" => (StatusCode::OK, "ok\n".to_owned()),
         "/readyz" if control.ready() => (StatusCode::OK, "ready\n".to_owned()),
         "/readyz" => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n".to_owned()),
         "/metrics" => {
             let mut text = control.metrics_text();
+            let messages = messages.metrics_text();
             let own = format!(
                 "# HELP tacit_log_dropped Fields that were not logged because the data map does not \
                  declare them.\n# TYPE tacit_log_dropped counter\ntacit_log_dropped_total {}\n",
@@ -60,6 +68,7 @@ fn answer(control: &Control, path: &str) -> (StatusCode, String) {
             // OpenMetrics ends with a mark; what is added goes before it.
             let at = text.rfind("# EOF").unwrap_or(text.len());
             text.insert_str(at, &own);
+            text.insert_str(at, messages.trim_end().trim_end_matches("# EOF"));
             (StatusCode::OK, text)
         }
         _ => (StatusCode::NOT_FOUND, "not found\n".to_owned()),

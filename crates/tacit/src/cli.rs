@@ -5,6 +5,7 @@ pub(crate) mod catalog;
 pub(crate) mod config;
 pub(crate) mod identity;
 pub(crate) mod limits;
+pub(crate) mod messages;
 pub(crate) mod money;
 pub(crate) mod paging;
 pub(crate) mod platform;
@@ -96,6 +97,9 @@ pub(crate) enum Command {
     /// Records of calls.
     #[command(subcommand)]
     Calls(calls::CallsCommand),
+    /// E-mails and text messages to people.
+    #[command(subcommand)]
+    Messages(messages::MessagesCommand),
     /// The double-entry ledger.
     #[command(subcommand)]
     Ledger(money::LedgerCommand),
@@ -215,6 +219,7 @@ async fn client_command(global: &Global, command: Command) -> anyhow::Result<()>
         Command::Wallet(c) => money::wallet(&session, c).await,
         Command::Ledger(c) => money::ledger(&session, c).await,
         Command::Calls(c) => calls::run(&session, c).await,
+        Command::Messages(c) => messages::run(&session, c).await,
         Command::Apply(args) => platform::apply(&session, &args).await,
         Command::Diff(args) => platform::diff(&session, &args).await,
         Command::Export(args) => platform::export(&session, args).await,

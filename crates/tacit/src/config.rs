@@ -1,12 +1,14 @@
 //! The configuration: one list of settings ([`settings`]), one precedence (flags, environment, file, defaults of the
 //! profile), and errors that name the key, where the bad value came from and what to do.
 
+mod messages;
 pub(crate) mod resolve;
 pub(crate) mod settings;
 pub(crate) mod source;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use messages::{MessageTls, Messages, SmsProvider};
 use serde::{Deserialize, Serialize};
 use source::{DatabaseUrl, Source};
 use std::net::SocketAddr;
@@ -25,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) control: Control,
     pub(crate) link: Link,
     pub(crate) money: Money,
+    pub(crate) messages: Messages,
     pub(crate) practice: Practice,
     pub(crate) log: Log,
 }
@@ -294,6 +297,7 @@ impl Config {
         {
             wrong("gateway.name", "use 1 to 64 letters, digits, dots, dashes and underscores".into());
         }
+        self.messages.contradictions(&mut wrong);
         if self.profile == Profile::Development && !self.practice.listen.ip().is_loopback() {
             wrong("practice.listen", "the practice provider asks for no key: give a loopback address".into());
         }

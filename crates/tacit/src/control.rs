@@ -14,6 +14,7 @@ use tacit_identity::Identity;
 use tacit_identity::passwords::{Cost, Hashing};
 use tacit_kernel::{Clock, ErrorKind, Fault, SystemClock};
 use tacit_ledger::Ledger;
+use tacit_operations::messages::{Messages, delivery};
 use tacit_storage::Db;
 use tacit_storage::keyring::KeyStore;
 use tacit_vault::MasterKey;
@@ -92,6 +93,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), hashing);
     let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
     let ledger = Ledger::new(db.clone(), clock.clone());
+    let messages = Messages::new(db.clone(), keys.clone(), clock.clone(), crate::messages::setup(config)?);
 
     let control = Control::start(ControlConfig {
         db: db.clone(),
@@ -120,6 +122,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         identity,
         catalog,
         ledger,
+        messages: messages.clone(),
         clock: clock.clone(),
         currency: config.money.currency.clone(),
         version: env!("CARGO_PKG_VERSION"),
@@ -147,11 +150,12 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         }),
     };
     let admin = tokio::spawn(server::serve(socket, router(admin), stop.clone().cancelled_owned()));
+    let delivery = tokio::spawn(delivery::run(messages.clone(), stop.clone()));
     if let Some(address) = config.control.admin_listen.0 {
         let listener = tokio::net::TcpListener::bind(address)
             .await
             .with_context(|| format!("control.admin_listen {address} is taken: choose another, or \"off\""))?;
-        tokio::spawn(admin_http::serve(listener, Arc::clone(&control), stop.clone().cancelled_owned()));
+        tokio::spawn(admin_http::serve(listener, Arc::clone(&control), messages, stop.clone().cancelled_owned()));
     }
     let development = config.profile == Profile::Development;
     let profile = if development { "development" } else { "production" };
@@ -164,6 +168,8 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let failed = !stop.is_cancelled();
     stop.cancel();
     drop(admin.await);
+    // What it has in hand ends, and says so in the database.
+    drop(delivery.await);
     // Others may hold it still, such as a probe that is being answered: it stops nevertheless, before its database closes.
     control.stop().await;
     stores.db.close().await;

@@ -9,6 +9,7 @@ mod development;
 mod gateway;
 mod https;
 mod log;
+mod messages;
 mod output;
 mod practice;
 mod prove;

@@ -7,6 +7,7 @@ use super::forms::{Page, Secret, Status};
 use super::groups::{Group, NewGroup};
 use super::keys::{CreatedKey, Key, KeyPatch, NewKey};
 use super::ledger::Verification;
+use super::messages::{DevelopmentMessage, Message, Tried};
 use super::models::{Model, NewModel};
 use super::prices::{NewPrice, Price};
 use super::providers::{NewProvider, Provider, ProviderPatch};
@@ -16,6 +17,7 @@ use super::wallets::{Entry, Moved, Movement, NewMovement, Wallet};
 use super::{Admin, router, server};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tacit_catalog::Catalog;
 use tacit_identity::Identity;
 use tacit_identity::passwords::{Cost, Hashing};
@@ -24,7 +26,9 @@ use tacit_kernel::ids::EventId;
 use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Dialect, ErrorKind, Fault, Nano, Ppm, SystemClock, rating};
 use tacit_ledger::Ledger;
+use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates, delivery};
 use tacit_storage::{Db, testing};
+use tokio_util::sync::CancellationToken;
 
 struct Served {
     client: AdminClient,
@@ -41,7 +45,18 @@ async fn served(db: Db) -> Served {
     let tell = told.clone();
     let settled = Arc::new(AtomicUsize::new(0));
     let waited = settled.clone();
+    let setup = Setup {
+        email: Route::Development,
+        sms: Route::Closed,
+        templates: Templates::load(None, "Tacit").unwrap(),
+        schedule: Schedule::DEFAULT,
+        concurrency: 1,
+        longest_attempt: Duration::from_secs(1),
+    };
+    let messages = Messages::new(db.clone(), keys.clone(), clock.clone(), setup);
+    tokio::spawn(delivery::run(messages.clone(), CancellationToken::new()));
     let admin = Admin {
+        messages,
         db: db.clone(),
         identity: Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap()),
         catalog: Catalog::new(db.clone(), keys, clock.clone()),
@@ -198,6 +213,34 @@ async fn refusals(client: &AdminClient) {
     assert_eq!(code(&method), "request.method");
 }
 
+async fn messages(client: &AdminClient) {
+    let form = |to: &str, queue| serde_json::json!({ "to": to, "language": "zh", "queue": queue });
+    let refused =
+        async |to: &str, queue| client.post::<Tried>("/v1/messages/test", &form(to, queue)).await.unwrap_err();
+    assert_eq!(code(&refused("+8613800000000", true).await), "messages.not_configured");
+    assert_eq!(code(&refused("ada@customer.example", false).await), "messages.not_configured");
+    assert_eq!(code(&refused("ada", true).await), "messages.address_invalid");
+    let queued: Tried = client.post("/v1/messages/test", &form("ada@customer.example", true)).await.unwrap();
+    let id = queued.id.unwrap();
+    let mut log: Page<Message> = client.get("/v1/messages").await.unwrap();
+    for _ in 0..200 {
+        if log.items[0].finished_at.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+        log = client.get("/v1/messages").await.unwrap();
+    }
+    assert_eq!((log.items[0].id, log.items[0].state.as_str()), (id, "sent"));
+    let kept: Page<DevelopmentMessage> = client.get("/v1/messages/development").await.unwrap();
+    assert!(kept.items[0].development_only);
+    let shown: DevelopmentMessage = client.get(&format!("/v1/messages/development/{id}")).await.unwrap();
+    let content = shown.content.unwrap();
+    assert_eq!(content.to, "ada@customer.example");
+    assert!(content.text.contains("测试"), "{}", content.text);
+    let missing = client.get::<DevelopmentMessage>("/v1/messages/development/msg_none").await.unwrap_err();
+    assert_eq!(code(&missing), "messages.not_found");
+}
+
 tacit_storage::both_engines! {
     async fn round_trips(db: Db) {
         let served = served(db).await;
@@ -205,6 +248,7 @@ tacit_storage::both_engines! {
         people_and_money(&served.client).await;
         set_aside(&served.client).await;
         refusals(&served.client).await;
+        messages(&served.client).await;
         let status: PlatformStatus = served.client.get("/v1/status").await.unwrap();
         assert_eq!((status.version.as_str(), status.currency.as_str()), ("1.2.3", "USD"));
         assert!(status.gateways.is_empty() && !status.warnings.is_empty());

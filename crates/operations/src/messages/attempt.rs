@@ -1,6 +1,8 @@
 //! How an attempt to send ends, whichever way the message takes.
 
 use super::model::Failure;
+use std::error::Error;
+use std::io;
 
 /// Who was given the message has taken it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,3 +45,23 @@ impl NotTaken {
 
 /// The end of an attempt.
 pub type Attempt = Result<Taken, NotTaken>;
+
+/// Whether a failed connection failed for its encryption, however deep that lies; else whether for want of time.
+pub(super) fn cause(error: &(dyn Error + 'static)) -> Option<Failure> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<rustls::Error>() {
+            return Some(Failure::Tls);
+        }
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut) {
+            return Some(Failure::Timeout);
+        }
+        // What an I/O error holds is not its source, but that of which its source would be asked.
+        next = match io.and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}

@@ -228,7 +228,7 @@ impl Messages {
     }
 
     /// Says in the database how an attempt ended.
-    async fn recorded(&self, leased: &Leased, outcome: &Attempt) -> Result<(), StorageError> {
+    pub(super) async fn recorded(&self, leased: &Leased, outcome: &Attempt) -> Result<(), StorageError> {
         let inner = &self.0;
         let (id, lease, now) = (leased.id, leased.lease, inner.clock.now());
         match outcome {

@@ -2,7 +2,7 @@
 //! the operator allows others. A name is judged by the addresses that it has when the connection is made, and the
 //! connection goes to those.
 
-use super::attempt::NotTaken;
+use super::attempt::{NotTaken, cause};
 use super::model::Failure;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -73,7 +73,11 @@ impl Outbound {
             return Err(NotTaken::without_answer(Failure::Unreachable));
         }
         let exchange = async {
-            let response = self.client.request(request).await.map_err(|e| NotTaken::without_answer(not_reached(&e)))?;
+            let response = self
+                .client
+                .request(request)
+                .await
+                .map_err(|e| NotTaken::without_answer(cause(&e).unwrap_or(Failure::Unreachable)))?;
             let status = response.status().as_u16();
             let body = Limited::new(response.into_body(), MOST).collect().await;
             let body = body.map_err(|_| NotTaken::status(Failure::Answer, status))?.to_bytes();
@@ -82,25 +86,6 @@ impl Outbound {
         let late = NotTaken::without_answer(Failure::Timeout);
         tokio::time::timeout(self.timeout, exchange).await.unwrap_or(Err(late))
     }
-}
-
-fn not_reached(error: &hyper_util::client::legacy::Error) -> Failure {
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        if error.is::<rustls::Error>() {
-            return Failure::Tls;
-        }
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
-                return Failure::Tls;
-            }
-            if io.kind() == io::ErrorKind::TimedOut {
-                return Failure::Timeout;
-            }
-        }
-        source = error.source();
-    }
-    Failure::Unreachable
 }
 
 /// The system's resolver, of whose answers only public addresses are left unless others are allowed.

@@ -3,7 +3,7 @@
 //! Each message has a connection of its own: messages are few, and nothing is left open between them. Names and subjects
 //! are encoded by the library; a test sends line breaks in each of them.
 
-use super::attempt::{Attempt, NotTaken, Taken};
+use super::attempt::{Attempt, NotTaken, Taken, cause};
 use super::model::Failure;
 use super::templates::Letter;
 use lettre::message::header::{HeaderName, HeaderValue};
@@ -70,6 +70,10 @@ impl Smtp {
     pub fn new(settings: SmtpSettings) -> Result<Self, String> {
         let from: Address =
             settings.from.parse().map_err(|_| "messages.smtp.from is not an e-mail address".to_owned())?;
+        // The library cannot write such a name at all.
+        if settings.from_name.chars().any(char::is_control) {
+            return Err("messages.smtp.from_name must be one line of text".into());
+        }
         let tls = |settings: &SmtpSettings| {
             let mut parameters = TlsParameters::builder(settings.host.clone());
             if let Some(pem) = &settings.authority {
@@ -140,10 +144,11 @@ fn not_taken(error: &lettre::transport::smtp::Error) -> NotTaken {
         };
         return NotTaken::status(failure, status);
     }
-    NotTaken::without_answer(if error.is_tls() {
+    // A handshake that fails is an error of the connection to the library.
+    NotTaken::without_answer(if let Some(failure) = cause(error) {
+        failure
+    } else if error.is_tls() {
         Failure::Tls
-    } else if error.is_timeout() {
-        Failure::Timeout
     } else if error.is_response() {
         Failure::Answer
     } else if error.is_client() {

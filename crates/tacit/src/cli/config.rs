@@ -74,6 +74,17 @@ pub(crate) fn run(global: &Global, command: &ConfigCommand) -> anyhow::Result<()
                     wrong.push(format!("{}: {e}", path.display()));
                 }
             }
+            for (key, source) in config.messages.secrets() {
+                if let Err(e) = source.read() {
+                    wrong.push(format!("{key}: {e}"));
+                }
+            }
+            // It reads the secrets too, which are told above.
+            if wrong.is_empty()
+                && let Err(e) = crate::messages::setup(&config)
+            {
+                wrong.push(format!("{e:#}"));
+            }
             if wrong.is_empty() {
                 return global.output().either(&serde_json::json!({ "ok": true }), "the configuration is right\n");
             }

@@ -244,15 +244,14 @@ fn substitute(value: &mut Value, data_dir: &str) {
 fn tree(values: &BTreeMap<&'static str, (Value, Origin)>) -> Table {
     let mut root = Table::new();
     for (key, (value, _)) in values {
-        match key.split_once('.') {
-            None => drop(root.insert((*key).to_owned(), value.clone())),
-            Some((section, name)) => {
-                let table = root.entry(section).or_insert_with(|| Value::Table(Table::new()));
-                if let Value::Table(table) = table {
-                    table.insert(name.to_owned(), value.clone());
-                }
-            }
+        let (sections, name) = key.rsplit_once('.').unwrap_or(("", key));
+        let mut table = &mut root;
+        for section in sections.split('.').filter(|s| !s.is_empty()) {
+            let inner = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            let Value::Table(inner) = inner else { return root };
+            table = inner;
         }
+        table.insert(name.to_owned(), value.clone());
     }
     root
 }

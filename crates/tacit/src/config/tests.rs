@@ -89,6 +89,12 @@ fn bad_values_are_errors() {
         ("money.currency", "usd"),
         ("money.settlement", "loose"),
         ("log.level", "trace"),
+        ("messages.max_attempts", "0"),
+        ("messages.smtp.port", "70000"),
+        ("messages.smtp.tls", "maybe"),
+        ("messages.smtp.user", "u"),
+        ("messages.sms.provider", "aliyun"),
+        ("messages.smtp.password", "geheim"),
     ] {
         let problems = bad("", &[], &[(key, value)]);
         assert!(!problems.is_empty());
@@ -126,6 +132,40 @@ fn bounds_are_settings_and_must_fit_together() {
 }
 
 #[test]
+fn settings_of_messages_must_fit_together() {
+    let smtp = "[messages.smtp]\nhost = \"mail.example\"\nfrom = \"a@b.example\"\n";
+    assert_eq!(good(smtp, &[], &[]).config.messages.smtp.host.as_deref(), Some("mail.example"));
+    assert_eq!(
+        good(smtp, &[("TACIT_MESSAGES__SMTP__PORT", "2525")], &[]).config.messages.smtp.port,
+        Some(2525),
+        "sections within sections have variables too"
+    );
+    for (more, expected) in [
+        ("tls = \"none\"", "messages.smtp.tls (file tacit.toml): \"none\" sends codes and addresses in clear"),
+        ("user = \"u\"", "messages.smtp.user (file tacit.toml): set both"),
+        (
+            "hosts = \"x\"",
+            "messages.smtp.hosts (file tacit.toml): there is no such setting; did you mean messages.smtp.host?",
+        ),
+    ] {
+        let problems = bad(&format!("{smtp}{more}"), &[], &[]);
+        assert!(problems.len() == 1 && problems[0].starts_with(expected), "{problems:?}");
+    }
+    good(&format!("{smtp}tls = \"none\"\ncleartext = \"on\""), &[], &[]);
+    good(&smtp.replace("mail.example", "127.0.0.1").replace("from", "tls = \"none\"\nfrom"), &[], &[]);
+    for (file, key) in [
+        ("[messages.smtp]\nhost = \"h\"", "messages.smtp.host"),
+        ("[messages.smtp]\nfrom = \"a@b.example\"", "messages.smtp.host"),
+        ("[messages.sms]\ndeclaration = \"x\"", "messages.sms.provider"),
+        ("[messages.sms]\nprovider = \"twilio\"\ndeclaration = \"x\"", "messages.sms.provider"),
+        ("[messages.sms]\nprovider = \"generic\"", "messages.sms.provider"),
+    ] {
+        let problems = bad(file, &[], &[]);
+        assert!(problems.len() == 1 && problems[0].starts_with(key), "{problems:?}");
+    }
+}
+
+#[test]
 fn secrets_are_references() {
     let by_variable = good(
         "",
@@ -158,15 +198,30 @@ fn the_list_of_settings_is_the_configuration() {
     let mut every = given("", &[], &[]);
     for setting in SETTINGS.iter().filter(|s| s.production.is_none()) {
         let sample: toml::Table = toml::from_str(&format!("v = {}", setting.sample)).unwrap();
-        every.flags.push(("--set".into(), setting.key.into(), sample["v"].as_str().unwrap().into()));
+        let text = match &sample["v"] {
+            toml::Value::Table(reference) => {
+                let (how, what) = reference.iter().next().unwrap();
+                format!("{how}:{}", what.as_str().unwrap())
+            }
+            toml::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        every.flags.push(("--set".into(), setting.key.into(), text));
     }
+    // Such a provider needs what is sampled.
+    every.flags.push(("--set".into(), "messages.sms.provider".into(), "aliyun".into()));
     let config = resolve(&every).unwrap().config;
-    let table = toml::Table::try_from(&config).unwrap();
+    let mut open = vec![(String::new(), toml::Table::try_from(&config).unwrap())];
     let mut fields = Vec::new();
-    for (section, value) in table {
-        match value {
-            toml::Value::Table(inner) => fields.extend(inner.keys().map(|k| format!("{section}.{k}"))),
-            _ => fields.push(section),
+    while let Some((prefix, table)) = open.pop() {
+        for (name, value) in table {
+            match value {
+                // A table that is a setting is a reference to a secret.
+                toml::Value::Table(inner) if !SETTINGS.iter().any(|s| s.key == format!("{prefix}{name}")) => {
+                    open.push((format!("{prefix}{name}."), inner));
+                }
+                _ => fields.push(format!("{prefix}{name}")),
+            }
         }
     }
     let mut listed: Vec<String> = SETTINGS.iter().map(|s| s.key.to_owned()).collect();
