@@ -23,6 +23,7 @@ pub(crate) struct Config {
     pub(crate) keyring: Keyring,
     pub(crate) gateway: Gateway,
     pub(crate) control: Control,
+    pub(crate) console: Console,
     pub(crate) link: Link,
     pub(crate) money: Money,
     pub(crate) practice: Practice,
@@ -95,6 +96,23 @@ pub(crate) struct Control {
     pub(crate) admin_listen: Listen,
     pub(crate) lost_after_seconds: u64,
     pub(crate) verify_seconds: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Console {
+    pub(crate) name: String,
+    pub(crate) listen: Endpoint,
+    pub(crate) connect: Endpoint,
+    pub(crate) network: Network,
+}
+
+/// Which addresses may be used in clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Network {
+    Loopback,
+    Private,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -282,6 +300,23 @@ impl Config {
                 Endpoint::Tcp(_) => {}
             }
         }
+        for (key, endpoint) in [("console.listen", &self.console.listen), ("console.connect", &self.console.connect)] {
+            match endpoint {
+                Endpoint::Tcp(address) if self.console.network == Network::Loopback && !is_loopback(address) => {
+                    wrong(
+                        key,
+                        "not a loopback address, and it is not encrypted: give one, or say console.network = \"private\" if \
+                         only gateways and control planes can reach that network"
+                            .into(),
+                    );
+                }
+                Endpoint::Unix(path) => socket_length(key, path, &mut wrong),
+                Endpoint::Tcp(_) => {}
+            }
+        }
+        if self.console.name.trim().is_empty() || self.console.name.chars().count() > 64 {
+            wrong("console.name", "use 1 to 64 characters".into());
+        }
         socket_length("control.admin_socket", &self.control.admin_socket, &mut wrong);
         if self.money.currency.len() != 3 || !self.money.currency.bytes().all(|b| b.is_ascii_uppercase()) {
             wrong(
@@ -299,6 +334,12 @@ impl Config {
         }
         found
     }
+}
+
+/// Whether a `tcp://` endpoint names a loopback address by its number.
+fn is_loopback(endpoint: &str) -> bool {
+    let address = endpoint.strip_prefix("tcp://").and_then(|text| text.parse::<SocketAddr>().ok());
+    address.is_some_and(|address| address.ip().is_loopback())
 }
 
 /// The kernel takes at most 107 bytes for the path of a Unix socket.

@@ -1,7 +1,7 @@
 //! The control process: owns the databases, serves gateways over the link and the command line over the admin socket.
 
 use crate::config::{Config, Profile, source};
-use crate::{admin_http, log};
+use crate::{admin_http, console, log};
 use anyhow::Context as _;
 use secrecy::ExposeSecret;
 use std::path::Path;
@@ -84,7 +84,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let stop = stop_signal()?;
     let stores = Stores::open(config, &clock).await?;
-    let (db, keys) = (stores.db.clone(), stores.keys);
+    let (db, keys) = (stores.db.clone(), stores.keys.clone());
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone());
     let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
     let ledger = Ledger::new(db.clone(), clock.clone());
@@ -142,6 +142,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
             })
         }),
     };
+    let console = console::start(config, &stores, &admin, stop.clone()).await?;
     let admin = tokio::spawn(server::serve(socket, router(admin), stop.clone().cancelled_owned()));
     if let Some(address) = config.control.admin_listen.0 {
         let listener = tokio::net::TcpListener::bind(address)
@@ -160,6 +161,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let failed = !stop.is_cancelled();
     stop.cancel();
     drop(admin.await);
+    drop(console.await);
     // Others may hold it still, such as a probe that is being answered: it stops nevertheless, before its database closes.
     control.stop().await;
     stores.db.close().await;

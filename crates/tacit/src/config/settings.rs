@@ -258,6 +258,27 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "3600",
         "How often the control plane checks the whole ledger, as `tacit ledger verify` does; 0: never.",
     ),
+    setting("console.name", Kind::Text, "\"Tacit\"", "The name of the platform, as it is shown to people."),
+    setting(
+        "console.listen",
+        Kind::Endpoint,
+        "\"unix:{data_dir}/console.sock\"",
+        "Where the control plane waits for requests to the console that gateways forward: unix:/path, which only its owner\n\
+         and root may use, or tcp://host:port, which is not encrypted and believes what it is told of clients.",
+    ),
+    setting(
+        "console.connect",
+        Kind::Endpoint,
+        "\"unix:{data_dir}/console.sock\"",
+        "Where the gateway finds the console; written like console.listen.",
+    ),
+    setting(
+        "console.network",
+        Kind::Word(&["loopback", "private"]),
+        "\"loopback\"",
+        "Which addresses console.listen and console.connect may name. \"private\": any; the operator says that nobody but\n\
+         gateways and control planes can reach or read that network.",
+    ),
     setting(
         "link.listen",
         Kind::Endpoint,
