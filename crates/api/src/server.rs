@@ -1,7 +1,10 @@
-//! The socket itself: who may connect, and how it is served.
+//! Sockets: who may connect, and how they are served. One is the admin socket, the other the console's, which the gateway
+//! forwards to.
 //!
-//! Authority is the machine's: the socket belongs to the user of the control plane with mode 0600, and each connection
-//! is asked for its user (`SO_PEERCRED`), which must be the same or root. There are no passwords here.
+//! Authority is the machine's: a socket belongs to the user of the control plane with mode 0600, and each connection
+//! is asked for its user (`SO_PEERCRED`), which must be the same or root. There are no
+//! passwords here. A console that listens on TCP takes whoever reaches it; what it is told of clients is then believed
+//! from them, so the network must be one of ours.
 
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -10,7 +13,8 @@ use std::future::Future;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
-use tokio::net::UnixListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
 
 /// Binds the socket, mode 0600; a stale socket file of an earlier run is replaced.
 ///
@@ -20,11 +24,11 @@ pub fn bind(path: &Path) -> std::io::Result<UnixListener> {
     use std::io::{Error, ErrorKind};
     match std::fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => {
-            return Err(Error::new(ErrorKind::AlreadyExists, "the path of the admin socket is taken by another file"));
+            return Err(Error::new(ErrorKind::AlreadyExists, "the path of the socket is taken by another file"));
         }
         Ok(_) => {
             if std::os::unix::net::UnixStream::connect(path).is_ok() {
-                return Err(Error::new(ErrorKind::AddrInUse, "another control plane serves this admin socket"));
+                return Err(Error::new(ErrorKind::AddrInUse, "another control plane serves this socket"));
             }
             std::fs::remove_file(path)?;
         }
@@ -35,32 +39,77 @@ pub fn bind(path: &Path) -> std::io::Result<UnixListener> {
     Ok(listener)
 }
 
+/// Where it is listened.
+#[derive(Debug)]
+pub enum Listener {
+    /// A socket file, for its owner.
+    Unix(UnixListener),
+    /// An address.
+    Tcp(TcpListener),
+}
+
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+impl From<UnixListener> for Listener {
+    fn from(listener: UnixListener) -> Self {
+        Self::Unix(listener)
+    }
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Self {
+        Self::Tcp(listener)
+    }
+}
+
+impl Listener {
+    /// The user that a socket file belongs to.
+    fn owner(&self) -> Option<u32> {
+        let Self::Unix(listener) = self else { return None };
+        let address = listener.local_addr().ok()?;
+        Some(std::fs::metadata(address.as_pathname()?).ok()?.uid())
+    }
+
+    /// The next connection; `None` if it is of somebody who may not connect.
+    async fn accept(&self, owner: Option<u32>) -> std::io::Result<Option<Box<dyn Duplex>>> {
+        match self {
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                let peer = stream.peer_cred().map(|c| c.uid());
+                let allowed = peer.is_ok_and(|uid| uid == 0 || Some(uid) == owner);
+                Ok(if allowed { Some(Box::new(stream)) } else { None })
+            }
+            Self::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok(Some(Box::new(stream)))
+            }
+        }
+    }
+}
+
 /// Serves until `shutdown` is done, then lets open requests finish for at most five seconds.
-pub async fn serve(listener: UnixListener, router: Router, shutdown: impl Future<Output = ()>) {
-    let own = listener
-        .local_addr()
-        .ok()
-        .and_then(|a| a.as_pathname().and_then(|p| std::fs::metadata(p).ok()))
-        .map(|m| m.uid());
+pub async fn serve(listener: impl Into<Listener>, router: Router, shutdown: impl Future<Output = ()>) {
+    let listener = listener.into();
+    let owner = listener.owner();
     let graceful = hyper_util::server::graceful::GracefulShutdown::new();
     tokio::pin!(shutdown);
     loop {
         let stream = tokio::select! {
             () = &mut shutdown => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+            accepted = listener.accept(owner) => match accepted {
+                Ok(Some(stream)) => stream,
+                Ok(None) => {
+                    tracing::warn!(event = "socket.peer_refused");
+                    continue;
+                }
                 Err(_) => {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
             },
         };
-        let peer = stream.peer_cred().map(|c| c.uid());
-        let allowed = peer.is_ok_and(|uid| uid == 0 || Some(uid) == own);
-        if !allowed {
-            tracing::warn!(event = "admin.peer_refused");
-            continue;
-        }
         let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new()).http1_only();
         builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(10));
         let connection =

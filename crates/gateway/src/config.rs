@@ -20,6 +20,8 @@ pub struct GatewayConfig {
     pub link: tacit_link::Endpoint,
     /// Certificates of the link, if it is over TCP.
     pub link_tls: Option<tacit_link::Tls>,
+    /// Where the console is, to which requests that are no calls are forwarded; without, they are answered 404.
+    pub console: Option<tacit_link::Endpoint>,
     /// Whether the process locks itself in.
     pub sandbox: Sandbox,
     /// Client connections at the same time, as far as the limit of open files allows; more wait to be accepted.
@@ -111,6 +113,7 @@ impl GatewayConfig {
             tls: None,
             link,
             link_tls: None,
+            console: None,
             sandbox: Sandbox::On,
             max_connections: 20_000,
             max_calls: 20_000,

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tacit_kernel::Clock;
+use tokio::sync::Semaphore;
 
 /// One running gateway.
 pub(crate) struct Gateway {
@@ -26,6 +27,8 @@ pub(crate) struct Gateway {
     pub(crate) serving: AtomicBool,
     /// Asked to stop: what is open is finished, nothing new is begun.
     pub(crate) draining: AtomicBool,
+    /// Places for requests that are forwarded.
+    pub(crate) forwards: Arc<Semaphore>,
 }
 
 impl Gateway {

@@ -2,6 +2,7 @@
 //! What a call touches on its way, connections to providers and those who wait for the record of a call among it, is the
 //! lane's own, so that no other thread is woken for a call but to tell the control plane of it.
 
+use crate::forward::Forward;
 use crate::gateway::Gateway;
 use crate::http2::PREFACE;
 use crate::outbox::Waiting;
@@ -35,6 +36,8 @@ const SWEEP: Duration = Duration::from_secs(5);
 pub(crate) struct Lane {
     gateway: Arc<Gateway>,
     pub(crate) upstream: Upstream,
+    /// The way to the console, if there is one.
+    pub(crate) forward: Option<Forward>,
     pub(crate) waiting: Arc<Waiting>,
     date: Mutex<(i64, Bytes)>,
 }
@@ -140,7 +143,9 @@ impl Lane {
     pub(crate) fn new(gateway: Arc<Gateway>) -> io::Result<Self> {
         let upstream = Upstream::new(gateway.config.timeouts.connect)?;
         let waiting = gateway.outbox.waiting();
-        Ok(Self { gateway, upstream, waiting, date: Mutex::new((i64::MIN, Bytes::new())) })
+        let forward = gateway.config.console.clone();
+        let forward = forward.map(|endpoint| Forward::new(endpoint, Arc::clone(&gateway.forwards)));
+        Ok(Self { gateway, upstream, forward, waiting, date: Mutex::new((i64::MIN, Bytes::new())) })
     }
 
     /// The date of now, as HTTP writes it (RFC 9110, 5.6.7).

@@ -17,6 +17,7 @@ pub mod config;
 pub mod datamap;
 #[cfg(feature = "faults")]
 mod faults;
+mod forward;
 mod framing;
 mod gateway;
 mod grants;
@@ -61,7 +62,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use tacit_kernel::SystemClock;
 use tacit_link::wire;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 pub use crate::listener::TlsError;
 pub use crate::sandbox::SandboxError;
@@ -207,6 +208,7 @@ impl Bound {
             bodies: Arc::new(memory::BodyMemory::new(config.max_bodies_bytes)),
             serving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
+            forwards: Arc::new(Semaphore::new(forward::AT_ONCE)),
             config,
         });
         let session = tokio::spawn(watched.keep());

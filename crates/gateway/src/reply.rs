@@ -1,5 +1,6 @@
 //! The body of an answer to a client.
 
+use crate::forward::Forwarded;
 use crate::memory::Room;
 use crate::stream::Streamed;
 use bytes::Bytes;
@@ -19,6 +20,8 @@ pub(crate) enum Reply {
     Whole { chunks: Chunks, _room: Room },
     /// A streamed answer.
     Stream(Box<Streamed>),
+    /// An answer of the control plane.
+    Forwarded(Box<Forwarded>),
 }
 
 impl Reply {
@@ -28,6 +31,7 @@ impl Reply {
             Self::Ours(bytes) => bytes.take(),
             Self::Refused(chunks) | Self::Whole { chunks, .. } => chunks.next(),
             Self::Stream(stream) => return stream.poll_next(cx),
+            Self::Forwarded(forwarded) => return forwarded.poll_next(cx),
         })
     }
 
@@ -37,7 +41,13 @@ impl Reply {
             Self::Ours(bytes) => bytes.is_none(),
             Self::Refused(chunks) | Self::Whole { chunks, .. } => chunks.remaining() == 0,
             Self::Stream(_) => false,
+            Self::Forwarded(forwarded) => forwarded.is_over(),
         }
+    }
+
+    /// Whether it ended before its end, which the client must be able to tell. A stream ends with an event that says so.
+    pub(crate) const fn is_broken(&self) -> bool {
+        matches!(self, Self::Forwarded(forwarded) if forwarded.is_broken())
     }
 
     /// How much follows, where that is known.
@@ -47,6 +57,7 @@ impl Reply {
             Self::Ours(bytes) => exact(bytes.as_ref().map_or(0, Bytes::len)),
             Self::Refused(chunks) | Self::Whole { chunks, .. } => exact(chunks.remaining()),
             Self::Stream(_) => SizeHint::default(),
+            Self::Forwarded(forwarded) => forwarded.size_hint(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::admit;
 use crate::call::Call;
 use crate::client::{Client, Gone};
+use crate::forward::{self, Forward};
 use crate::lane::Lane;
 use crate::refusal::Refusal;
 use crate::relay::{self, Prepared};
@@ -78,6 +79,10 @@ pub(crate) async fn serve(
                 let answered = call.await?;
                 Ok(answered.unwrap_or_else(|refusal| refusal.into_response(dialect, &request_id)))
             }
+            None if let Some(way) = forwards(gateway, &parts) => {
+                // In a box: a call need not be as large.
+                Box::pin(forward::forward(gateway, way, peer, &request_id, &parts, client)).await
+            }
             _ => {
                 // Else the rest of it would stand in the way of the next request, and of this answer.
                 request::drain(client).await;
@@ -104,6 +109,11 @@ pub(crate) async fn serve(
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
     Some(response)
+}
+
+/// The way to the console, if the request is for it.
+fn forwards<'l>(lane: &'l Lane, parts: &Parts) -> Option<&'l Forward> {
+    lane.forward.as_ref().filter(|_| forward::is_for_console(parts))
 }
 
 /// Everything but calls.

@@ -13,7 +13,6 @@ use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
 use prometheus_client::metrics::counter::Counter;
 use std::cell::Cell;
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
@@ -150,6 +149,11 @@ impl Drop for Piece {
     }
 }
 
+/// An answer that ended before its end: the stream is reset, so that nobody takes it for whole.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the answer broke off")]
+pub(crate) struct BrokenOff;
+
 impl Delivery {
     pub(crate) fn new(reply: Reply) -> Self {
         Self { reply, unsent: Arc::default(), over: false }
@@ -162,9 +166,9 @@ impl Delivery {
 
 impl Body for Delivery {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BrokenOff;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let this = &mut *self;
         if !this.over {
             match this.reply.poll_next(cx) {
@@ -174,6 +178,7 @@ impl Body for Delivery {
                     let piece = Piece { bytes, unsent: Arc::clone(&this.unsent) };
                     return Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(piece)))));
                 }
+                Poll::Ready(None) if this.reply.is_broken() => return Poll::Ready(Some(Err(BrokenOff))),
                 Poll::Ready(None) => {
                     this.over = true;
                     now_it_is(Turn::Clients);

@@ -14,6 +14,7 @@ pub mod keytext;
 pub mod limits;
 pub mod money;
 pub mod names;
+pub mod paths;
 pub mod personal;
 pub mod rating;
 pub mod time;

@@ -14,6 +14,7 @@ use source::{DatabaseUrl, Source};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tacit_identity::registration::{Need, ProfileField, RegistrationRules};
 
 /// What a process of Tacit is told. It holds no secret, only where secrets are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) keyring: Keyring,
     pub(crate) gateway: Gateway,
     pub(crate) control: Control,
+    pub(crate) console: Console,
+    pub(crate) registration: Registration,
     pub(crate) link: Link,
     pub(crate) money: Money,
     pub(crate) messages: Messages,
@@ -98,6 +101,71 @@ pub(crate) struct Control {
     pub(crate) admin_listen: Listen,
     pub(crate) lost_after_seconds: u64,
     pub(crate) verify_seconds: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Console {
+    pub(crate) name: String,
+    pub(crate) listen: Endpoint,
+    pub(crate) connect: Endpoint,
+    pub(crate) network: Network,
+}
+
+/// Who may register, and what they are asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Registration {
+    pub(crate) open: Switch,
+    pub(crate) group: String,
+    pub(crate) minors: Switch,
+    pub(crate) username: Need,
+    pub(crate) email: Need,
+    pub(crate) phone: Need,
+    pub(crate) password: Need,
+    pub(crate) invitation: Need,
+    pub(crate) company: Need,
+    pub(crate) position: Need,
+    pub(crate) country: Need,
+    pub(crate) region: Need,
+    pub(crate) city: Need,
+    pub(crate) use_case: Need,
+    pub(crate) experience: Need,
+    pub(crate) referrer: Need,
+}
+
+impl Registration {
+    /// As the identity service asks for it.
+    pub(crate) fn rules(&self) -> RegistrationRules {
+        let of = |field: ProfileField| match field {
+            ProfileField::Company => self.company,
+            ProfileField::Position => self.position,
+            ProfileField::Country => self.country,
+            ProfileField::Region => self.region,
+            ProfileField::City => self.city,
+            ProfileField::UseCase => self.use_case,
+            ProfileField::Experience => self.experience,
+            ProfileField::Referrer => self.referrer,
+        };
+        RegistrationRules {
+            open: self.open == Switch::On,
+            username: self.username,
+            email: self.email,
+            phone: self.phone,
+            password: self.password,
+            invitation: self.invitation,
+            minors: self.minors == Switch::On,
+            profile: ProfileField::ALL.iter().map(|field| (*field, of(*field))).collect(),
+        }
+    }
+}
+
+/// Which addresses may be used in clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Network {
+    Loopback,
+    Private,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -285,6 +353,23 @@ impl Config {
                 Endpoint::Tcp(_) => {}
             }
         }
+        for (key, endpoint) in [("console.listen", &self.console.listen), ("console.connect", &self.console.connect)] {
+            match endpoint {
+                Endpoint::Tcp(address) if self.console.network == Network::Loopback && !is_loopback(address) => {
+                    wrong(
+                        key,
+                        "not a loopback address, and it is not encrypted: give one, or say console.network = \"private\" if \
+                         only gateways and control planes can reach that network"
+                            .into(),
+                    );
+                }
+                Endpoint::Unix(path) => socket_length(key, path, &mut wrong),
+                Endpoint::Tcp(_) => {}
+            }
+        }
+        if self.console.name.trim().is_empty() || self.console.name.chars().count() > 64 {
+            wrong("console.name", "use 1 to 64 characters".into());
+        }
         socket_length("control.admin_socket", &self.control.admin_socket, &mut wrong);
         if self.money.currency.len() != 3 || !self.money.currency.bytes().all(|b| b.is_ascii_uppercase()) {
             wrong(
@@ -303,6 +388,12 @@ impl Config {
         }
         found
     }
+}
+
+/// Whether a `tcp://` endpoint names a loopback address by its number.
+fn is_loopback(endpoint: &str) -> bool {
+    let address = endpoint.strip_prefix("tcp://").and_then(|text| text.parse::<SocketAddr>().ok());
+    address.is_some_and(|address| address.ip().is_loopback())
 }
 
 /// The kernel takes at most 107 bytes for the path of a Unix socket.

@@ -1,7 +1,7 @@
 //! The control process: owns the databases, serves gateways over the link and the command line over the admin socket.
 
 use crate::config::{Config, Profile, source};
-use crate::{admin_http, log};
+use crate::{admin_http, console, log};
 use anyhow::Context as _;
 use secrecy::ExposeSecret;
 use std::path::Path;
@@ -86,7 +86,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let stop = stop_signal()?;
     let stores = Stores::open(config, &clock).await?;
-    let (db, keys) = (stores.db.clone(), stores.keys);
+    let (db, keys) = (stores.db.clone(), stores.keys.clone());
     // Half the processors at most, and at the lowest priority: the other half stays for calls whatever happens here.
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get().div_ceil(2));
     let hashing = Hashing::start(threads, Cost::default()).context("the threads for passwords cannot be started")?;
@@ -149,6 +149,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
             })
         }),
     };
+    let console = console::start(config, &stores, &admin, &messages, stop.clone()).await?;
     let admin = tokio::spawn(server::serve(socket, router(admin), stop.clone().cancelled_owned()));
     let delivery = tokio::spawn(delivery::run(messages.clone(), stop.clone()));
     if let Some(address) = config.control.admin_listen.0 {
@@ -170,6 +171,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     drop(admin.await);
     // What it has in hand ends, and says so in the database.
     drop(delivery.await);
+    drop(console.await);
     // Others may hold it still, such as a probe that is being answered: it stops nevertheless, before its database closes.
     control.stop().await;
     stores.db.close().await;

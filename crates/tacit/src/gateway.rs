@@ -22,6 +22,7 @@ fn settings(config: &Config) -> anyhow::Result<GatewayConfig> {
     let given = &config.gateway;
     let mut gateway = GatewayConfig::new(given.name.clone(), given.listen, config.link.connect.to_link()?);
     gateway.link_tls = config.link.tls(&config.link.connect)?;
+    gateway.console = Some(config.console.connect.to_link()?);
     gateway.admin_listen = given.admin_listen.0;
     gateway.tls = match (&given.tls_cert, &given.tls_key) {
         (Some(certificate), Some(key)) => Some(TlsFiles { certificate: certificate.clone(), key: key.clone() }),

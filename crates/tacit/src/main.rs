@@ -3,6 +3,7 @@
 mod admin_http;
 mod cli;
 mod config;
+mod console;
 mod control;
 mod demo;
 mod development;

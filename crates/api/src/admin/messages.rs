@@ -1,7 +1,7 @@
 //! `/v1/messages`: what became of the messages to people, the development outbox, and trying a channel.
 
 use super::forms::{Moment, Page, PageQuery, page_of};
-use super::problem::{Input, Params};
+use super::input::{Input, Params};
 use super::{Admin, Answer, not_found};
 use axum::extract::{Path, State};
 use axum::routing::{get, post};

@@ -3,11 +3,12 @@
 mod access;
 mod generated;
 mod keys;
+mod people;
 mod requests;
 
 use super::{
-    Access, Authenticate, Authenticating, Client, Console, Cookies, Platform, Presented, Registration,
-    RegistrationField, Routes, routes, serving,
+    Access, Authenticate, Authenticating, Client, Console, Cookies, People, Platform, Presented, Routes, routes,
+    serving,
 };
 use crate::server;
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -26,18 +27,25 @@ use tacit_kernel::ids::{AccountId, ManagementKeyId, SignInId};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::time::ManualClock;
 use tacit_kernel::{Personal, Ppm};
+use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
 use tacit_storage::{Db, testing};
 
 /// Tokens of these tests: whoever shows one is the caller it stands for.
-struct Known(HashMap<String, Caller>);
+/// Whom nobody knows here is asked of the identity service.
+struct Known {
+    people: People,
+    callers: HashMap<String, Caller>,
+}
 
 impl Authenticate for Known {
-    fn authenticate<'a>(&'a self, presented: &'a Presented, _: &'a Client) -> Authenticating<'a> {
+    fn authenticate<'a>(&'a self, presented: &'a Presented, client: &'a Client) -> Authenticating<'a> {
         let token = match presented {
             Presented::Session(token) | Presented::ManagementKey(token) => token.expose_secret(),
         };
-        let found = self.0.get(token).cloned();
-        Box::pin(async move { Ok(found) })
+        match self.callers.get(token).cloned() {
+            Some(caller) => Box::pin(async move { Ok(Some(caller)) }),
+            None => self.people.authenticate(presented, client),
+        }
     }
 }
 
@@ -83,6 +91,15 @@ async fn served_with(db: Db, routes: Routes) -> Served {
     let clock = Arc::new(ManualClock::at(testing::MIGRATED_AT));
     let keys = testing::test_key_store(&clock).await;
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap());
+    let setup = Setup {
+        email: Route::Development,
+        sms: Route::Development,
+        templates: Templates::load(None, "Test").unwrap(),
+        schedule: Schedule::DEFAULT,
+        concurrency: 1,
+        longest_attempt: std::time::Duration::from_secs(1),
+    };
+    let messages = Messages::new(db.clone(), keys.clone(), clock.clone(), setup);
     let group = identity.group_put("default", Ppm::ONE).await.unwrap();
     let mut callers = HashMap::new();
     let account = async |name: &str| {
@@ -109,7 +126,7 @@ async fn served_with(db: Db, routes: Routes) -> Served {
     let console = Console {
         db: db.clone(),
         keys: keys.clone(),
-        identity,
+        identity: identity.clone(),
         catalog: Catalog::new(db, keys, clock.clone()),
         clock: clock.clone(),
         platform: Arc::new(Platform {
@@ -117,9 +134,11 @@ async fn served_with(db: Db, routes: Routes) -> Served {
             version: "1.2.3".into(),
             currency: "USD".into(),
             languages: vec!["en".into(), "zh".into()],
-            registration: Registration { open: true, asks_for: vec![RegistrationField::Email] },
         }),
-        authenticate: Arc::new(Known(callers)),
+        messages: messages.clone(),
+        registration: Arc::default(),
+        registration_group: "default".into(),
+        authenticate: Arc::new(Known { people: People(identity.clone()), callers }),
         cookies: Cookies::Secure,
         changed: Arc::new(move || {
             tell.fetch_add(1, Ordering::Relaxed);

@@ -86,6 +86,11 @@ impl Outgoing {
     }
 }
 
+/// Whether an answer of that status has no body, whatever its headers say (RFC 9112, 6.3).
+fn is_bare(status: StatusCode) -> bool {
+    status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends an answer. `stays`: another request may follow.
     ///
@@ -104,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let (parts, mut reply) = response.into_parts();
         let end = match reply.size_hint().exact() {
-            _ if parts.status.is_informational() || parts.status == StatusCode::NO_CONTENT => End::None,
+            _ if is_bare(parts.status) => End::None,
             Some(length) => End::Length(length),
             None if form.modern => End::Chunked,
             None => End::Close,
@@ -134,6 +139,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     Poll::Ready(())
                 })
                 .await;
+            }
+            if over && reply.is_broken() {
+                // Closed before its end, so that nobody takes it for whole.
+                return Err(io::ErrorKind::ConnectionAborted.into());
             }
             poll_fn(|cx| self.outgoing.poll_write(&mut self.io, cx)).await?;
             if over {

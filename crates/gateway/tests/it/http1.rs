@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// A request for a call, with a head of its own.
-fn call(p: &Platform, head: &str, body: &str) -> String {
+pub(crate) fn call(p: &Platform, head: &str, body: &str) -> String {
     let key = &p.key;
     format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n{head}content-length: {}\r\n\r\n{body}",
@@ -14,13 +14,13 @@ fn call(p: &Platform, head: &str, body: &str) -> String {
     )
 }
 
-struct Answer {
+pub(crate) struct Answer {
     head: String,
-    body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         self.head.get(9..12).unwrap().parse().unwrap()
     }
 
@@ -29,17 +29,17 @@ impl Answer {
     }
 }
 
-struct Raw {
+pub(crate) struct Raw {
     socket: TcpStream,
     seen: Vec<u8>,
 }
 
 impl Raw {
-    async fn new(p: &Platform) -> Self {
+    pub(crate) async fn new(p: &Platform) -> Self {
         Self { socket: TcpStream::connect(p.address).await.unwrap(), seen: Vec::new() }
     }
 
-    async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         self.socket.write_all(text.as_bytes()).await.unwrap();
     }
 
@@ -50,7 +50,7 @@ impl Raw {
         tokio::time::timeout(Duration::from_secs(20), reading).await.unwrap().unwrap_or(0) > 0
     }
 
-    async fn head(&mut self) -> String {
+    pub(crate) async fn head(&mut self) -> String {
         loop {
             if let Some(at) = self.seen.windows(4).position(|w| w == b"\r\n\r\n") {
                 let rest = self.seen.split_off(at + 4);
@@ -58,6 +58,12 @@ impl Raw {
             }
             assert!(self.more().await, "closed before an answer");
         }
+    }
+
+    /// All that comes until the end.
+    pub(crate) async fn rest(&mut self) -> Vec<u8> {
+        while self.more().await {}
+        std::mem::take(&mut self.seen)
     }
 
     async fn take(&mut self, count: usize) -> Vec<u8> {
@@ -78,7 +84,7 @@ impl Raw {
         }
     }
 
-    async fn answer(&mut self) -> Answer {
+    pub(crate) async fn answer(&mut self) -> Answer {
         let head = self.head().await;
         let mut answer = Answer { head, body: Vec::new() };
         if let Some(length) = answer.header("content-length") {

@@ -6,6 +6,7 @@ mod bounds;
 mod calls;
 #[cfg(feature = "faults")]
 mod faults;
+mod forward;
 mod http1;
 mod limits;
 mod link;

@@ -68,6 +68,11 @@ const fn setting(key: &'static str, kind: Kind, production: &'static str, doc: &
     Setting { key, kind, production: Some(production), development: None, sample: "", doc }
 }
 
+/// A field of registration.
+const fn asked(key: &'static str, production: &'static str, doc: &'static str) -> Setting {
+    setting(key, Kind::Word(&["required", "optional", "off"]), production, doc)
+}
+
 const fn optional(key: &'static str, kind: Kind, sample: &'static str, doc: &'static str) -> Setting {
     Setting { key, kind, production: None, development: None, sample, doc }
 }
@@ -258,6 +263,53 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "3600",
         "How often the control plane checks the whole ledger, as `tacit ledger verify` does; 0: never.",
     ),
+    setting("console.name", Kind::Text, "\"Tacit\"", "The name of the platform, as it is shown to people."),
+    setting(
+        "console.listen",
+        Kind::Endpoint,
+        "\"unix:{data_dir}/console.sock\"",
+        "Where the control plane waits for requests to the console that gateways forward: unix:/path, which only its owner\n\
+         and root may use, or tcp://host:port, which is not encrypted and believes what it is told of clients.",
+    ),
+    setting(
+        "console.connect",
+        Kind::Endpoint,
+        "\"unix:{data_dir}/console.sock\"",
+        "Where the gateway finds the console; written like console.listen.",
+    ),
+    setting(
+        "console.network",
+        Kind::Word(&["loopback", "private"]),
+        "\"loopback\"",
+        "Which addresses console.listen and console.connect may name. \"private\": any; the operator says that nobody but\n\
+         gateways and control planes can reach or read that network.",
+    ),
+    setting(
+        "registration.open",
+        Kind::Word(&["on", "off"]),
+        "\"on\"",
+        "Whether anybody may register. Codes are sent, so that messages must be configured too.",
+    ),
+    setting("registration.group", Kind::Text, "\"default\"", "The pricing group of who registers."),
+    setting(
+        "registration.minors",
+        Kind::Word(&["on", "off"]),
+        "\"on\"",
+        "Whether minors may register, with the consent of a guardian, who is sent a code.",
+    ),
+    asked("registration.username", "\"optional\"", "A name to sign in with; without one the platform makes one up."),
+    asked("registration.email", "\"required\"", "An e-mail address, shown to be theirs by a code."),
+    asked("registration.phone", "\"off\"", "A phone number, shown to be theirs by a code."),
+    asked("registration.password", "\"optional\"", "A password; without one codes are sent to sign in."),
+    asked("registration.invitation", "\"optional\"", "An invitation."),
+    asked("registration.company", "\"off\"", "Company."),
+    asked("registration.position", "\"off\"", "Position in the company."),
+    asked("registration.country", "\"off\"", "Country."),
+    asked("registration.region", "\"off\"", "Region or province."),
+    asked("registration.city", "\"off\"", "City."),
+    asked("registration.use_case", "\"off\"", "What the service is to be used for."),
+    asked("registration.experience", "\"off\"", "Experience with such services."),
+    asked("registration.referrer", "\"off\"", "How they heard of the service."),
     setting(
         "link.listen",
         Kind::Endpoint,

@@ -86,6 +86,12 @@ fn bad_values_are_errors() {
         ("link.listen", "tcp://10.0.0.1:7443"),
         ("link.listen", "10.0.0.1:7443"),
         ("link.connect", "nowhere"),
+        ("console.listen", "tcp://10.0.0.1:7443"),
+        ("console.listen", "tcp://localhost:7443"),
+        ("console.connect", "tcp://10.0.0.1:7443"),
+        ("console.connect", "127.0.0.1:7443"),
+        ("console.network", "public"),
+        ("console.name", " "),
         ("money.currency", "usd"),
         ("money.settlement", "loose"),
         ("log.level", "trace"),
@@ -103,7 +109,11 @@ fn bad_values_are_errors() {
     assert_eq!(bad("a = [", &[], &[]).len(), 1);
     assert_eq!(bad("[gateway]\nlisten = 8080", &[], &[]).len(), 1);
     let long = "x".repeat(120);
-    assert_eq!(bad("", &[], &[("data_dir", &long)]).len(), 3, "two ends of the link and the admin socket");
+    assert_eq!(
+        bad("", &[], &[("data_dir", &long)]).len(),
+        5,
+        "two ends of the link and of the console, and the admin socket"
+    );
 }
 
 #[test]
@@ -162,6 +172,16 @@ fn settings_of_messages_must_fit_together() {
     ] {
         let problems = bad(file, &[], &[]);
         assert!(problems.len() == 1 && problems[0].starts_with(key), "{problems:?}");
+    }
+}
+
+#[test]
+fn the_console_leaves_the_machine_only_if_the_operator_says_so() {
+    for (address, network) in
+        [("tcp://127.0.0.1:7443", "loopback"), ("tcp://[::1]:7443", "loopback"), ("tcp://10.0.0.1:7443", "private")]
+    {
+        let config = good("", &[], &[("console.listen", address), ("console.network", network)]).config;
+        assert_eq!(config.console.listen.to_string(), address);
     }
 }
 
