@@ -1,7 +1,8 @@
-//! `/api/v1/roles`: the roles of staff. So far: those that every platform has.
+//! `/api/v1/roles`: the roles of staff: those that every platform has, and those of the operator's own (`staff`).
 
-use super::{Access, Answer, Routes};
+use super::{Access, Answer, Console, Routes};
 use axum::Json;
+use axum::extract::State;
 use serde::Serialize;
 use tacit_identity::access::{BuiltInRole, Permission, Permissions};
 use utoipa::ToSchema;
@@ -12,8 +13,8 @@ use utoipa_axum::routes;
 struct Role {
     /// Its name.
     name: String,
-    /// What it is for.
-    meaning: String,
+    /// What it is for; `null` for one of the operator's own.
+    meaning: Option<String>,
     /// What it allows.
     #[schema(value_type = Vec<String>)]
     permissions: Permissions,
@@ -34,11 +35,13 @@ pub(super) fn routes(routes: Routes) -> Routes {
 #[utoipa::path(get, path = "/api/v1/roles", tag = "staff", responses(
     (status = 200, description = "All roles.", body = Roles),
 ))]
-async fn roles_list() -> Answer<Roles> {
+async fn roles_list(State(console): State<Console>) -> Answer<Roles> {
     let shown = |role: BuiltInRole| Role {
         name: role.as_str().to_owned(),
-        meaning: role.meaning().to_owned(),
+        meaning: Some(role.meaning().to_owned()),
         permissions: role.permissions(),
     };
-    Ok(Json(Roles { items: BuiltInRole::ALL.into_iter().map(shown).collect() }))
+    let own = console.identity.custom_roles().await?;
+    let own = own.into_iter().map(|role| Role { name: role.name, meaning: None, permissions: role.permissions });
+    Ok(Json(Roles { items: BuiltInRole::ALL.into_iter().map(shown).chain(own).collect() }))
 }

@@ -1,1 +1,260 @@
+//! What people do, over a real socket, with the codes that are in the development outbox.
 
+use super::{Got, Served, served};
+use axum::http::Method;
+use serde_json::{Value, json};
+use tacit_identity::roles::Acting;
+use tacit_operations::messages::{KeptContent, delivery};
+use tacit_storage::{Db, Page, both_engines};
+use tokio_util::sync::CancellationToken;
+
+const MINUTE: i64 = 60_000_000;
+
+/// People who use a console. What is written to them is kept to be read.
+struct Town {
+    served: Served,
+    _stop: tokio_util::sync::DropGuard,
+}
+
+impl Town {
+    async fn new(db: Db) -> Self {
+        let served = served(db).await;
+        let stop = CancellationToken::new();
+        tokio::spawn(delivery::run(served.console.messages.clone(), stop.clone()));
+        Self { served, _stop: stop.drop_guard() }
+    }
+
+    async fn post(&self, path: &str, token: Option<&str>, body: Value) -> Got {
+        self.send(Method::POST, path, token, Some(body)).await
+    }
+
+    async fn send(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Got {
+        let mut asking = self.served.ask(method, path).header("user-agent", "Firefox on Linux");
+        asking = asking.header("x-forwarded-for", "198.51.100.7").header("sec-fetch-site", "same-origin");
+        if let Some(token) = token {
+            asking = asking.by(token);
+        }
+        match body {
+            Some(body) => asking.json(&body).send().await,
+            None => asking.send().await,
+        }
+    }
+
+    /// What was written to that address, newest first, once there is so much.
+    async fn letters(&self, to: &str, at_least: usize) -> Vec<KeptContent> {
+        for _ in 0..400 {
+            let kept = self.served.console.messages.kept_list(Page::default()).await.unwrap().items;
+            let letters: Vec<_> = kept.into_iter().filter_map(|kept| kept.content).filter(|c| c.to == to).collect();
+            if letters.len() >= at_least {
+                return letters;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        panic!("{at_least} letters did not arrive");
+    }
+
+    /// The newest code that was sent to that address.
+    async fn code(&self, purpose: &str, to: &str) -> String {
+        let before = self.letters(to, 0).await.len();
+        let asked = self.post("/api/v1/codes", None, json!({ "purpose": purpose, "to": { "email": to } })).await;
+        assert_eq!((asked.status.as_u16(), asked.json()), (202, json!({ "expires_in_seconds": 600 })));
+        let letters = self.letters(to, before + 1).await;
+        let digits = |word: &&str| word.len() == 6 && word.bytes().all(|b| b.is_ascii_digit());
+        let text = &letters[0].text;
+        text.split(|c: char| !c.is_ascii_alphanumeric()).find(digits).unwrap_or_else(|| panic!("{text}")).to_owned()
+    }
+
+    /// Registers with that address and the password; gives the token.
+    async fn register(&self, name: &str) -> String {
+        let to = format!("{name}@example.org");
+        let code = self.code("register", &to).await;
+        let body = json!({
+            "username": name, "password": "correct horse", "age": "adult", "email": { "value": to, "code": code },
+        });
+        let got = self.post("/api/v1/registration", None, body).await;
+        assert_eq!(got.status.as_u16(), 201, "{}", String::from_utf8_lossy(&got.body));
+        token_of(&got)
+    }
+}
+
+/// The token that an answer gives, in a cookie that no other host or script can read.
+fn token_of(got: &Got) -> String {
+    let cookie = got.header("set-cookie");
+    let (value, rest) = cookie.strip_prefix("__Host-tacit-session=").unwrap().split_once(';').unwrap();
+    for attribute in ["HttpOnly", "Secure", "SameSite=Lax", "Path=/"] {
+        assert!(rest.contains(attribute), "{cookie}");
+    }
+    value.to_owned()
+}
+
+both_engines! {
+    async fn somebody_registers_and_signs_in_again(db: Db) {
+        let town = Town::new(db).await;
+        let asked = town.served.get("/api/v1/platform").send().await.json();
+        assert_eq!(asked["registration"]["fields"][1], json!({ "field": "email", "required": true }));
+        let token = town.register("eve").await;
+        let account = town.send(Method::GET, "/api/v1/account", Some(&token), None).await.json();
+        assert_eq!((&account["name"], &account["contacts"][0]["value"]), (&json!("eve"), &json!("eve@example.org")));
+        assert_eq!((&account["profile"]["age"], &account["roles"]), (&json!("adult"), &json!([])));
+
+        let out = town.send(Method::POST, "/api/v1/sign-out", Some(&token), None).await;
+        assert!(out.status.as_u16() == 204 && out.header("set-cookie").contains("Max-Age=0"));
+        assert_eq!(town.send(Method::GET, "/api/v1/account", Some(&token), None).await.status.as_u16(), 401);
+
+        for (who, password) in [("eve", "wrong horse"), ("nobody", "correct horse")] {
+            let refused = town.post("/api/v1/sign-in/password", None, json!({ "who": who, "password": password })).await;
+            assert_eq!(refused.refusal(), (401, "sign_in.failed".into()));
+            assert_eq!(refused.header("set-cookie"), "");
+        }
+        let body = json!({ "who": "eve@example.org", "password": "correct horse" });
+        let got = town.post("/api/v1/sign-in/password", None, body).await;
+        assert_eq!(got.json()["complete"], true);
+        let code = town.code("sign_in", "eve@example.org").await;
+        let body = json!({ "to": { "email": "eve@example.org" }, "code": code });
+        let second = token_of(&town.post("/api/v1/sign-in/code", None, body).await);
+        let sessions = town.send(Method::GET, "/api/v1/sessions", Some(&second), None).await.json();
+        let seen: Vec<_> = sessions["items"].as_array().unwrap().iter().map(|s| (&s["method"], &s["current"])).collect();
+        assert_eq!(seen, [(&json!("password"), &json!(false)), (&json!("code"), &json!(true))]);
+        assert_eq!(sessions["items"][0]["address"], "198.51.100.7");
+        let ended = town.send(Method::DELETE, "/api/v1/sessions", Some(&second), None).await.json();
+        assert_eq!(ended, json!({ "ended": 1 }));
+    }
+
+    async fn nobody_learns_who_has_an_account(db: Db) {
+        let town = Town::new(db).await;
+        town.register("eve").await;
+        town.served.clock.advance_micros(60 * MINUTE);
+        for (round, purpose) in ["sign_in", "password_reset", "register"].into_iter().enumerate() {
+            for (to, letters) in [("eve@example.org", round + 2), ("nobody@example.org", round / 2)] {
+                let got = town.post("/api/v1/codes", None, json!({ "purpose": purpose, "to": { "email": to } })).await;
+                assert_eq!((got.status.as_u16(), got.json()), (202, json!({ "expires_in_seconds": 600 })));
+                assert_eq!(town.letters(to, letters).await.len(), letters, "{purpose} to {to}");
+                town.served.clock.advance_micros(300 * MINUTE);
+            }
+        }
+        // Nobody is written to but for registering; the owner is told that somebody tried.
+        let letters = town.letters("eve@example.org", 4).await;
+        assert!(letters[0].text.contains("Somebody asked to register"), "{}", letters[0].text);
+        let bad = town.post("/api/v1/codes", None, json!({ "purpose": "sign_in", "to": { "email": "x" } })).await;
+        assert_eq!((bad.refusal(), bad.json()["field"].clone()), ((422, "contact.invalid".into()), json!("email")));
+    }
+
+    async fn what_is_sensitive_asks_once_more_who_is_there(db: Db) {
+        let town = Town::new(db).await;
+        let token = town.register("eve").await;
+        town.served.clock.advance_micros(11 * MINUTE);
+        let new = json!({ "password": "battery staple" });
+        let early = town.send(Method::PUT, "/api/v1/account/password", Some(&token), Some(new.clone())).await;
+        assert_eq!(early.refusal(), (403, "access.step_up_required".into()));
+        let wrong = town.post("/api/v1/step-up", Some(&token), json!({ "password": "wrong horse" })).await;
+        assert_eq!(wrong.refusal(), (422, "step_up.proof_wrong".into()));
+        let shown = town.post("/api/v1/step-up", Some(&token), json!({ "password": "correct horse" })).await;
+        let raised = token_of(&shown);
+        assert_eq!(town.send(Method::GET, "/api/v1/me", Some(&token), None).await.status.as_u16(), 401);
+        let done = town.send(Method::PUT, "/api/v1/account/password", Some(&raised), Some(new)).await;
+        assert_eq!(done.status.as_u16(), 204);
+        let letters = town.letters("eve@example.org", 2).await;
+        assert!(letters[0].text.to_lowercase().contains("password"), "its owner is told: {}", letters[0].text);
+        let code = town.code("contact_change", "eve@new.example").await;
+        let body = json!({ "to": { "email": "eve@new.example" }, "code": code });
+        let moved = town.send(Method::PUT, "/api/v1/account/contacts", Some(&raised), Some(body)).await;
+        assert_eq!(moved.status.as_u16(), 204);
+        assert_eq!(town.letters("eve@example.org", 3).await.len(), 3, "the old address is told");
+        let profile = json!({ "fields": { "company": "Acme" }, "language": "zh" });
+        let refused = town.send(Method::PUT, "/api/v1/account/profile", Some(&raised), Some(profile)).await;
+        assert_eq!(refused.json()["field"], "fields.company", "this operator does not ask for it");
+    }
+
+    async fn a_second_factor_stands_between_the_password_and_the_account(db: Db) {
+        let town = Town::new(db).await;
+        let token = town.register("eve").await;
+        let begun = town.send(Method::POST, "/api/v1/second-factor", Some(&token), None).await;
+        let secret = begun.json()["secret"].as_str().unwrap().to_owned();
+        let shows = || {
+            let seconds = u64::try_from(tacit_kernel::Clock::now(&*town.served.clock).0 / 1_000_000).unwrap();
+            let secret = totp_rs::Secret::try_from_base32(&secret).unwrap();
+            let app = totp_rs::Builder::new().with_secret(secret).build().unwrap();
+            app.generate(seconds).to_string()
+        };
+        let confirmed = town.post("/api/v1/second-factor/confirm", Some(&token), json!({ "totp": shows() })).await;
+        let recovery = confirmed.json()["codes"][0].as_str().unwrap().to_owned();
+        let body = json!({ "who": "eve", "password": "correct horse" });
+        let half = town.post("/api/v1/sign-in/password", None, body).await;
+        assert_eq!(half.json()["complete"], false);
+        let half = token_of(&half);
+        for path in ["/api/v1/me", "/api/v1/account", "/api/v1/sessions"] {
+            let got = town.send(Method::GET, path, Some(&half), None).await;
+            assert_eq!(got.refusal(), (401, "access.unauthenticated".into()), "{path}");
+        }
+        let both = json!({ "totp": "000000", "recovery": "x" });
+        assert_eq!(town.post("/api/v1/sign-in/second-factor", Some(&half), both).await.status.as_u16(), 422);
+        town.served.clock.advance_micros(MINUTE / 2);
+        let whole = town.post("/api/v1/sign-in/second-factor", Some(&half), json!({ "totp": shows() })).await;
+        assert_eq!(whole.json()["complete"], true);
+        let whole = token_of(&whole);
+        assert_eq!(town.send(Method::GET, "/api/v1/account", Some(&whole), None).await.json()["recovery_codes"], 10);
+        town.served.clock.advance_micros(11 * MINUTE);
+        let password = town.post("/api/v1/step-up", Some(&whole), json!({ "password": "correct horse" })).await;
+        assert_eq!(password.refusal(), (422, "step_up.proof_wrong".into()));
+        let raised = town.post("/api/v1/step-up", Some(&whole), json!({ "recovery": recovery })).await;
+        let raised = token_of(&raised);
+        let gone = town.send(Method::DELETE, "/api/v1/second-factor", Some(&raised), None).await;
+        assert_eq!(gone.status.as_u16(), 204);
+    }
+
+    async fn programs_use_management_keys_and_found_keys_are_ended(db: Db) {
+        let town = Town::new(db).await;
+        let token = town.register("eve").await;
+        let new = json!({ "name": "deploy", "permissions": ["money.change"] });
+        let beyond = town.post("/api/v1/management-keys", Some(&token), new).await;
+        assert_eq!(beyond.refusal(), (403, "role.beyond_own".into()));
+        let made = town.post("/api/v1/management-keys", Some(&token), json!({ "name": "deploy" })).await;
+        assert_eq!(made.status.as_u16(), 201);
+        let key = made.json()["secret"].as_str().unwrap().to_owned();
+        assert!(key.starts_with("tm-"));
+        let created = town.post("/api/v1/keys", Some(&key), json!({ "name": "laptop" })).await;
+        let model_key = created.json()["secret"].as_str().unwrap().to_owned();
+        for (path, body) in [("/api/v1/management-keys", json!({ "name": "more" })), ("/api/v1/second-factor", json!({}))] {
+            let refused = town.post(path, Some(&key), body).await;
+            assert_eq!(refused.refusal(), (403, "access.step_up_required".into()), "a key is no person");
+        }
+        for (found, told) in [(model_key.as_str(), 2), ("sk-nothing", 2), (key.as_str(), 3)] {
+            let got = town.post("/api/v1/leaked-keys", None, json!({ "key": found })).await;
+            assert_eq!(got.status.as_u16(), 202, "whoever it is learns nothing");
+            assert_eq!(town.letters("eve@example.org", told).await.len(), told);
+        }
+        assert_eq!(town.send(Method::GET, "/api/v1/keys", Some(&key), None).await.status.as_u16(), 401);
+        let keys = town.send(Method::GET, "/api/v1/keys", Some(&token), None).await.json();
+        assert_eq!(keys["items"][0]["status"], "disabled");
+    }
+
+    async fn staff_give_no_more_than_they_have(db: Db) {
+        let town = Town::new(db).await;
+        town.register("eve").await;
+        let identity = &town.served.console.identity;
+        let eve = identity.account_by_ref("eve").await.unwrap().unwrap().id;
+        identity.role_grant(Acting::Operator, eve, "owner").await.unwrap();
+        let body = json!({ "who": "eve", "password": "correct horse" });
+        let owner = token_of(&town.post("/api/v1/sign-in/password", None, body).await);
+        let role = json!({ "permissions": ["keys.read", "calls.read"] });
+        let made = town.send(Method::PUT, "/api/v1/roles/reader", Some(&owner), Some(role.clone())).await;
+        assert_eq!(made.status.as_u16(), 204);
+        let wrong = json!({ "permissions": ["keys.reed"] });
+        let wrong = town.send(Method::PUT, "/api/v1/roles/reader", Some(&owner), Some(wrong)).await;
+        assert_eq!((wrong.status.as_u16(), wrong.json()["field"].clone()), (422, json!("permissions[0]")));
+        let path = format!("/api/v1/staff/{}/roles/reader", town.served.ann);
+        assert_eq!(town.send(Method::PUT, &path, Some(&owner), None).await.status.as_u16(), 204);
+        let staff = town.send(Method::GET, "/api/v1/staff", Some(&owner), None).await.json();
+        assert_eq!(staff["items"].as_array().unwrap().len(), 2);
+        let listed = town.send(Method::GET, "/api/v1/roles", Some(&owner), None).await.json();
+        assert_eq!(listed["items"].as_array().unwrap().last().unwrap()["name"], "reader");
+        let path = format!("/api/v1/staff/{eve}/roles/owner");
+        let last = town.send(Method::DELETE, &path, Some(&owner), None).await;
+        assert_eq!(last.refusal(), (409, "role.owner_last".into()));
+        // Staff without the permission, and with it but not stepped up.
+        for (who, code) in [("support-stepped-up", "access.denied"), ("owner", "access.step_up_required")] {
+            let got = town.send(Method::PUT, "/api/v1/roles/x", Some(who), Some(role.clone())).await;
+            assert_eq!(got.refusal(), (403, code.into()));
+        }
+    }
+}
