@@ -98,7 +98,6 @@ fn bad_values_are_errors() {
         ("messages.max_attempts", "0"),
         ("messages.smtp.port", "70000"),
         ("messages.smtp.tls", "maybe"),
-        ("messages.smtp.user", "u"),
         ("messages.sms.provider", "aliyun"),
         ("messages.smtp.password", "geheim"),
     ] {
