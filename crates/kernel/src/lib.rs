@@ -4,6 +4,7 @@
 #[macro_use]
 mod words;
 
+pub mod audit;
 pub mod call;
 pub mod datamap;
 pub mod dialect;

@@ -165,10 +165,7 @@ mod merkle {
     /// Vectors of the Certificate Transparency project for RFC 6962.
     #[test]
     fn known_hashes() {
-        assert_eq!(
-            HEXLOWER.encode(&empty_hash()),
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
+        assert_eq!(HEXLOWER.encode(&empty_hash()), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(
             HEXLOWER.encode(&leaf_hash(b"")),
             "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
@@ -183,7 +180,8 @@ mod merkle {
     fn a_commitment_depends_on_all_of_it() {
         let one = commitment("d", &[1; 32], b"x");
         assert_eq!(one, commitment("d", &[1; 32], b"x"));
-        for other in [commitment("e", &[1; 32], b"x"), commitment("d", &[2; 32], b"x"), commitment("d", &[1; 32], b"y")] {
+        for other in [commitment("e", &[1; 32], b"x"), commitment("d", &[2; 32], b"x"), commitment("d", &[1; 32], b"y")]
+        {
             assert_ne!(one, other);
         }
     }
