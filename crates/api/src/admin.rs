@@ -2,6 +2,7 @@
 //! services and nothing else. Types are shared with the command line, which uses [`client::AdminClient`].
 
 pub mod accounts;
+pub mod audit;
 pub mod calls;
 pub mod channels;
 pub mod client;
@@ -14,6 +15,7 @@ pub mod platform;
 pub mod prices;
 pub mod problem;
 pub mod providers;
+mod recording;
 pub mod server;
 pub mod set_aside;
 pub mod status;
@@ -33,6 +35,7 @@ use tacit_identity::Identity;
 use tacit_kernel::{Clock, ErrorKind, Fault, Timestamp};
 use tacit_ledger::Ledger;
 use tacit_storage::Db;
+use tacit_storage::audit::Audit;
 
 /// The largest request body, in bytes.
 const BODY_MAX: usize = 1 << 20;
@@ -48,6 +51,8 @@ pub struct Admin {
     pub catalog: Catalog,
     /// Money and call records.
     pub ledger: Ledger,
+    /// Who did what.
+    pub audit: Audit,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Settlement currency.
@@ -70,8 +75,21 @@ pub type Settled = dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send +
 /// The answer of a handler.
 type Answer<T> = Result<axum::Json<T>, Refusal>;
 
-/// Everything the socket serves.
+/// Everything the socket serves. A request is written into the audit log before its handler runs.
 pub fn router(admin: Admin) -> Router {
+    routes(&admin)
+        .fallback(|| async { Refusal(Fault::new(ErrorKind::NotFound, "request.path", "there is no such path")) })
+        .method_not_allowed_fallback(|| async {
+            Refusal(Fault::new(ErrorKind::Invalid, "request.method", "this path does not know that method"))
+        })
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(from_fn_with_state(admin.clone(), tell))
+        .layer(from_fn_with_state(admin.clone(), recording::record))
+        .with_state(admin)
+}
+
+/// All routes, each of which is declared in [`recording::table`].
+fn routes(admin: &Admin) -> Router<Admin> {
     let of_calls = Router::new()
         .merge(wallets::routes())
         .merge(ledger::routes())
@@ -89,13 +107,7 @@ pub fn router(admin: Admin) -> Router {
         .merge(keys::routes())
         .merge(of_calls)
         .merge(platform::routes())
-        .fallback(|| async { Refusal(Fault::new(ErrorKind::NotFound, "request.path", "there is no such path")) })
-        .method_not_allowed_fallback(|| async {
-            Refusal(Fault::new(ErrorKind::Invalid, "request.method", "this path does not know that method"))
-        })
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(from_fn_with_state(admin.clone(), tell))
-        .with_state(admin)
+        .merge(audit::routes())
 }
 
 /// Nobody is shown a bill that lacks a call which is over. What cannot be settled now holds nobody up.

@@ -14,6 +14,7 @@ use tacit_identity::Identity;
 use tacit_kernel::{Clock, ErrorKind, Fault, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_storage::Db;
+use tacit_storage::audit::Audit;
 use tacit_storage::keyring::KeyStore;
 use tacit_vault::MasterKey;
 use tokio_util::sync::CancellationToken;
@@ -88,6 +89,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone());
     let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
     let ledger = Ledger::new(db.clone(), clock.clone());
+    let audit = Audit::new(db.clone(), keys.clone(), clock.clone());
 
     let control = Control::start(ControlConfig {
         db: db.clone(),
@@ -116,6 +118,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         identity,
         catalog,
         ledger,
+        audit,
         clock: clock.clone(),
         currency: config.money.currency.clone(),
         version: env!("CARGO_PKG_VERSION"),

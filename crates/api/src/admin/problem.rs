@@ -34,6 +34,10 @@ impl<E: Into<Fault>> From<E> for Refusal {
     }
 }
 
+/// The stable code of a refusal, kept beside the answer for whoever records it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RefusalCode(pub(super) &'static str);
+
 /// The status that an error kind has on this interface.
 #[must_use]
 pub const fn status(kind: ErrorKind) -> StatusCode {
@@ -67,6 +71,7 @@ impl IntoResponse for Refusal {
             detail: fault.message.into_owned(),
         };
         let mut response = (status, Json(body)).into_response();
+        response.extensions_mut().insert(RefusalCode(fault.code));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }

@@ -11,6 +11,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 use tokio::net::UnixListener;
+use tower::util::MapRequest;
 
 /// Binds the socket, mode 0600; a stale socket file of an earlier run is replaced.
 ///
@@ -35,6 +36,13 @@ pub fn bind(path: &Path) -> std::io::Result<UnixListener> {
     Ok(listener)
 }
 
+/// Who is at the other end of a connection, as the system says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer {
+    /// The user id.
+    pub(super) uid: u32,
+}
+
 /// Serves until `shutdown` is done, then lets open requests finish for at most five seconds.
 pub async fn serve(listener: UnixListener, router: Router, shutdown: impl Future<Output = ()>) {
     let own = listener
@@ -55,16 +63,18 @@ pub async fn serve(listener: UnixListener, router: Router, shutdown: impl Future
                 }
             },
         };
-        let peer = stream.peer_cred().map(|c| c.uid());
-        let allowed = peer.is_ok_and(|uid| uid == 0 || Some(uid) == own);
-        if !allowed {
+        let peer = stream.peer_cred().map(|c| c.uid()).ok().filter(|uid| *uid == 0 || Some(*uid) == own);
+        let Some(uid) = peer else {
             tracing::warn!(event = "admin.peer_refused");
             continue;
-        }
+        };
+        let named = MapRequest::new(router.clone(), move |mut request: hyper::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(Peer { uid });
+            request
+        });
         let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new()).http1_only();
         builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(10));
-        let connection =
-            builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone())).into_owned();
+        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(named)).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move { drop(connection.await) });
     }
