@@ -129,6 +129,10 @@ async fn finish(admin: &Admin, rule: &Rule, entry: &NewEntry, seq: u64, response
         let code = response.extensions().get::<RefusalCode>().map_or("request.refused", |code| code.0);
         outcome.code = Some(code);
     }
+    if done && outcome.action == Action::AccountErase {
+        // Else the last word about an erased person would name them.
+        (outcome.subject, outcome.object.id) = (None, None);
+    }
     let response = if done && rule.answered != Answered::Nothing {
         let (parts, body) = response.into_parts();
         let Ok(body) = to_bytes(body, ANSWER_MAX).await else {

@@ -142,7 +142,8 @@ pub(super) async fn erased(tx: &mut ReadTx<'_>, from: u64, limit: u32) -> Result
 /// Erases a person from the log: of the entries about them, and of what they did that is about nobody else, salt and
 /// content go; time, action, outcome and the commitment stay. How many entries. Every proof and checkpoint holds as before.
 ///
-/// Part of erasing an account: call it in the transaction that does, after the last entry about the account.
+/// Part of erasing an account: call it in the transaction that does, after the last entry about the account. What is
+/// appended later about the erasure itself names nobody.
 ///
 /// # Errors
 /// Any [`StorageError`].
