@@ -2,6 +2,7 @@
 //! services and nothing else. Types are shared with the command line, which uses [`client::AdminClient`].
 
 pub mod accounts;
+pub mod audit;
 pub mod calls;
 pub mod channels;
 pub mod client;
@@ -14,7 +15,9 @@ pub mod models;
 pub mod platform;
 pub mod prices;
 pub mod providers;
+mod recording;
 pub mod set_aside;
+pub mod staff;
 pub mod status;
 #[cfg(test)]
 mod tests;
@@ -35,6 +38,7 @@ use tacit_kernel::{Clock, ErrorKind, Fault, Timestamp};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::Messages;
 use tacit_storage::Db;
+use tacit_storage::audit::Audit;
 
 /// The largest request body, in bytes.
 const BODY_MAX: usize = 1 << 20;
@@ -52,6 +56,8 @@ pub struct Admin {
     pub ledger: Ledger,
     /// Messages to people.
     pub messages: Messages,
+    /// Who did what.
+    pub audit: Audit,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Settlement currency.
@@ -74,8 +80,21 @@ pub type Settled = dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send +
 /// The answer of a handler.
 type Answer<T> = Result<axum::Json<T>, Refusal>;
 
-/// Everything the socket serves.
+/// Everything the socket serves. A request is written into the audit log before its handler runs.
 pub fn router(admin: Admin) -> Router {
+    routes(&admin)
+        .fallback(|| async { Refusal::from(Fault::new(ErrorKind::NotFound, "request.path", "there is no such path")) })
+        .method_not_allowed_fallback(|| async {
+            Refusal::from(Fault::new(ErrorKind::Invalid, "request.method", "this path does not know that method"))
+        })
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(from_fn_with_state(admin.clone(), tell))
+        .layer(from_fn_with_state(admin.clone(), recording::record))
+        .with_state(admin)
+}
+
+/// All routes, each of which is declared in [`recording::table`].
+fn routes(admin: &Admin) -> Router<Admin> {
     let of_calls = Router::new()
         .merge(wallets::routes())
         .merge(ledger::routes())
@@ -94,13 +113,8 @@ pub fn router(admin: Admin) -> Router {
         .merge(messages::routes())
         .merge(of_calls)
         .merge(platform::routes())
-        .fallback(|| async { Refusal::from(Fault::new(ErrorKind::NotFound, "request.path", "there is no such path")) })
-        .method_not_allowed_fallback(|| async {
-            Refusal::from(Fault::new(ErrorKind::Invalid, "request.method", "this path does not know that method"))
-        })
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(from_fn_with_state(admin.clone(), tell))
-        .with_state(admin)
+        .merge(staff::routes())
+        .merge(audit::routes())
 }
 
 /// Nobody is shown a bill that lacks a call which is over. What cannot be settled now holds nobody up.

@@ -71,6 +71,11 @@ impl Refusal {
         self.status.unwrap_or_else(|| status(self.fault.kind))
     }
 }
+
+/// The stable code of a refusal, kept beside the answer for whoever records it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RefusalCode(pub(crate) &'static str);
+
 /// The status that an error kind has.
 #[must_use]
 pub const fn status(kind: ErrorKind) -> StatusCode {
@@ -106,6 +111,7 @@ impl IntoResponse for Refusal {
             field,
         };
         let mut response = (status, Json(body)).into_response();
+        response.extensions_mut().insert(RefusalCode(fault.code));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds);

@@ -15,6 +15,7 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
+use tower::util::MapRequest;
 
 /// Binds the socket, mode 0600; a stale socket file of an earlier run is replaced.
 ///
@@ -71,22 +72,28 @@ impl Listener {
         Some(std::fs::metadata(address.as_pathname()?).ok()?.uid())
     }
 
-    /// The next connection; `None` if it is of somebody who may not connect.
-    async fn accept(&self, owner: Option<u32>) -> std::io::Result<Option<Box<dyn Duplex>>> {
+    /// The next connection, and who is at its other end; `None` if it is of somebody who may not connect.
+    async fn accept(&self, owner: Option<u32>) -> std::io::Result<Option<(Box<dyn Duplex>, Peer)>> {
         match self {
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                let peer = stream.peer_cred().map(|c| c.uid());
-                let allowed = peer.is_ok_and(|uid| uid == 0 || Some(uid) == owner);
-                Ok(if allowed { Some(Box::new(stream)) } else { None })
+                let uid = stream.peer_cred().map(|c| c.uid()).ok().filter(|uid| *uid == 0 || Some(*uid) == owner);
+                Ok(uid.map(|uid| (Box::new(stream) as Box<dyn Duplex>, Peer { uid: Some(uid) })))
             }
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok(Some(Box::new(stream)))
+                Ok(Some((Box::new(stream), Peer { uid: None })))
             }
         }
     }
+}
+
+/// Who is at the other end of a connection, as the system says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    /// The user id; over TCP nobody knows.
+    pub(crate) uid: Option<u32>,
 }
 
 /// Serves until `shutdown` is done, then lets open requests finish for at most five seconds.
@@ -96,10 +103,10 @@ pub async fn serve(listener: impl Into<Listener>, router: Router, shutdown: impl
     let graceful = hyper_util::server::graceful::GracefulShutdown::new();
     tokio::pin!(shutdown);
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             () = &mut shutdown => break,
             accepted = listener.accept(owner) => match accepted {
-                Ok(Some(stream)) => stream,
+                Ok(Some(accepted)) => accepted,
                 Ok(None) => {
                     tracing::warn!(event = "socket.peer_refused");
                     continue;
@@ -110,10 +117,13 @@ pub async fn serve(listener: impl Into<Listener>, router: Router, shutdown: impl
                 }
             },
         };
+        let named = MapRequest::new(router.clone(), move |mut request: hyper::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(peer);
+            request
+        });
         let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new()).http1_only();
         builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(10));
-        let connection =
-            builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone())).into_owned();
+        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(named)).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move { drop(connection.await) });
     }

@@ -12,9 +12,11 @@
 //! - **Sessions**: a gateway that is gone for good is settled by the rule for interrupted calls, and what it held of
 //!   its customers' money goes back to them.
 //! - **Ledger check**: every balance and charge is recomputed on a timer.
+//! - **Audit log**: its checkpoints are signed while entries come.
 //!
 //! Answers carry only codes and ids; no request or response body of a model call ever comes here.
 
+mod audit;
 mod catalogue;
 mod changes;
 pub mod datamap;
@@ -174,6 +176,8 @@ impl Control {
         tasks.spawn(supervised(Arc::clone(&shared), "changes", move || changes::run(Arc::clone(&watched))));
         let watched = Arc::clone(&shared);
         tasks.spawn(supervised(Arc::clone(&shared), "ticks", move || links::ticks(Arc::clone(&watched))));
+        let watched = Arc::clone(&shared);
+        tasks.spawn(supervised(Arc::clone(&shared), "audit", move || audit::run(Arc::clone(&watched))));
         let (watched, queue) = (Arc::clone(&shared), writer.clone());
         tasks.spawn(supervised(Arc::clone(&shared), "links", move || links::run(Arc::clone(&watched), queue.clone())));
         let watched = Arc::clone(&shared);

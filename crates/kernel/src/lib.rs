@@ -5,6 +5,7 @@
 mod words;
 
 pub mod addresses;
+pub mod audit;
 pub mod call;
 pub mod datamap;
 pub mod dialect;

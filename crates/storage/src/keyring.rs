@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use tacit_kernel::{Clock, ErrorKind, Fault};
-use tacit_vault::{HashKey, Keyring, KeyringError, MasterKey, SealKey, WrappedKey};
+use tacit_vault::{HashKey, Keyring, KeyringError, MasterKey, NoteKey, SealKey, WrappedKey};
 use uuid::Uuid;
 
 const EPOCHS: Sql = Sql::new("SELECT epoch, wrapped FROM keyring_epochs ORDER BY epoch");
@@ -133,6 +133,12 @@ impl KeyStore {
     #[must_use]
     pub fn hash_key(&self, label: &str) -> HashKey {
         self.master.hash_key(label)
+    }
+
+    /// The key that signs notes under that label.
+    #[must_use]
+    pub fn note_key(&self, label: &str) -> NoteKey {
+        self.master.note_key(label)
     }
 
     fn remember(&self, subject: Uuid, key: &SealKey) {

@@ -1,5 +1,5 @@
 //! Storage: one SQL text for SQLite and PostgreSQL, in transactions that are named and tried again; migrations; the
-//! keyring's store; the feed of changes; and, beside the migrations, the data map of every column.
+//! keyring's store; the feed of changes; the audit log; and, beside the migrations, the data map of every column.
 //!
 //! How to write against it:
 //!
@@ -17,6 +17,7 @@
 //! - A closure in a write sees and leaves a serial history on both engines: SQLite has one writer, PostgreSQL runs at
 //!   SERIALIZABLE.
 
+pub mod audit;
 pub mod changes;
 pub mod datamap;
 mod db;

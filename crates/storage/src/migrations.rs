@@ -32,6 +32,7 @@ pub(crate) static MAIN: Migrations = Migrations {
     scripts: &[
         include_str!("../migrations/0001_backbone.sql"),
         include_str!("../migrations/0002_call_journal.sql"),
+        include_str!("../migrations/0003_audit.sql"),
         include_str!("../migrations/0004_sign_in.sql"),
         include_str!("../migrations/0005_messages.sql"),
         include_str!("../migrations/0006_idempotency.sql"),
@@ -117,11 +118,12 @@ fn checksum(script: &str) -> [u8; 32] {
     keyed_hash(&HashKey::from_bytes([0; 32]), "migration", script.as_bytes())
 }
 
-/// Swaps the type words for SQLite's and makes tables STRICT. A line that ends with `-- PostgreSQL` is left out. Tables with another key than a number are kept in the order
-/// of that key, where SQLite would else number their rows and keep the key in a second tree.
+/// A line that ends with `-- PostgreSQL` or `-- SQLite` is for that engine alone. For SQLite the type words are swapped for
+/// its own and tables made STRICT. Tables with another key than a number are kept in the order of that key, where SQLite
+/// would else number their rows and keep the key in a second tree.
 pub(crate) fn in_dialect(script: &str, engine: Engine) -> String {
     if engine == Engine::Postgres {
-        return script.to_owned();
+        return script.lines().filter(|line| !line.ends_with("-- SQLite")).flat_map(|line| [line, "\n"]).collect();
     }
     let mut out = String::with_capacity(script.len() + 256);
     let mut keyed = false;

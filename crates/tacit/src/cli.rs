@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and which code answers.
 
+pub(crate) mod audit;
 pub(crate) mod calls;
 pub(crate) mod catalog;
 pub(crate) mod config;
@@ -10,6 +11,7 @@ pub(crate) mod money;
 pub(crate) mod paging;
 pub(crate) mod platform;
 pub(crate) mod set_aside;
+mod staff;
 #[cfg(test)]
 mod tests;
 
@@ -51,6 +53,9 @@ pub(crate) struct Global {
     /// Print one JSON value instead of text for people.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Why it is done: kept, sealed, in the audit log of the running platform.
+    #[arg(long, global = true, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -88,6 +93,9 @@ pub(crate) enum Command {
     /// Who pays.
     #[command(subcommand)]
     Account(identity::AccountCommand),
+    /// Roles of staff.
+    #[command(subcommand)]
+    Staff(staff::StaffCommand),
     /// API keys.
     #[command(subcommand)]
     Key(identity::KeyCommand),
@@ -103,6 +111,9 @@ pub(crate) enum Command {
     /// The double-entry ledger.
     #[command(subcommand)]
     Ledger(money::LedgerCommand),
+    /// Who did what, and the proof that nothing of it was changed.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Make the running platform what a file says.
     Apply(platform::FileArgs),
     /// Show what `apply` would change.
@@ -173,7 +184,13 @@ impl Global {
 
     /// A client of the running platform.
     pub(crate) fn client(&self) -> anyhow::Result<AdminClient> {
-        Ok(AdminClient::new(self.resolve()?.config.control.admin_socket))
+        let client = AdminClient::new(self.resolve()?.config.control.admin_socket);
+        match &self.reason {
+            None => Ok(client),
+            Some(reason) => {
+                client.because(reason).ok_or_else(|| Usage("--reason takes one line of text".to_owned()).into())
+            }
+        }
     }
 }
 
@@ -201,6 +218,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Config(command) => config::run(&global, &command),
         Command::Demo(args) => crate::demo::run(&global, &args),
         Command::Prove(command) => crate::prove::run(&global, &command),
+        Command::Audit(audit::AuditCommand::Verify(args)) => audit::verify(global.output(), &args),
         other => block_on(client_command(&global, other)),
     }
 }
@@ -215,11 +233,13 @@ async fn client_command(global: &Global, command: Command) -> anyhow::Result<()>
         Command::Price(c) => catalog::price(&session, c).await,
         Command::Group(c) => identity::group(&session, c).await,
         Command::Account(c) => identity::account(&session, c).await,
+        Command::Staff(c) => staff::run(&session, c).await,
         Command::Key(c) => identity::key(&session, c).await,
         Command::Wallet(c) => money::wallet(&session, c).await,
         Command::Ledger(c) => money::ledger(&session, c).await,
         Command::Calls(c) => calls::run(&session, c).await,
         Command::Messages(c) => messages::run(&session, c).await,
+        Command::Audit(c) => audit::run(&session, c).await,
         Command::Apply(args) => platform::apply(&session, &args).await,
         Command::Diff(args) => platform::diff(&session, &args).await,
         Command::Export(args) => platform::export(&session, args).await,

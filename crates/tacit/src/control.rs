@@ -16,6 +16,7 @@ use tacit_kernel::{Clock, ErrorKind, Fault, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, delivery};
 use tacit_storage::Db;
+use tacit_storage::audit::Audit;
 use tacit_storage::keyring::KeyStore;
 use tacit_vault::MasterKey;
 use tokio_util::sync::CancellationToken;
@@ -94,6 +95,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
     let ledger = Ledger::new(db.clone(), clock.clone());
     let messages = Messages::new(db.clone(), keys.clone(), clock.clone(), crate::messages::setup(config)?);
+    let audit = Audit::new(db.clone(), keys.clone(), clock.clone());
 
     let control = Control::start(ControlConfig {
         db: db.clone(),
@@ -123,6 +125,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         catalog,
         ledger,
         messages: messages.clone(),
+        audit,
         clock: clock.clone(),
         currency: config.money.currency.clone(),
         version: env!("CARGO_PKG_VERSION"),

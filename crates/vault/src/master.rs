@@ -1,6 +1,7 @@
 //! The master key: the one secret an operator keeps outside the databases.
 
 use crate::hash::HashKey;
+use crate::note::NoteKey;
 use crate::seal::{SealKey, derive, random_bytes};
 use data_encoding::BASE32_NOPAD;
 use secrecy::{ExposeSecret, SecretString};
@@ -57,6 +58,12 @@ impl MasterKey {
     #[must_use]
     pub fn seal_key(&self, label: &str) -> SealKey {
         SealKey::from_bytes(*derive(&self.0, b"tacit master: seal", label))
+    }
+
+    /// The key that signs notes under that label, which has no spaces and no plus.
+    #[must_use]
+    pub fn note_key(&self, label: &str) -> NoteKey {
+        NoteKey::from_seed(label, &derive(&self.0, b"tacit master: note", label))
     }
 }
 

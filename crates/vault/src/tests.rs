@@ -121,3 +121,68 @@ fn no_key_can_be_printed() {
     );
     assert_eq!(format!("{:?}", ring.wrap_new(ROW).1), "[key] of epoch 1");
 }
+
+mod notes {
+    use crate::{MasterKey, NoteError, NoteVerifier};
+
+    #[test]
+    fn a_note_is_opened_by_its_key_and_no_other() {
+        let master = MasterKey::generate();
+        let key = master.note_key("test");
+        let note = key.sign("origin\n1\n");
+        let verifier: NoteVerifier = key.verifier().to_string().parse().unwrap();
+        assert_eq!(verifier.open(&note), Ok("origin\n1\n"));
+        assert_eq!(verifier.to_string(), master.note_key("test").verifier().to_string(), "derived, not made");
+        let other = MasterKey::generate().note_key("test");
+        assert_eq!(other.verifier().open(&note), Err(NoteError::NotSigned));
+        assert_eq!(verifier.open(&note.replace("n\n1", "n\n2")), Err(NoteError::Forged));
+        // A signature of somebody else below ours is passed over.
+        let both = format!("{note}{}", other.sign("origin\n1\n").split("\n\n").nth(1).unwrap());
+        assert_eq!((verifier.open(&both), other.verifier().open(&both)), (Ok("origin\n1\n"), Ok("origin\n1\n")));
+        for bad in ["", "x", "x\n\n", "x\n\n\u{2014} a b\n", &note.replace('\n', "\r\n"), &note[..note.len() - 1]] {
+            assert_eq!(verifier.open(bad), Err(NoteError::Malformed), "{bad:?}");
+        }
+    }
+
+    /// The example of the documentation of Go's `golang.org/x/mod/sumdb/note`, which the specification was made from.
+    #[test]
+    fn the_note_of_another_program_is_opened() {
+        let key = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+        let note = "If you think cryptography is the answer to your problem,\n\
+                    then you don't know what your problem is.\n\n\
+                    \u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+        let verifier: NoteVerifier = key.parse().unwrap();
+        assert!(verifier.open(note).is_ok());
+        assert_eq!(verifier.to_string(), key);
+        assert_eq!(key.replace("c74f", "c74e").parse::<NoteVerifier>(), Err(NoteError::BadKey));
+    }
+}
+
+mod merkle {
+    use crate::merkle::{commitment, empty_hash, leaf_hash, node_hash};
+    use data_encoding::HEXLOWER;
+
+    /// Vectors of the Certificate Transparency project for RFC 6962.
+    #[test]
+    fn known_hashes() {
+        assert_eq!(HEXLOWER.encode(&empty_hash()), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(
+            HEXLOWER.encode(&leaf_hash(b"")),
+            "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+        );
+        assert_eq!(
+            HEXLOWER.encode(&node_hash(&leaf_hash(b""), &leaf_hash(&[0]))),
+            "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"
+        );
+    }
+
+    #[test]
+    fn a_commitment_depends_on_all_of_it() {
+        let one = commitment("d", &[1; 32], b"x");
+        assert_eq!(one, commitment("d", &[1; 32], b"x"));
+        for other in [commitment("e", &[1; 32], b"x"), commitment("d", &[2; 32], b"x"), commitment("d", &[1; 32], b"y")]
+        {
+            assert_ne!(one, other);
+        }
+    }
+}

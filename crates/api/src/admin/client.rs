@@ -46,6 +46,7 @@ impl ClientError {
 #[derive(Clone, Debug)]
 pub struct AdminClient {
     socket: PathBuf,
+    reason: Option<http::HeaderValue>,
 }
 
 /// The longest answer that is read.
@@ -55,7 +56,14 @@ impl AdminClient {
     /// A client of the socket at this path.
     #[must_use]
     pub fn new(socket: impl Into<PathBuf>) -> Self {
-        Self { socket: socket.into() }
+        Self { socket: socket.into(), reason: None }
+    }
+
+    /// The same, telling the audit log why; `None` if that is not one line.
+    #[must_use]
+    pub fn because(self, reason: &str) -> Option<Self> {
+        let reason = http::HeaderValue::from_bytes(reason.as_bytes()).ok()?;
+        Some(Self { reason: Some(reason), ..self })
     }
 
     /// Reads.
@@ -113,13 +121,16 @@ impl AdminClient {
             // The platform would break off in the middle of it, which says less.
             return Err(ClientError::TooLarge);
         }
-        let request = http::Request::builder()
+        let mut request = http::Request::builder()
             .method(method)
             .uri(path)
             .header(http::header::HOST, "tacit")
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body)))
             .map_err(|e| broken(&e))?;
+        if let Some(reason) = &self.reason {
+            request.headers_mut().insert(super::recording::REASON, reason.clone());
+        }
         let exchange = async {
             let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
             let status = response.status();

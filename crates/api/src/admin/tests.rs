@@ -1,5 +1,7 @@
 //! The whole socket: a real server on a real socket, the real client, a real database.
 
+mod recording;
+
 use super::accounts::{Account, AccountPatch, NewAccount};
 use super::channels::{Channel, ChannelModel, ChannelPatch, NewChannel, NewCredential};
 use super::client::{AdminClient, ClientError, escaped};
@@ -27,11 +29,13 @@ use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Dialect, ErrorKind, Fault, Nano, Ppm, SystemClock, rating};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates, delivery};
+use tacit_storage::audit::Audit;
 use tacit_storage::{Db, testing};
 use tokio_util::sync::CancellationToken;
 
 struct Served {
     client: AdminClient,
+    admin: Admin,
     told: Arc<AtomicUsize>,
     /// How often it was waited for settlement.
     settled: Arc<AtomicUsize>,
@@ -59,8 +63,9 @@ async fn served(db: Db) -> Served {
         messages,
         db: db.clone(),
         identity: Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap()),
-        catalog: Catalog::new(db.clone(), keys, clock.clone()),
-        ledger: Ledger::new(db, clock.clone()),
+        catalog: Catalog::new(db.clone(), keys.clone(), clock.clone()),
+        ledger: Ledger::new(db.clone(), clock.clone()),
+        audit: Audit::new(db, keys.clone(), clock.clone()),
         clock: clock.clone(),
         currency: "USD".into(),
         version: "1.2.3",
@@ -79,8 +84,8 @@ async fn served(db: Db) -> Served {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("admin.sock");
     let listener = server::bind(&path).unwrap();
-    tokio::spawn(server::serve(listener, router(admin), std::future::pending()));
-    Served { client: AdminClient::new(path), told, settled, _dir: dir }
+    tokio::spawn(server::serve(listener, router(admin.clone()), std::future::pending()));
+    Served { client: AdminClient::new(path), admin, told, settled, _dir: dir }
 }
 
 fn code(error: &ClientError) -> &str {

@@ -141,6 +141,13 @@ const CHANGE: Class = Class::account("user.unique_id", "changes.subject -> accou
 const REPEATED: Class = Class::account("user.behavior", "idempotency_keys.account_id -> accounts.id", SERVICE)
     .kept(Retention::Days { min: 0, max: 1 })
     .cites(&["YY-2.2", "YY-7"]);
+/// Who did what, kept for three years as proof that the rights of persons were served (China's PIPL, article 56); erasing
+/// the person takes it before.
+const AUDIT: Class = Class::account("user.behavior", "audit_entries.subject_id -> accounts.id", SECURITY)
+    .kept(Retention::Days { min: 1095, max: 2190 })
+    .cites(&["YY-7", "YY-10", "01-4.1"]);
+/// Hashes over salted commitments: they say nothing once the salt is gone.
+const AUDIT_TREE: Class = Class::nobody("hashes over salted commitments, and signatures of them");
 const SUBJECT_KEY: Class =
     Class::account("user.unique_id", "subject_keys.subject -> accounts.id", SECURITY).cites(&["YY-7", "YY-8", "YY-10"]);
 
@@ -360,6 +367,19 @@ columns! {
         DEVELOPMENT_MESSAGE.category("user.unique_id") => message_id, account_id;
         DEVELOPMENT_MESSAGE => created_at;
         DEVELOPMENT_MESSAGE.category("user.content").protected(Protection::SealedSubject) => content_sealed;
+    }
+    audit_entries {
+        AUDIT => created_at, salt, actor_kind, action, object_kind, object_id, phase, about, fields, affected, code;
+        AUDIT.category("user.unique_id") => actor_id, subject_id;
+        AUDIT.category("user.content").protected(Protection::SealedSubject) => reason_sealed;
+        AUDIT.category("user.device.ip_address").protected(Protection::SealedSubject) => address_sealed;
+        AUDIT_TREE => seq, commitment;
+    }
+    audit_tree {
+        AUDIT_TREE => level, position, hash;
+    }
+    audit_checkpoints {
+        AUDIT_TREE => size, created_at, root, note;
     }
     keyring_epochs {
         CONFIGURED => epoch, created_at;

@@ -82,10 +82,13 @@ fn type_words_are_swapped_whole() {
         in_dialect(script, Engine::Sqlite),
         "CREATE TABLE a (\n    id BLOB PRIMARY KEY,\n    my_UUID INTEGER, b BLOB\n) STRICT, WITHOUT ROWID;\nCREATE INDEX x ON a (b);\n"
     );
-    assert_eq!(in_dialect(script, Engine::Postgres), script);
-    let theirs = "ALTER TABLE a ALTER COLUMN b SET STORAGE EXTERNAL; -- PostgreSQL";
-    assert_eq!(
-        (in_dialect(theirs, Engine::Sqlite).as_str(), in_dialect(theirs, Engine::Postgres).as_str()),
-        ("", theirs)
-    );
+    assert_eq!(in_dialect(script, Engine::Postgres).trim_end(), script);
+    let theirs = "ALTER TABLE a ALTER COLUMN b SET STORAGE EXTERNAL; -- PostgreSQL\n";
+    let ours = "SELECT UUID; -- SQLite\n";
+    for (line, sqlite, postgres) in [(theirs, "", theirs), (ours, "SELECT BLOB; -- SQLite\n", "")] {
+        assert_eq!(
+            (in_dialect(line, Engine::Sqlite), in_dialect(line, Engine::Postgres)),
+            (sqlite.into(), postgres.into())
+        );
+    }
 }

@@ -1,0 +1,150 @@
+//! The closed vocabulary of the audit log. An entry says who did what with which thing, in these words, with ids and with
+//! numbers: there is no free text in it but a sealed reason.
+
+words! {
+    /// Who acts.
+    ActorKind {
+        /// Somebody on the machine, through the admin socket; known by the user id of the system.
+        Operator = "operator",
+        /// Somebody who is signed in; known by the account.
+        Account = "account",
+        /// A key of the management interface.
+        ManagementKey = "management_key",
+        /// The platform itself, such as a job.
+        System = "system",
+    }
+
+    /// What is done. Whoever adds an interface adds its words here.
+    Action {
+        /// An account is made.
+        AccountCreate = "account.create",
+        /// Accounts are looked at, a page of them.
+        AccountList = "account.list",
+        /// An account is looked at.
+        AccountRead = "account.read",
+        /// An account is changed.
+        AccountUpdate = "account.update",
+        /// A person is erased.
+        AccountErase = "account.erase",
+        /// What is held about a person is copied for them.
+        AccountExport = "account.export",
+        /// Somebody signs in.
+        SessionCreate = "session.create",
+        /// Somebody signs out, or is signed out.
+        SessionEnd = "session.end",
+        /// An API key is made.
+        KeyCreate = "key.create",
+        /// API keys are looked at.
+        KeyList = "key.list",
+        /// An API key is looked at.
+        KeyRead = "key.read",
+        /// An API key is changed.
+        KeyUpdate = "key.update",
+        /// Records of calls are looked at.
+        CallList = "call.list",
+        /// The record of a call is looked at.
+        CallRead = "call.read",
+        /// The address and the user agent of a call are unsealed.
+        CallReveal = "call.reveal",
+        /// Events that were set aside are looked at.
+        EventList = "event.list",
+        /// An event that was set aside is settled.
+        EventSettle = "event.settle",
+        /// An event that was set aside is given up.
+        EventDrop = "event.drop",
+        /// What an account has is looked at.
+        WalletRead = "wallet.read",
+        /// Money of an account is moved.
+        WalletMove = "wallet.move",
+        /// Entries of the ledger are looked at.
+        LedgerList = "ledger.list",
+        /// A group is made.
+        GroupCreate = "group.create",
+        /// A group is changed.
+        GroupUpdate = "group.update",
+        /// A provider is made.
+        ProviderCreate = "provider.create",
+        /// A provider is changed.
+        ProviderUpdate = "provider.update",
+        /// A channel is made.
+        ChannelCreate = "channel.create",
+        /// A channel is changed.
+        ChannelUpdate = "channel.update",
+        /// A model is made.
+        ModelCreate = "model.create",
+        /// A model is changed.
+        ModelUpdate = "model.update",
+        /// A price is set.
+        PriceCreate = "price.create",
+        /// A platform file is compared with the platform, accounts and keys too.
+        PlatformDiff = "platform.diff",
+        /// A platform file is applied.
+        PlatformApply = "platform.apply",
+        /// Accounts and keys are exported as a platform file.
+        PlatformExport = "platform.export",
+        /// What became of messages is looked at.
+        MessageList = "message.list",
+        /// A message of the development outbox is looked at.
+        MessageRead = "message.read",
+        /// A message is sent to try a channel.
+        MessageTest = "message.test",
+        /// Who has which role is looked at.
+        StaffList = "staff.list",
+        /// A role is given to an account.
+        StaffGrant = "staff.grant",
+        /// A role is taken from an account.
+        StaffRevoke = "staff.revoke",
+        /// The audit log is looked at.
+        AuditList = "audit.list",
+        /// An entry of the audit log is looked at, what is sealed in it too.
+        AuditRead = "audit.read",
+        /// The audit log is exported.
+        AuditExport = "audit.export",
+    }
+
+    /// What it is done with.
+    ObjectKind {
+        /// An account.
+        Account = "account",
+        /// A session of somebody who is signed in.
+        Session = "session",
+        /// An API key.
+        Key = "key",
+        /// A call.
+        Call = "call",
+        /// An event that was set aside.
+        Event = "event",
+        /// The money of an account.
+        Wallet = "wallet",
+        /// The ledger.
+        Ledger = "ledger",
+        /// A group.
+        Group = "group",
+        /// A provider.
+        Provider = "provider",
+        /// A channel.
+        Channel = "channel",
+        /// A model.
+        Model = "model",
+        /// A price.
+        Price = "price",
+        /// A message to a person.
+        Message = "message",
+        /// A role of staff.
+        Role = "role",
+        /// The platform as a whole.
+        Platform = "platform",
+        /// The audit log.
+        Audit = "audit",
+    }
+
+    /// How far it has come.
+    Phase {
+        /// It is about to be done: written before anything happens.
+        Begun = "begun",
+        /// It was done, or is done in the transaction that writes this.
+        Done = "done",
+        /// It was refused, with a code.
+        Refused = "refused",
+    }
+}
