@@ -26,7 +26,7 @@ pub use authenticate::{Authenticate, Authenticating, Client, Presented, Signed};
 pub use cookies::Cookies;
 pub use document::{document, document_text, permissions_page};
 pub use etag::{ETag, IfMatch};
-pub use idempotency::{Idempotent, KEPT as IDEMPOTENCY_KEPT, Once, Undone, sweep};
+pub use idempotency::{Idempotent, Once, Replayed, Undone, sweep};
 pub use input::{Input, Params, Reference};
 pub use platform::{Platform, Registration, RegistrationField};
 pub use routes::{Access, Demand, RouteAccess, Routes};

@@ -46,9 +46,10 @@ const BODY_MAX: u64 = 8 << 20;
 /// gives itself.
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(40);
-/// Idle connections that a lane keeps, and for how long.
+/// Idle connections that a lane keeps, and for how long: less than the other side does, so that none is used that is just
+/// closed.
 const IDLE: usize = 16;
-const IDLE_FOR: Duration = Duration::from_secs(30);
+const IDLE_FOR: Duration = Duration::from_secs(5);
 
 trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}

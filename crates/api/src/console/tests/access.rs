@@ -155,6 +155,14 @@ fn the_router_the_table_and_the_document_have_the_same_routes() {
     assert_eq!(ids.len(), table.len(), "names of operations are unique");
 }
 
+#[test]
+fn every_route_can_be_reached_through_a_gateway() {
+    for RouteAccess { method, path, .. } in routes().table() {
+        let reads = method == "GET";
+        assert!(tacit_kernel::paths::is_forwarded(reads, &concrete(&path)), "{method} {path} is kept by the gateway");
+    }
+}
+
 both_engines! {
     async fn a_path_that_is_not_registered_is_not_there(db: Db) {
         let served = served(db).await;
