@@ -11,7 +11,7 @@ FUZZ_TARGETS := envelope sse_openai sse_anthropic usage
 VENV         := target/venv
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test test-rust test-sdk fuzz crash check fmt lint deny tidy audit bench
+.PHONY: help run demo build test test-rust test-sdk generate fuzz crash check fmt lint deny tidy audit bench
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -38,6 +38,9 @@ test-rust: built nextest ## Unit, property and storage tests on both engines; ca
 
 test-sdk: built $(VENV)/ready ## The real OpenAI and Anthropic SDKs against the real binary
 	$(VENV)/bin/python -m pytest -q tests/e2e
+
+generate: ## Write anew what is made from the program: docs/reference
+	$(CARGO) xtask generate
 
 fuzz: ## Each fuzz target for a moment (FUZZ_SECONDS)
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz@$(FUZZ)

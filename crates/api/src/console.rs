@@ -36,7 +36,7 @@ pub use authenticate::{Authenticate, Authenticating, Client, Presented, Signed};
 pub use cookies::Cookies;
 pub use document::{document, document_text, permissions_page};
 pub use etag::{ETag, IfMatch};
-pub use idempotency::{Idempotent, KEPT as IDEMPOTENCY_KEPT, Once, Undone, sweep};
+pub use idempotency::{Idempotent, Once, Replayed, Undone, sweep};
 pub use input::{Input, Params, Reference};
 pub use people::People;
 pub use platform::Platform;

@@ -46,9 +46,10 @@ const BODY_MAX: u64 = 8 << 20;
 /// gives itself.
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(40);
-/// Idle connections that a lane keeps, and for how long.
+/// Idle connections that a lane keeps, and for how long: less than the other side does, so that none is used that is just
+/// closed.
 const IDLE: usize = 16;
-const IDLE_FOR: Duration = Duration::from_secs(30);
+const IDLE_FOR: Duration = Duration::from_secs(5);
 
 trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
@@ -127,6 +128,16 @@ pub(crate) fn is_for_console(parts: &Parts) -> bool {
     paths::is_forwarded(reads(&parts.method), parts.uri.path())
 }
 
+/// Whether who asked expects an answer of the console, though it is not asked.
+pub(crate) fn is_near_console(parts: &Parts) -> bool {
+    parts.uri.path().starts_with("/api/")
+}
+
+/// What is answered there.
+pub(crate) fn nowhere() -> Response<Reply> {
+    refusal(&Refused::Nowhere, "/api/")
+}
+
 fn reads(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
 }
@@ -138,6 +149,8 @@ enum Refused {
     TooLarge,
     TooSlow,
     Malformed,
+    /// A path of which nothing is forwarded with a body.
+    Nowhere,
 }
 
 /// Forwards a request and answers with what the control plane says.
@@ -286,6 +299,7 @@ fn refusal(refused: &Refused, path: &str) -> Response<Reply> {
             (StatusCode::PAYLOAD_TOO_LARGE, "request.too_large", "the body is larger than this interface takes")
         }
         Refused::TooSlow => (StatusCode::REQUEST_TIMEOUT, "request.timed_out", "the body did not arrive in time"),
+        Refused::Nowhere => (StatusCode::NOT_FOUND, "request.path", "there is no such path"),
         Refused::Malformed => (StatusCode::BAD_REQUEST, "request.broken", "the request is no HTTP as it must be"),
     };
     let mut response = if path.starts_with("/api/") {

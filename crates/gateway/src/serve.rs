@@ -86,6 +86,9 @@ pub(crate) async fn serve(
             _ => {
                 // Else the rest of it would stand in the way of the next request, and of this answer.
                 request::drain(client).await;
+                if gateway.forward.is_some() && forward::is_near_console(&parts) {
+                    return Ok(forward::nowhere());
+                }
                 Ok(other(gateway, peer, dialect, &request_id, &parts).await)
             }
         }

@@ -9,7 +9,7 @@ use super::{Console, Signed};
 use crate::problem::Refusal;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponseParts, ResponseParts};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,7 +25,7 @@ use tacit_vault::{Aad, keyed_hash};
 use uuid::Uuid;
 
 /// How long answers are kept.
-pub const KEPT: Duration = Duration::from_hours(24);
+const KEPT: Duration = Duration::from_hours(24);
 /// Longest idempotency key, in bytes.
 const KEY_MAX: usize = 255;
 /// Largest answer that is kept, in bytes.
@@ -151,7 +151,8 @@ pub async fn sweep(db: &tacit_storage::Db, now: Timestamp) -> Result<u64, Storag
 }
 
 /// Tells that an answer is that of an earlier request.
-pub(super) struct Replayed(pub(super) bool);
+#[derive(Clone, Copy, Debug)]
+pub struct Replayed(pub bool);
 
 impl IntoResponseParts for Replayed {
     type Error = Infallible;
@@ -224,6 +225,3 @@ impl From<Undone> for Refusal {
         }
     }
 }
-
-/// The status of an answer that tells what was created.
-pub(super) const CREATED: StatusCode = StatusCode::CREATED;

@@ -1,7 +1,7 @@
 //! `/api/v1/keys`: the caller's own API keys. A key itself is shown once, in the answer that makes it (and again to whoever
 //! sends that very request again within a day).
 
-use super::idempotency::{CREATED, Replayed, Undone};
+use super::idempotency::{Replayed, Undone};
 use super::{Access, Answer, Console, ETag, Idempotent, IfMatch, Input, Params, Reference, Routes, Signed, not_found};
 use crate::forms::{Moment, Page, PageQuery, Secret, Status, page_of};
 use crate::problem::Refusal;
@@ -180,7 +180,7 @@ async fn keys_create(
         })
         .await?;
     let tag = ETag::of(console, &created.key)?;
-    Ok((CREATED, tag, Replayed(replayed), Json(created)).into_response())
+    Ok((StatusCode::CREATED, tag, Replayed(replayed), Json(created)).into_response())
 }
 
 /// An API key of the caller.

@@ -12,6 +12,7 @@
 mod admin;
 mod calls;
 mod canary;
+mod console;
 mod crash;
 mod link;
 mod prove;

@@ -125,7 +125,12 @@ fn every_kind_of_demand_is_held() {
 }
 
 #[test]
-fn the_router_the_table_and_the_document_have_the_same_routes() {
+fn the_table_and_the_document_have_the_same_routes() {
+    the_same(routes);
+    the_same(of_every_kind);
+}
+
+fn the_same(routes: fn() -> Routes) {
     let table = routes().table();
     let document = serde_json::to_value(routes().into_document()).unwrap();
     let mut documented = Vec::new();
@@ -157,6 +162,14 @@ fn the_router_the_table_and_the_document_have_the_same_routes() {
         .map(|operation| operation["operationId"].as_str().unwrap())
         .collect();
     assert_eq!(ids.len(), table.len(), "names of operations are unique");
+}
+
+#[test]
+fn every_route_can_be_reached_through_a_gateway() {
+    for RouteAccess { method, path, .. } in routes().table() {
+        let reads = method == "GET";
+        assert!(tacit_kernel::paths::is_forwarded(reads, &concrete(&path)), "{method} {path} is kept by the gateway");
+    }
 }
 
 both_engines! {

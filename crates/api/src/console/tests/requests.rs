@@ -54,6 +54,8 @@ fn other_sites_change_nothing() {
             let asking = served.ask(Method::POST, "/api/v1/keys").by("ann").header("content-type", kind);
             assert_eq!(asking.raw(b"{}").send().await.refusal(), (415, "request.media_type".into()), "{kind}");
         }
+        let revoking = served.ask(Method::DELETE, "/api/v1/keys/x").by("ann").header("content-type", "text/plain");
+        assert_eq!(revoking.send().await.refusal(), (415, "request.media_type".into()), "where no body is read, too");
         let bare = served.ask(Method::POST, "/api/v1/keys").by("ann").raw(b"{\"name\":\"a\"}").send().await;
         assert_eq!(bare.refusal(), (415, "request.media_type".into()));
         let keys = served.get("/api/v1/keys").by("ann").send().await;

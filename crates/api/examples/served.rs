@@ -1,0 +1,71 @@
+//! A console on a loopback address where `tm-owner` is the owner, who has just proved who they are: for tests that try
+//! what a document promises (tests/e2e). Says its address on standard output and ends with standard input.
+
+use secrecy::ExposeSecret;
+use std::io::{Read, Write};
+use std::sync::Arc;
+use tacit_api::console::{
+    Authenticate, Authenticating, Client, Console, Cookies, Platform, Presented, Registration, router,
+};
+use tacit_api::server;
+use tacit_catalog::{Catalog, ModelSpec};
+use tacit_identity::Identity;
+use tacit_identity::access::{BuiltInRole, Caller, Via};
+use tacit_kernel::ids::ManagementKeyId;
+use tacit_kernel::limits::Limits;
+use tacit_kernel::{Clock, Personal, Ppm, SystemClock};
+use tacit_storage::{Engine, testing};
+
+struct One(Caller);
+
+impl Authenticate for One {
+    fn authenticate<'a>(&'a self, presented: &'a Presented, _: &'a Client) -> Authenticating<'a> {
+        let known = matches!(presented, Presented::ManagementKey(key) if key.expose_secret() == "tm-owner");
+        Box::pin(async move { Ok(known.then(|| self.0.clone())) })
+    }
+}
+
+type Failed = Box<dyn std::error::Error>;
+
+#[tokio::main]
+async fn main() -> Result<(), Failed> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let kept = testing::test_db(Engine::Sqlite).await;
+    let db = kept.clone();
+    let keys = testing::test_key_store(&clock).await;
+    let identity = Identity::new(db.clone(), keys.clone(), clock.clone());
+    let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
+    let group = identity.group_put("default", Ppm::ONE).await?;
+    let account = identity.account_create(&Personal::new("owner".to_owned()), group.id, &Limits::default()).await?;
+    let model = catalog.model_put("some/model", &ModelSpec::default()).await?.value;
+    let price = serde_json::from_str(r#"{"tiers":[{"above_input_tokens":0,"input":"1","output":"2.5"}]}"#)?;
+    catalog.price_put(model.id, &price, None).await?;
+    let caller = Caller {
+        account: account.id,
+        via: Via::ManagementKey(ManagementKeyId::fresh()),
+        permissions: BuiltInRole::Owner.permissions(),
+        stepped_up: true,
+    };
+    let console = Console {
+        db,
+        keys,
+        identity,
+        catalog,
+        clock,
+        platform: Arc::new(Platform {
+            name: "Example".into(),
+            version: "1".into(),
+            currency: "USD".into(),
+            languages: vec!["en".into()],
+            registration: Registration { open: false, asks_for: Vec::new() },
+        }),
+        authenticate: Arc::new(One(caller)),
+        cookies: Cookies::Secure,
+        changed: Arc::new(|| ()),
+    };
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+    writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
+    let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
+    server::serve(listener, router(console), async { drop(ended.await) }).await;
+    Ok(())
+}

@@ -1,0 +1,47 @@
+"""What the OpenAPI document of the console promises, tried by a fuzzer: no 5xx, no answer that is not in it."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from conftest import BUILT, ROOT
+
+DOCUMENT = ROOT / "docs/reference/openapi.json"
+CHECKS = ",".join([
+    "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
+    "response_schema_conformance", "unsupported_method",
+])
+
+
+@pytest.fixture(scope="module")
+def console():
+    """A console where `tm-owner` may do everything."""
+    process = subprocess.Popen(
+        [BUILT / "examples" / "served"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    url = process.stdout.readline().strip()
+    assert url, "the console ended before it was ready"
+    yield url
+    process.stdin.close()
+    assert process.wait(timeout=60) == 0
+
+
+def tried(url, checks, *arguments, cwd):
+    tool = pathlib.Path(sys.executable).parent / "schemathesis"
+    done = subprocess.run(
+        [tool, "run", DOCUMENT, "--url", url, "--checks", checks, "--max-examples", "40", "--seed", "4711",
+         "--generation-database", "none", "--no-color", "--continue-on-failure", *arguments],
+        cwd=cwd, capture_output=True, text=True, timeout=600, check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_document_holds_for_who_may_do_everything(console, tmp_path):
+    tried(console, CHECKS, "-H", "Authorization: Bearer tm-owner", cwd=tmp_path)
+
+
+def test_the_document_holds_for_nobody_on_the_public_port(platform, gpt, tmp_path):
+    tried(platform.url, CHECKS + ",ignored_auth", cwd=tmp_path)
+    # Calls are served as before.
+    assert gpt.chat.completions.create(model="chat", messages=[{"role": "user", "content": "hi"}]).choices
