@@ -4,16 +4,18 @@
 use secrecy::ExposeSecret;
 use std::io::{Read, Write};
 use std::sync::Arc;
-use tacit_api::console::{
-    Authenticate, Authenticating, Client, Console, Cookies, Platform, Presented, Registration, router,
-};
+use std::time::Duration;
+use tacit_api::console::{Authenticate, Authenticating, Client, Console, Cookies, Platform, Presented, router};
 use tacit_api::server;
 use tacit_catalog::{Catalog, ModelSpec};
 use tacit_identity::Identity;
 use tacit_identity::access::{BuiltInRole, Caller, Via};
+use tacit_identity::passwords::{Cost, Hashing};
 use tacit_kernel::ids::ManagementKeyId;
 use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Personal, Ppm, SystemClock};
+use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
+use tacit_storage::audit::Audit;
 use tacit_storage::{Engine, testing};
 
 struct One(Caller);
@@ -33,7 +35,21 @@ async fn main() -> Result<(), Failed> {
     let kept = testing::test_db(Engine::Sqlite).await;
     let db = kept.clone();
     let keys = testing::test_key_store(&clock).await;
-    let identity = Identity::new(db.clone(), keys.clone(), clock.clone());
+    let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default())?);
+    let messages = Messages::new(
+        db.clone(),
+        keys.clone(),
+        clock.clone(),
+        Setup {
+            email: Route::Development,
+            sms: Route::Development,
+            templates: Templates::load(None, "Example")?,
+            schedule: Schedule::DEFAULT,
+            concurrency: 1,
+            longest_attempt: Duration::from_secs(1),
+        },
+    );
+    let audit = Audit::new(db.clone(), keys.clone(), clock.clone());
     let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
     let group = identity.group_put("default", Ppm::ONE).await?;
     let account = identity.account_create(&Personal::new("owner".to_owned()), group.id, &Limits::default()).await?;
@@ -57,8 +73,11 @@ async fn main() -> Result<(), Failed> {
             version: "1".into(),
             currency: "USD".into(),
             languages: vec!["en".into()],
-            registration: Registration { open: false, asks_for: Vec::new() },
         }),
+        messages,
+        audit,
+        registration: Arc::default(),
+        registration_group: "default".into(),
         authenticate: Arc::new(One(caller)),
         cookies: Cookies::Secure,
         changed: Arc::new(|| ()),

@@ -21,6 +21,7 @@ mod models;
 mod openapi;
 mod people;
 mod platform;
+mod recording;
 mod registration;
 mod roles;
 mod routes;
@@ -54,6 +55,7 @@ use tacit_identity::registration::RegistrationRules;
 use tacit_kernel::{Clock, ErrorKind, Fault};
 use tacit_operations::messages::Messages;
 use tacit_storage::Db;
+use tacit_storage::audit::Audit;
 use tacit_storage::keyring::KeyStore;
 
 /// The largest request body, in bytes.
@@ -76,6 +78,8 @@ pub struct Console {
     pub platform: Arc<Platform>,
     /// Messages to people.
     pub messages: Messages,
+    /// Who did what.
+    pub audit: Audit,
     /// Who may register, and what they are asked for.
     pub registration: Arc<RegistrationRules>,
     /// The pricing group of who registers, by name.

@@ -28,6 +28,32 @@ words! {
         AccountErase = "account.erase",
         /// What is held about a person is copied for them.
         AccountExport = "account.export",
+        /// Somebody registers.
+        AccountRegister = "account.register",
+        /// What somebody said about themselves is changed.
+        ProfileUpdate = "profile.update",
+        /// A password is set.
+        PasswordChange = "password.change",
+        /// A password is set by who reads an address of the account.
+        PasswordReset = "password.reset",
+        /// An address of an account is changed.
+        ContactChange = "contact.change",
+        /// A second factor is set up, or taken away, or its recovery codes are made anew.
+        FactorChange = "second_factor.change",
+        /// Somebody shows once more who is there.
+        SessionRaise = "session.raise",
+        /// A code is sent.
+        CodeSend = "code.send",
+        /// An invitation is made.
+        InvitationCreate = "invitation.create",
+        /// A management key is made.
+        ManagementKeyCreate = "management_key.create",
+        /// A management key is revoked.
+        ManagementKeyRevoke = "management_key.revoke",
+        /// A key that was found is ended.
+        KeyReport = "key.report",
+        /// A role of the operator's own is made, changed or deleted.
+        RoleChange = "role.change",
         /// Somebody signs in.
         SessionCreate = "session.create",
         /// Somebody signs out, or is signed out.

@@ -47,6 +47,7 @@ pub(crate) async fn start(
             languages: vec!["en".to_owned(), "zh".to_owned()],
         }),
         messages: messages.clone(),
+        audit: admin.audit.clone(),
         registration: Arc::new(config.registration.rules()),
         registration_group: config.registration.group.clone(),
         authenticate: Arc::new(People(admin.identity.clone())),

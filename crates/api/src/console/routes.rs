@@ -2,10 +2,11 @@
 //! was demanded is what documents and tests are made from.
 
 use super::document;
+use super::recording;
 use super::{Client, Console, Presented, Signed};
 use crate::problem::Refusal;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -146,7 +147,23 @@ async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> 
             Err(refusal) => return unauthenticated(refusal),
         }
     }
-    next.run(request).await
+    recorded(&guard.console, request, next).await
+}
+
+/// Runs the handler between the two entries of the audit log that tell of it.
+async fn recorded(console: &Console, request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let method = request.method().clone();
+    let (caller, client) = (request.extensions().get::<Signed>().cloned(), Client::of(request.headers()));
+    let route = (&method, path.as_ref().map_or("", MatchedPath::as_str));
+    match Box::pin(recording::begin(console, route, caller.as_ref(), client)).await {
+        Ok(Some(begun)) => {
+            let response = next.run(request).await;
+            Box::pin(recording::finish(console, begun, response)).await
+        }
+        Ok(None) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
 }
 
 async fn caller(console: &Console, headers: &HeaderMap) -> Result<Caller, Refusal> {

@@ -28,6 +28,7 @@ use tacit_kernel::limits::Limits;
 use tacit_kernel::time::ManualClock;
 use tacit_kernel::{Personal, Ppm};
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
+use tacit_storage::audit::Audit;
 use tacit_storage::{Db, testing};
 
 /// Tokens of these tests: whoever shows one is the caller it stands for.
@@ -127,7 +128,7 @@ async fn served_with(db: Db, routes: Routes) -> Served {
         db: db.clone(),
         keys: keys.clone(),
         identity: identity.clone(),
-        catalog: Catalog::new(db, keys, clock.clone()),
+        catalog: Catalog::new(db.clone(), keys.clone(), clock.clone()),
         clock: clock.clone(),
         platform: Arc::new(Platform {
             name: "Test".into(),
@@ -136,6 +137,7 @@ async fn served_with(db: Db, routes: Routes) -> Served {
             languages: vec!["en".into(), "zh".into()],
         }),
         messages: messages.clone(),
+        audit: Audit::new(db.clone(), keys.clone(), clock.clone()),
         registration: Arc::default(),
         registration_group: "default".into(),
         authenticate: Arc::new(Known { people: People(identity.clone()), callers }),

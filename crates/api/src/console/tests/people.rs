@@ -258,3 +258,43 @@ both_engines! {
         }
     }
 }
+
+/// Phases and actions of the audit log, in order.
+async fn recorded(town: &Town) -> Vec<(String, String, Option<String>)> {
+    let filter = tacit_storage::audit::Filter::default();
+    let mut entries = town.served.console.audit.list(&filter, None, 500).await.unwrap();
+    entries.reverse();
+    entries.into_iter().map(|e| (e.kept.action, e.kept.phase, e.kept.code)).collect()
+}
+
+#[test]
+fn every_route_is_declared_for_the_audit_log() {
+    for route in super::routes().table() {
+        let method: Method = route.method.parse().unwrap();
+        assert!(crate::console::recording::action_of(&method, &route.path).is_some(), "{method} {}", route.path);
+    }
+}
+
+both_engines! {
+    async fn what_changes_something_is_written_down_first_or_refused(db: Db) {
+        let town = Town::new(db.clone()).await;
+        let token = town.register("eve").await;
+        town.post("/api/v1/keys", Some(&token), json!({ "name": "a/b" })).await;
+        town.send(Method::GET, "/api/v1/account", Some(&token), None).await;
+        let told: Vec<_> = recorded(&town).await;
+        let line = |action: &str, phase: &str, code: Option<&str>| (action.to_owned(), phase.to_owned(), code.map(str::to_owned));
+        assert_eq!(told, [
+            line("code.send", "begun", None), line("code.send", "done", None),
+            line("account.register", "begun", None), line("account.register", "done", None),
+            line("key.create", "begun", None), line("key.create", "refused", Some("key.name_invalid")),
+        ]);
+
+        const BREAK: tacit_storage::Sql = tacit_storage::Sql::new("ALTER TABLE audit_entries RENAME TO audit_away");
+
+        db.write("test.break", |tx| Box::pin(tx.execute(&BREAK, &[]))).await.unwrap();
+        let refused = town.post("/api/v1/keys", Some(&token), json!({ "name": "laptop" })).await;
+        assert_eq!(refused.refusal(), (503, "audit.unavailable".into()));
+        let keys = town.send(Method::GET, "/api/v1/keys", Some(&token), None).await.json();
+        assert_eq!(keys["items"], json!([]), "nothing was done");
+    }
+}

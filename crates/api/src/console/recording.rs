@@ -1,0 +1,110 @@
+//! What the audit log says of requests to the console. A request that changes something is written down before its handler
+//! runs, or refused; a second entry tells the outcome. What a request is stands in [`action_of`]; a test walks all routes and
+//! finds one that is missing there, and the guard refuses it.
+
+use super::{Client, Console, Signed};
+use crate::problem::{Refusal, RefusalCode};
+use axum::http::Method;
+use axum::response::Response;
+use tacit_identity::access::Via;
+use tacit_kernel::audit::{Action, ObjectKind, Phase};
+use tacit_kernel::{ErrorKind, Fault, Personal};
+use tacit_storage::audit::{Actor, NewEntry, Object};
+
+/// What is recorded of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recorded {
+    /// It shows what is the caller's own, or nobody's.
+    Nothing,
+    /// This, with that.
+    As(Action, ObjectKind),
+}
+
+/// Every route, by method and path as it was registered; `None`: it is missing here.
+pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
+    use Action as A;
+    use ObjectKind as O;
+    let recorded = match (method.as_str(), path) {
+        // Of reads only those that show what is somebody else's.
+        ("GET" | "HEAD", "/api/v1/staff") => (A::StaffList, O::Role),
+        ("GET" | "HEAD", _) => return Some(Recorded::Nothing),
+        ("POST", "/api/v1/codes") => (A::CodeSend, O::Message),
+        ("POST", "/api/v1/registration") => (A::AccountRegister, O::Account),
+        ("POST", "/api/v1/sign-in/password" | "/api/v1/sign-in/code" | "/api/v1/sign-in/second-factor") => {
+            (A::SessionCreate, O::Session)
+        }
+        ("POST", "/api/v1/step-up") => (A::SessionRaise, O::Session),
+        ("POST", "/api/v1/sign-out") | ("DELETE", "/api/v1/sessions" | "/api/v1/sessions/{session}") => {
+            (A::SessionEnd, O::Session)
+        }
+        ("POST", "/api/v1/password/reset") => (A::PasswordReset, O::Account),
+        ("PUT", "/api/v1/account/password") => (A::PasswordChange, O::Account),
+        ("PUT", "/api/v1/account/profile") => (A::ProfileUpdate, O::Account),
+        ("PUT", "/api/v1/account/contacts") => (A::ContactChange, O::Account),
+        (
+            "POST" | "DELETE",
+            "/api/v1/second-factor" | "/api/v1/second-factor/confirm" | "/api/v1/second-factor/recovery-codes",
+        ) => (A::FactorChange, O::Account),
+        ("POST", "/api/v1/invitations") => (A::InvitationCreate, O::Account),
+        ("POST", "/api/v1/keys") => (A::KeyCreate, O::Key),
+        ("PATCH" | "DELETE", "/api/v1/keys/{key}") => (A::KeyUpdate, O::Key),
+        ("POST", "/api/v1/management-keys") => (A::ManagementKeyCreate, O::Key),
+        ("DELETE", "/api/v1/management-keys/{key}") => (A::ManagementKeyRevoke, O::Key),
+        ("POST", "/api/v1/leaked-keys") => (A::KeyReport, O::Key),
+        ("PUT" | "DELETE", "/api/v1/roles/{role}") => (A::RoleChange, O::Role),
+        ("PUT", "/api/v1/staff/{account}/roles/{role}") => (A::StaffGrant, O::Role),
+        ("DELETE", "/api/v1/staff/{account}/roles/{role}") => (A::StaffRevoke, O::Role),
+        _ => return None,
+    };
+    Some(Recorded::As(recorded.0, recorded.1))
+}
+
+/// A request whose begin is durable.
+pub(super) struct Begun {
+    entry: NewEntry,
+    seq: u64,
+}
+
+/// Writes down what is about to happen, if it is to be; the handler must not run if this fails.
+pub(super) async fn begin(
+    console: &Console,
+    (method, path): (&Method, &str),
+    caller: Option<&Signed>,
+    client: Client,
+) -> Result<Option<Begun>, Refusal> {
+    let missing = || Refusal::from(Fault::internal("audit.undeclared", "a route that is not declared"));
+    let (action, kind) = match action_of(method, path).ok_or_else(missing)? {
+        Recorded::Nothing => return Ok(None),
+        Recorded::As(action, kind) => (action, kind),
+    };
+    let actor = match caller.map(|caller| caller.via) {
+        Some(Via::Session(_)) => caller.map_or(Actor::System, |caller| Actor::Account(caller.account)),
+        Some(Via::ManagementKey(key)) => Actor::ManagementKey(key.to_string()),
+        // Nobody is signed in: what the platform does for whoever asks.
+        None => Actor::System,
+    };
+    // Whose data it is: the caller's own; whom staff acts on, the handler alone knows.
+    let subject = caller.map(|caller| caller.account);
+    let address = client.address.map(|address| Personal::new(address.to_canonical().to_string()));
+    let entry = NewEntry { address, ..NewEntry::begun(actor, action, Object::any(kind), subject) };
+    let seq = console.audit.record(&entry).await.map_err(|fault| {
+        tracing::error!(event = "audit.not_recorded", error.code = fault.code);
+        let message = "the audit log cannot be written, so nothing was done";
+        Fault::new(ErrorKind::Unavailable, "audit.unavailable", message).with_detail(fault.code)
+    })?;
+    Ok(Some(Begun { entry, seq }))
+}
+
+/// Writes the outcome. That it cannot be written is logged: what it tells of was announced.
+pub(super) async fn finish(console: &Console, begun: Begun, response: Response) -> Response {
+    let done = response.status().is_success();
+    let mut outcome = begun.entry.outcome(begun.seq, if done { Phase::Done } else { Phase::Refused });
+    if !done {
+        let code = response.extensions().get::<RefusalCode>().map_or("request.refused", |code| code.0);
+        outcome.code = Some(code);
+    }
+    if let Err(fault) = console.audit.record(&outcome).await {
+        tracing::error!(event = "audit.outcome_not_recorded", error.code = fault.code);
+    }
+    response
+}
