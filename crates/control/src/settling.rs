@@ -57,11 +57,13 @@ pub(crate) fn works() -> (Works, mpsc::UnboundedReceiver<Work>) {
 /// Starts it. It ends when the writer has, with everything settled that was handed on.
 pub(crate) fn spawn(tasks: &TaskTracker, shared: Arc<Shared>, works: mpsc::UnboundedReceiver<Work>) {
     let engine = shared.db.engine();
-    crate::spawn_writing(tasks, engine, run(shared, works));
+    // Begun here, before anybody can ask: the thread that settles may be late.
+    let start = Search::new(&shared.unsettled);
+    crate::spawn_writing(tasks, engine, run(shared, works, start));
 }
 
-async fn run(shared: Arc<Shared>, mut works: mpsc::UnboundedReceiver<Work>) {
-    let mut stage = Stage::new(&shared);
+async fn run(shared: Arc<Shared>, mut works: mpsc::UnboundedReceiver<Work>, start: Search) {
+    let mut stage = Stage::new(&shared, start);
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -111,7 +113,7 @@ struct Stage<'s> {
 }
 
 impl<'s> Stage<'s> {
-    fn new(shared: &'s Shared) -> Self {
+    fn new(shared: &'s Shared, start: Search) -> Self {
         Self {
             shared,
             settler: Settler::new(shared.ledger.clone()),
@@ -119,7 +121,7 @@ impl<'s> Stage<'s> {
             asked: Vec::new(),
             pace: Pace::default(),
             unreadable: Unreadable::default(),
-            start: Some(Search::new(&shared.unsettled)),
+            start: Some(start),
         }
     }
 
@@ -193,6 +195,10 @@ impl<'s> Stage<'s> {
     async fn answer(&mut self) {
         if self.asked.is_empty() {
             return;
+        }
+        // Somebody asks before the journal was looked through for the first time: then it is now.
+        if self.start.is_some() {
+            Box::pin(self.look()).await;
         }
         // What failed before is tried again for whoever needs it, all at once.
         let needed: BTreeSet<SessionId> =

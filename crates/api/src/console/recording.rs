@@ -8,6 +8,7 @@ use axum::http::Method;
 use axum::response::Response;
 use tacit_identity::access::Via;
 use tacit_kernel::audit::{Action, ObjectKind, Phase};
+use tacit_kernel::ids::AccountId;
 use tacit_kernel::{ErrorKind, Fault, Personal};
 use tacit_storage::audit::{Actor, NewEntry, Object};
 
@@ -62,6 +63,16 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
     Some(Recorded::As(recorded.0, recorded.1))
 }
 
+/// Whose account an answer is about, where that was not known when the request came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Concerns(pub(super) AccountId);
+
+/// The account that a path names, by its id.
+fn named(route: &str, path: &str) -> Option<AccountId> {
+    let place = route.split('/').position(|part| part == "{account}")?;
+    path.split('/').nth(place)?.parse().ok()
+}
+
 /// A request whose begin is durable.
 pub(super) struct Begun {
     entry: NewEntry,
@@ -71,12 +82,12 @@ pub(super) struct Begun {
 /// Writes down what is about to happen, if it is to be; the handler must not run if this fails.
 pub(super) async fn begin(
     console: &Console,
-    (method, path): (&Method, &str),
+    (method, route, path): (&Method, &str, &str),
     caller: Option<&Signed>,
     client: Client,
 ) -> Result<Option<Begun>, Refusal> {
     let missing = || Refusal::from(Fault::internal("audit.undeclared", "a route that is not declared"));
-    let (action, kind) = match action_of(method, path).ok_or_else(missing)? {
+    let (action, kind) = match action_of(method, route).ok_or_else(missing)? {
         Recorded::Nothing => return Ok(None),
         Recorded::As(action, kind) => (action, kind),
     };
@@ -86,8 +97,8 @@ pub(super) async fn begin(
         // Nobody is signed in: what the platform does for whoever asks.
         None => Actor::System,
     };
-    // Whose data it is: the caller's own; whom staff acts on, the handler alone knows.
-    let subject = caller.map(|caller| caller.account);
+    // Whose data it is: of whom staff acts on, else the caller's own.
+    let subject = named(route, path).or(caller.map(|caller| caller.account));
     let address = client.address.map(|address| Personal::new(address.to_canonical().to_string()));
     let entry = NewEntry { address, ..NewEntry::begun(actor, action, Object::any(kind), subject) };
     let seq = console.audit.record(&entry).await.map_err(|fault| {
@@ -105,6 +116,9 @@ pub(super) async fn finish(console: &Console, begun: Begun, response: Response) 
     if !done {
         let code = response.extensions().get::<RefusalCode>().map_or("request.refused", |code| code.0);
         outcome.code = Some(code);
+    }
+    if let Some(Concerns(account)) = response.extensions().get::<Concerns>().copied() {
+        outcome.subject = Some(account);
     }
     if let Err(fault) = console.audit.record(&outcome).await {
         tracing::error!(event = "audit.outcome_not_recorded", error.code = fault.code);

@@ -153,9 +153,9 @@ async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> 
 /// Runs the handler between the two entries of the audit log that tell of it.
 async fn recorded(console: &Console, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().cloned();
-    let method = request.method().clone();
+    let (method, named) = (request.method().clone(), request.uri().path().to_owned());
     let (caller, client) = (request.extensions().get::<Signed>().cloned(), Client::of(request.headers()));
-    let route = (&method, path.as_ref().map_or("", MatchedPath::as_str));
+    let route = (&method, path.as_ref().map_or("", MatchedPath::as_str), named.as_str());
     match Box::pin(recording::begin(console, route, caller.as_ref(), client)).await {
         Ok(Some(begun)) => {
             let response = next.run(request).await;

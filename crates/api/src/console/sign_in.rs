@@ -2,6 +2,7 @@
 //! a forgotten password, signing out.
 
 use super::people::{Address, From};
+use super::recording::Concerns;
 use super::{Access, Console, Input, Routes, Signed};
 use crate::forms::Moment;
 use crate::problem::{Problem, Refusal};
@@ -139,7 +140,9 @@ pub(super) fn answer(
         complete: session.complete,
         expires_at: session.expires_at.into(),
     };
-    Ok((status, [(header::SET_COOKIE, cookie)], Json(said)).into_response())
+    let mut response = (status, [(header::SET_COOKIE, cookie)], Json(said)).into_response();
+    response.extensions_mut().insert(Concerns(session.account));
+    Ok(response)
 }
 
 /// The token that a request shows.

@@ -287,7 +287,7 @@ async fn an_answer_that_breaks_off_is_not_taken_for_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_early_answer_reaches_a_client_that_still_sends() {
     let p = start().await;
-    blunt(&p, "HTTP/1.1 401 Unauthorized\r\ncontent-length: 2\r\n\r\nno", Duration::ZERO);
+    blunt(&p, "HTTP/1.1 401 Unauthorized\r\ncontent-length: 2\r\n\r\nno", Duration::from_secs(5));
     let answer = p.send(asking(&p, "POST", "/api/v1/x", &"x".repeat(600_000))).await;
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (401, "no"));
     p.stop().await;

@@ -282,6 +282,14 @@ both_engines! {
         town.post("/api/v1/keys", Some(&token), json!({ "name": "a/b" })).await;
         town.send(Method::GET, "/api/v1/account", Some(&token), None).await;
         let told: Vec<_> = recorded(&town).await;
+        let eve = town.served.console.identity.account_by_ref("eve").await.unwrap().unwrap().id.to_string();
+        let about_eve = tacit_storage::audit::Filter { subject: eve.parse().ok(), ..Default::default() };
+        let about_eve = town.served.console.audit.list(&about_eve, None, 500).await.unwrap();
+        let about_eve: Vec<_> = about_eve.into_iter().map(|e| (e.kept.action, e.kept.phase)).collect();
+        let pair = |action: &str, phase: &str| (action.to_owned(), phase.to_owned());
+        assert_eq!(about_eve, [
+            pair("key.create", "refused"), pair("key.create", "begun"), pair("account.register", "done"),
+        ]);
         let line = |action: &str, phase: &str, code: Option<&str>| (action.to_owned(), phase.to_owned(), code.map(str::to_owned));
         assert_eq!(told, [
             line("code.send", "begun", None), line("code.send", "done", None),
