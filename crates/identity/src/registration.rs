@@ -52,6 +52,13 @@ impl Identity {
     ) -> Result<SignedIn, IdentityError> {
         model::check(rules, asked)?;
         let codes = asked.codes();
+        let name = asked.username.clone().unwrap_or_else(unchosen_name);
+        let target = codes
+            .first()
+            .map_or_else(|| self.account_lookup(name.reveal()), |(_, contact, _)| self.contact_lookup(contact));
+        let counted = &self.guess(&target, origin.address);
+        // Before the digest, which is work that nobody shall have done for nothing.
+        self.db.write("registration.count", |tx| Box::pin(self.count_in_tx(tx, counted))).await?;
         let digest = match &asked.password {
             Some(password) => {
                 let names = codes
@@ -63,12 +70,6 @@ impl Identity {
             None => None,
         };
         let digest = digest.as_ref();
-        let name = asked.username.clone().unwrap_or_else(unchosen_name);
-        let target = codes
-            .first()
-            .map_or_else(|| self.account_lookup(name.reveal()), |(_, contact, _)| self.contact_lookup(contact));
-        let counted = &self.guess(&target, origin.address);
-        self.db.write("registration.count", |tx| Box::pin(self.count_in_tx(tx, counted))).await?;
         let (codes, name) = (&codes, &name);
         let register = async |tx: &mut WriteTx<'_>| -> Result<Result<SignedIn, IdentityError>, IdentityError> {
             if !self.codes_take_in_tx(tx, codes).await? {

@@ -220,10 +220,11 @@ impl Identity {
         origin: &Origin,
     ) -> Result<AccountId, IdentityError> {
         let counted = &self.guess(&self.contact_lookup(contact), origin.address);
-        // The digest comes first, so that a code is not used up by a password that will not do.
+        // Counted before the digest, which is work; and that comes before the code is taken, so that a password that will not
+        // do uses up none.
+        self.db.write("password.count", |tx| Box::pin(self.count_in_tx(tx, counted))).await?;
         let digest = &self.password_digest(password, &[contact.text()]).await?;
         let reset = async |tx: &mut WriteTx<'_>| -> Tried<AccountId> {
-            self.count_in_tx(tx, counted).await?;
             if !self.code_take_in_tx(tx, CodePurpose::PasswordReset, contact, code).await? {
                 return Ok(Err(IdentityError::CodeWrong));
             }

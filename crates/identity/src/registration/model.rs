@@ -197,6 +197,11 @@ pub(super) fn check(rules: &RegistrationRules, asked: &Registration) -> Result<(
     ] {
         needed(name, need, given)?;
     }
+    // Whoever is named by an address has shown that it is theirs.
+    let is_address = |name: &str| name.contains('@') || Contact::phone(name, None).is_ok();
+    if asked.username.as_ref().is_some_and(|name| is_address(name.reveal())) {
+        return Err(field("username", "a name is no e-mail address and no phone number"));
+    }
     if asked.email.is_none() && asked.phone.is_none() && (asked.password.is_none() || asked.username.is_none()) {
         return Err(field("email", "without an address and a password nobody could sign in"));
     }

@@ -76,6 +76,10 @@ both_engines! {
             phone: Some((phone.clone(), phone_code.clone())),
             ..plain()
         };
+        for pretended in ["ann@example.org", "+86 138 0013 8000"] {
+            let refused = world.register(&asked(pretended, &b)).await.unwrap_err();
+            assert!(matches!(refused, IdentityError::RegistrationField { field: "username", .. }), "{pretended}");
+        }
         let wrong = world.register(&asked("ben", &secret("x"))).await.unwrap_err();
         assert!(matches!(wrong, IdentityError::CodeWrong));
         let taken = world.register(&asked("ann", &b)).await.unwrap_err();

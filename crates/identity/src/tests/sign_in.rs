@@ -151,4 +151,18 @@ both_engines! {
         let wrong = world.identity.contact_change(&ben.session, &new, &code, &origin(4)).await.unwrap_err();
         assert!(matches!(wrong, IdentityError::CodeWrong));
     }
+
+    async fn nobody_has_digests_computed_for_nothing(db: Db) {
+        let world = World::new(db).await;
+        world.person("ann").await;
+        let ann = email("ann@example.org");
+        // A password that is refused costs a try too, so that there is an end to it.
+        let mut answers = Vec::new();
+        for _ in 0..7 {
+            let reset = world.identity.password_reset(&ann, &secret("0"), secret("short"), &origin(2)).await;
+            answers.push(reset.unwrap_err());
+        }
+        assert!(matches!(answers[5], IdentityError::PasswordWeak { .. }), "{answers:?}");
+        assert!(matches!(answers[6], IdentityError::TooMany { .. }), "{answers:?}");
+    }
 }
