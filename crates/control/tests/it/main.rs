@@ -1,6 +1,7 @@
 //! The control plane over a Unix socket, driven by a gateway that is not one, on both databases.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a failing test panics")]
 
+mod audit;
 mod journal;
 mod links;
 mod money;

@@ -38,7 +38,7 @@ pub(crate) struct World {
     channel: ChannelId,
     credential: CredentialId,
     provider: ProviderId,
-    keys: Arc<KeyStore>,
+    pub(crate) keys: Arc<KeyStore>,
     dir: tempfile::TempDir,
 }
 

@@ -157,6 +157,46 @@ both_engines! {
         assert_eq!(audit.checkpoint().await.unwrap_err().code, "audit.rewritten");
     }
 
+    /// Whatever is changed of an entry, it does not open its commitment any more.
+    async fn every_column_is_committed_to(db: Db) {
+        let keys = keys().await;
+        let audit = Audit::new(db.clone(), keys.clone(), Arc::new(SystemClock));
+        let subject = AccountId::fresh();
+        keys.create(subject.0).await.unwrap();
+        let text = || Some(Personal::new("x".to_owned()));
+        let new = NewEntry {
+            fields: vec!["name"],
+            affected: Some(1),
+            about: Some(0),
+            code: Some("a"),
+            reason: text(),
+            address: text(),
+            ..change(Some(subject))
+        };
+        let changes = [
+            "created_at = created_at + 1", "salt = commitment", "actor_kind = 'system'", "actor_id = '7'", "action = 'x'",
+            "object_kind = 'x'", "object_id = 'x'", "subject_id = NULL", "phase = 'done'", "about = 7", "fields = 'x'",
+            "affected = 7", "code = 'x'", "reason_sealed = commitment", "address_sealed = commitment", "commitment = salt",
+        ];
+        fill(&audit, 1).await;
+        for _ in changes {
+            audit.record(&new).await.unwrap();
+        }
+        tamper(&db, "audit_entries", "UPDATE audit_entries SET phase = 'done' WHERE seq = 999").await;
+        for (seq, change) in (1..).zip(changes) {
+            let statement = format!("UPDATE audit_entries SET {change} WHERE seq = {seq}");
+            db.write("test.change", |tx| Box::pin(tx.script(statement.clone()))).await.unwrap();
+        }
+        let exported = audit.export(0, 99).await.unwrap();
+        let opens: Vec<bool> = exported
+            .iter()
+            .map(|e| e.opened.as_ref().is_some_and(|(salt, content)| committed(salt, content.as_bytes()) == e.commitment))
+            .collect();
+        assert!(opens[0], "one that nobody touched");
+        let wrong: Vec<_> = opens[1..].iter().zip(changes).filter(|(opens, _)| **opens).collect();
+        assert!(wrong.is_empty() && opens.len() == changes.len() + 1, "{wrong:?}");
+    }
+
     async fn what_the_tree_depends_on_cannot_be_changed(db: Db) {
         let audit = log_of(&db).await;
         fill(&audit, 257).await;
