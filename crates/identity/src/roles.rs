@@ -120,8 +120,10 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::RoleInvalid`], [`IdentityError::BeyondOwn`], [`IdentityError::TooMuch`]; storage.
     pub async fn role_put(&self, acting: Acting, name: &str, permissions: Permissions) -> Result<(), IdentityError> {
-        if !names::is_token(name) || BuiltInRole::parse(name).is_some() {
-            let message = "a role is named by 1 to 128 letters, digits or . _ : / @ + -, and not as a built-in one";
+        // A part of a path, so that it needs no escaping there.
+        let plain = names::is_token(name) && !name.contains([':', '/', '@', '+']);
+        if !plain || BuiltInRole::parse(name).is_some() {
+            let message = "a role is named by 1 to 128 letters, digits or . _ -, and not as a built-in one";
             return Err(IdentityError::RoleInvalid { message });
         }
         acting.may(permissions)?;

@@ -29,9 +29,10 @@ pub fn document_text() -> String {
 }
 
 /// Answers that several routes give: name, status, what they mean.
-const REFUSALS: [(&str, &str, &str); 11] = [
+const REFUSALS: [(&str, &str, &str); 12] = [
     ("Unauthenticated", "401", "Nobody is signed in, or the management key is not known."),
     ("Denied", "403", "The caller lacks the permission, must prove once more who they are, or is another site."),
+    ("Absent", "404", "There is no such thing, or nothing can be called so."),
     ("Changed", "412", "The resource is not as `If-Match` says."),
     ("TooLarge", "413", "The body is larger than this interface takes."),
     ("MediaType", "415", "The body is not `application/json`."),
@@ -112,7 +113,7 @@ fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Opera
 
 /// Writes into the operations what follows from who may use them, and the answers that come from before their handlers.
 pub(super) fn describe(paths: &mut Paths, demand: Demand) {
-    for item in paths.paths.values_mut() {
+    for (path, item) in &mut paths.paths {
         for (reads, operation) in operations_mut(item) {
             let mut refusals = vec!["Internal", "Unavailable"];
             let query =
@@ -122,6 +123,9 @@ pub(super) fn describe(paths: &mut Paths, demand: Demand) {
             }
             if query {
                 refusals.push("Invalid");
+            }
+            if path.contains('{') {
+                refusals.push("Absent");
             }
             if !reads {
                 refusals.extend(["Denied", "MediaType"]);

@@ -171,7 +171,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
 #[utoipa::path(post, path = "/api/v1/registration", tag = "sign-in", request_body = NewAccount, responses(
     (status = 201, description = "Registered and signed in.", body = SignedIn,
         headers(("set-cookie" = String, description = "The session."))),
-    (status = 403, description = "Registration is closed.", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Registration is closed, or not set up.", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "The name or an address is taken.", body = Problem,
         content_type = "application/problem+json"),
 ))]
@@ -197,7 +197,7 @@ async fn registration_create(
     };
     let group = console.identity.group_by_name(&console.registration_group).await?.ok_or_else(|| {
         let message = "the operator has not set up registration: its pricing group is missing";
-        Fault::new(ErrorKind::Unavailable, "registration.group_missing", message)
+        Fault::new(ErrorKind::Forbidden, "registration.group_missing", message)
     })?;
     let registered = Box::pin(console.identity.register(&console.registration, &asked, group.id, &origin)).await;
     let registered = registered.map_err(|error| match error {

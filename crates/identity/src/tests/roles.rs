@@ -43,7 +43,7 @@ both_engines! {
         let world = World::new(db).await;
         let identity = &world.identity;
         let ann = world.person("ann").await.session.account;
-        for bad in ["owner", "", "two words"] {
+        for bad in ["owner", "", "two words", "a/b", "a:b"] {
             let refused = identity.role_put(Acting::Operator, bad, Permissions::NONE).await;
             assert!(matches!(refused, Err(IdentityError::RoleInvalid { .. })), "{bad}");
         }
