@@ -132,8 +132,8 @@ fn serving(routes: Routes, console: Console) -> Router {
                 "this path does not know that method",
             )
         })
-        .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(from_fn_with_state(console.clone(), shield::around))
+        .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(console)
 }
 

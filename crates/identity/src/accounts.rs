@@ -115,6 +115,10 @@ impl Identity {
         row.updated_at = self.clock.now();
         store::account_update(tx, &row, limits_text(&row.limits)?).await.map_err(clash)?;
         changes::append(tx, &Change::Account(id), row.updated_at).await?;
+        if change.enabled == Some(false) {
+            // What was stolen is not worth something again when the account is.
+            self.sessions_end_in_tx(tx, id, None).await?;
+        }
         if change.enabled == Some(false) || change.limits.is_some() {
             changes::append(tx, &Change::Recall { account: id, but: None }, row.updated_at).await?;
         }

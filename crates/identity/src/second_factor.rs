@@ -12,7 +12,7 @@ use data_encoding::BASE32_NOPAD;
 use rand::RngExt as _;
 use secrecy::{ExposeSecret, SecretString};
 use store::FactorRow;
-use tacit_kernel::ids::AccountId;
+use tacit_kernel::ids::{AccountId, SignInId};
 use tacit_kernel::{Fault, Timestamp};
 use tacit_storage::{ReadTx, StorageError, WriteTx};
 use tacit_vault::{Aad, keyed_hash};
@@ -67,7 +67,8 @@ impl Identity {
         Ok(Enrolment { secret: SecretString::from(BASE32_NOPAD.encode(bytes.as_slice())), url })
     }
 
-    /// The app works: from now on its codes are asked for. Gives the recovery codes, shown this once.
+    /// The app works: from now on its codes are asked for, and all sessions end that have not shown one, but for the one that
+    /// sets it up. Gives the recovery codes, shown this once.
     ///
     /// # Errors
     /// [`IdentityError::SecondFactorWrong`], also if nothing was begun; storage, keyring.
@@ -75,6 +76,7 @@ impl Identity {
         &self,
         account: AccountId,
         code: &SecretString,
+        but: Option<SignInId>,
     ) -> Result<Vec<SecretString>, IdentityError> {
         let codes = recovery_codes();
         let (codes, now) = (&codes, self.clock.now());
@@ -83,6 +85,7 @@ impl Identity {
             let row = row.ok_or(IdentityError::SecondFactorWrong)?;
             let step = self.totp_step(account, &row, code, now).await?.ok_or(IdentityError::SecondFactorWrong)?;
             store::confirm(tx, account, step, now).await?;
+            self.sessions_end_in_tx(tx, account, but).await?;
             self.recovery_put_in_tx(tx, account, codes).await
         };
         let confirm = &confirm;

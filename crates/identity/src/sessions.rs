@@ -52,7 +52,7 @@ impl Identity {
             stepped_up_at: complete.then_some(now),
         };
         store::insert(tx, &row, &self.token_hash(&token)).await?;
-        store::end_oldest(tx, account, MOST).await?;
+        store::end_oldest(tx, account, complete, MOST).await?;
         Ok((token, self.session_opened(&key, row)?))
     }
 
@@ -83,6 +83,16 @@ impl Identity {
         let Some(row) = row.filter(|row| row.goes_on(self.clock.now())) else { return Ok(None) };
         let Some(key) = self.subject_key(account).await? else { return Ok(None) };
         self.session_opened(&key, row).map(Some)
+    }
+
+    /// What is done with a session is done only while it goes on.
+    pub(crate) async fn session_must_go_on_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        session: &Session,
+    ) -> Result<(), IdentityError> {
+        let row = store::by_id(tx, session.account, session.id).await?;
+        row.filter(|row| row.goes_on(self.clock.now())).map(drop).ok_or(IdentityError::SessionGone)
     }
 
     /// That of a token within a write, so that what is done with it is done only while it goes on.

@@ -62,7 +62,7 @@ impl Identity {
         let (account, kept) = self.db.write("sign_in.find", |tx| Box::pin(find(tx))).await?;
         let right = match self.password_is(kept, password).await {
             Err(IdentityError::Busy) => {
-                self.db.write("sign_in.busy", |tx| Box::pin(self.guessed_right_in_tx(tx, counted))).await?;
+                self.db.write("sign_in.busy", |tx| Box::pin(self.not_tried_in_tx(tx, counted))).await?;
                 return Err(IdentityError::Busy);
             }
             other => other?,
@@ -84,7 +84,7 @@ impl Identity {
         code: &SecretString,
         origin: &Origin,
     ) -> Result<SignedIn, IdentityError> {
-        let counted = &self.guess(&self.contact_lookup(contact), origin.address);
+        let counted = &self.guess_at_code(origin.address);
         let open = async |tx: &mut WriteTx<'_>| -> Tried<SignedIn> {
             self.count_in_tx(tx, counted).await?;
             if !self.code_take_in_tx(tx, CodePurpose::SignIn, contact, code).await? {
@@ -199,6 +199,8 @@ impl Identity {
         let names: Vec<&str> = names.iter().map(|name| name.reveal().as_str()).collect();
         let digest = &self.password_digest(password, &names).await?;
         let change = async |tx: &mut WriteTx<'_>| {
+            // It may have been ended while the digest was computed.
+            self.session_must_go_on_in_tx(tx, session).await?;
             self.password_put_in_tx(tx, account, digest).await?;
             self.sessions_end_in_tx(tx, account, Some(session.id)).await
         };
@@ -219,7 +221,7 @@ impl Identity {
         password: SecretString,
         origin: &Origin,
     ) -> Result<AccountId, IdentityError> {
-        let counted = &self.guess(&self.contact_lookup(contact), origin.address);
+        let counted = &self.guess_at_code(origin.address);
         // Counted before the digest, which is work; and that comes before the code is taken, so that a password that will not
         // do uses up none.
         self.db.write("password.count", |tx| Box::pin(self.count_in_tx(tx, counted))).await?;
@@ -240,7 +242,7 @@ impl Identity {
         self.db.write("password.reset", |tx| Box::pin(reset(tx))).await?
     }
 
-    /// Takes another address for an account, to which a code was sent. Gives the one it replaces, whose reader is to be
+    /// Takes another address for an account, to which a code was sent. Gives those that it had before, whose readers are to be
     /// told.
     ///
     /// # Errors
@@ -252,21 +254,21 @@ impl Identity {
         contact: &Contact,
         code: &SecretString,
         origin: &Origin,
-    ) -> Result<Option<Contact>, IdentityError> {
+    ) -> Result<Vec<Contact>, IdentityError> {
         if !session.stepped_up(self.clock.now()) {
             return Err(IdentityError::StepUpRequired);
         }
         let counted = &self.guess(&self.contact_lookup(contact), origin.address);
-        let change = async |tx: &mut WriteTx<'_>| -> Tried<Option<Contact>> {
+        let change = async |tx: &mut WriteTx<'_>| -> Tried<Vec<Contact>> {
             self.count_in_tx(tx, counted).await?;
             if !self.code_take_in_tx(tx, CodePurpose::ContactChange, contact, code).await? {
                 return Ok(Err(IdentityError::CodeWrong));
             }
             self.guessed_right_in_tx(tx, counted).await?;
+            self.session_must_go_on_in_tx(tx, session).await?;
             let held = self.contacts_of_in_tx(tx, session.account).await?;
             self.contact_put_in_tx(tx, session.account, contact).await?;
-            let before = held.into_iter().map(|held| held.contact).find(|held| held.kind() == contact.kind());
-            Ok(Ok(before.filter(|before| before != contact)))
+            Ok(Ok(held.into_iter().map(|held| held.contact).filter(|held| held != contact).collect()))
         };
         let change = &change;
         self.db.write("contact.change", |tx| Box::pin(change(tx))).await?

@@ -33,6 +33,7 @@ const ADDRESS: Rule = Rule { domain: "address", free: 20, first: 1, most: 900 };
 const NETWORK: Rule = Rule { domain: "network", free: 200, first: 1, most: 60 };
 /// Messages to one address, and messages that one address of the network asks for.
 const SENT_TO: Rule = Rule { domain: "sent-to", free: 3, first: 60, most: 14_400 };
+const SENT_FROM_NETWORK: Rule = Rule { domain: "sent-from-network", free: 200, first: 10, most: 600 };
 const SENT_FROM: Rule = Rule { domain: "sent-from", free: 20, first: 10, most: 3600 };
 
 /// Something that is counted.
@@ -91,9 +92,21 @@ impl Identity {
         ]
     }
 
+    /// What a try with a code that was sent is counted for. Not for the target: a code has a few tries of its own, and so
+    /// there is one way in that nobody can close for somebody else.
+    pub(crate) fn guess_at_code(&self, from: IpAddr) -> [Counted; 2] {
+        let [_, address, network] = self.guess(&[0; 32], from);
+        [address, network]
+    }
+
     /// What a message to that target at the wish of that address is counted for.
-    pub(crate) fn sending(&self, target: &[u8; 32], from: IpAddr) -> [Counted; 2] {
-        [self.counted(&SENT_TO, target), self.counted(&SENT_FROM, from.to_canonical().to_string().as_bytes())]
+    pub(crate) fn sending(&self, target: &[u8; 32], from: IpAddr) -> [Counted; 3] {
+        let from = from.to_canonical();
+        [
+            self.counted(&SENT_TO, target),
+            self.counted(&SENT_FROM, from.to_string().as_bytes()),
+            self.counted(&SENT_FROM_NETWORK, network(from).to_string().as_bytes()),
+        ]
     }
 
     /// Counts a try for each, if none of them has to wait.
@@ -127,6 +140,14 @@ impl Identity {
             } else {
                 store::take_back(tx, &counted.subject).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// The try was not made: each is one try back, and no more.
+    pub(crate) async fn not_tried_in_tx(&self, tx: &mut WriteTx<'_>, all: &[Counted]) -> Result<(), IdentityError> {
+        for counted in all {
+            store::take_back(tx, &counted.subject).await?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tacit_identity::IdentityError;
 use tacit_identity::access::{Caller, Via};
-use tacit_identity::contacts::{Contact, ContactKind, HeldContact};
+use tacit_identity::contacts::{ContactKind, HeldContact};
 use tacit_identity::registration::Profile;
 use tacit_identity::sessions::Session;
 use tacit_kernel::Personal;
@@ -211,7 +211,7 @@ async fn password_put(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Takes another address, in the place of the one of its kind; the old one is told.
+/// Takes another address, in the place of the one of its kind; those it had before are told.
 #[utoipa::path(put, path = "/api/v1/account/contacts", tag = "account", request_body = NewContact, responses(
     (status = 204, description = "It is the caller's."),
     (status = 409, description = "It is another account's.", body = Problem, content_type = "application/problem+json"),
@@ -225,7 +225,6 @@ async fn contacts_put(
     let session = session(&console, &caller).await?;
     let (contact, code) = (new.to.contact()?, SecretString::from(new.code));
     let before = Box::pin(console.identity.contact_change(&session, &contact, &code, &origin)).await?;
-    let before: Vec<Contact> = before.into_iter().collect();
     let (at, what) = (console.clock.now(), changed(contact.kind()));
     console.notify(caller.account, &before, || Content::ContactChanged { what, at }).await;
     Ok(StatusCode::NO_CONTENT)

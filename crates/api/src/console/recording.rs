@@ -98,7 +98,13 @@ pub(super) async fn begin(
         None => Actor::System,
     };
     // Whose data it is: of whom staff acts on, else the caller's own.
-    let subject = named(route, path).or(caller.map(|caller| caller.account));
+    let mut subject = named(route, path).or(caller.map(|caller| caller.account));
+    // Nothing can be sealed for who was erased, or never was.
+    if let Some(account) = subject
+        && console.keys.get(account.0).await?.is_none()
+    {
+        subject = None;
+    }
     let address = client.address.map(|address| Personal::new(address.to_canonical().to_string()));
     let entry = NewEntry { address, ..NewEntry::begun(actor, action, Object::any(kind), subject) };
     let seq = console.audit.record(&entry).await.map_err(|fault| {

@@ -83,8 +83,9 @@ async fn second_factor_confirm(
     caller: Signed,
     Input(works): Input<Works>,
 ) -> Answer<RecoveryCodes> {
-    session(&console, &caller).await?;
-    let codes = console.identity.totp_confirm(caller.account, &SecretString::from(works.totp)).await?;
+    let session = session(&console, &caller).await?;
+    let code = SecretString::from(works.totp);
+    let codes = console.identity.totp_confirm(caller.account, &code, Some(session.id)).await?;
     told(&console, caller.account).await?;
     Ok(shown(codes))
 }

@@ -3,7 +3,8 @@
 
 use super::{Client, Console};
 use crate::problem::Refusal;
-use axum::extract::{Request, State};
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -33,17 +34,24 @@ const HSTS: &str = "max-age=63072000; includeSubDomains";
 pub(super) async fn around(State(console): State<Console>, request: Request, next: Next) -> Response {
     let https = Client::of(request.headers()).https;
     let reads = is_safe(request.method());
-    let mut response = match checked(request.method(), request.headers()) {
-        Ok(()) => match tokio::time::timeout(TIME, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => Refusal::with_status(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "request.timed_out",
-                "this took too long; try again later",
-            )
-            .into_response(),
-        },
-        Err(refusal) => refusal.into_response(),
+    let answered = async {
+        let request = match arrived(request).await {
+            Ok(request) => request,
+            Err(refusal) => return refusal.into_response(),
+        };
+        match checked(request.method(), request.headers()) {
+            Ok(()) => next.run(request).await,
+            Err(refusal) => refusal.into_response(),
+        }
+    };
+    let mut response = match tokio::time::timeout(TIME, answered).await {
+        Ok(response) => response,
+        Err(_) => Refusal::with_status(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "request.timed_out",
+            "this took too long; try again later",
+        )
+        .into_response(),
     };
     if !reads && response.status().is_success() {
         (console.changed)();
@@ -56,6 +64,22 @@ pub(super) async fn around(State(console): State<Console>, request: Request, nex
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
     }
     response
+}
+
+/// The request with its whole body, which is small here. What is refused before it has arrived would close the connection
+/// under whoever still sends, and the answer with it.
+async fn arrived(request: Request) -> Result<Request, Refusal> {
+    let (parts, body) = request.into_parts();
+    let body =
+        Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await.map_err(|why| match why.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Refusal::with_status(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "request.too_large",
+                "the body is larger than this interface takes",
+            ),
+            _ => Refusal::with_status(StatusCode::BAD_REQUEST, "request.broken", "the body did not arrive"),
+        })?;
+    Ok(Request::from_parts(parts, Body::from(body)))
 }
 
 fn is_safe(method: &Method) -> bool {

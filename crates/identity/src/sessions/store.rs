@@ -33,8 +33,8 @@ const RAISE: Sql = Sql::new(
 const END: Sql = Sql::new("DELETE FROM console_sessions WHERE account_id = $1 AND id = $2");
 const END_ALL: Sql = Sql::new("DELETE FROM console_sessions WHERE account_id = $1 AND id <> $2");
 const END_OLDEST: Sql = Sql::new(
-    "DELETE FROM console_sessions WHERE account_id = $1 AND id NOT IN \
-     (SELECT id FROM console_sessions WHERE account_id = $1 ORDER BY id DESC LIMIT $2)",
+    "DELETE FROM console_sessions WHERE account_id = $1 AND complete = $2 AND id NOT IN \
+     (SELECT id FROM console_sessions WHERE account_id = $1 AND complete = $2 ORDER BY id DESC LIMIT $3)",
 );
 const FORGET: Sql = Sql::new(
     "DELETE FROM console_sessions WHERE id IN \
@@ -149,8 +149,14 @@ pub(super) async fn end_all(
     tx.execute(&END_ALL, &[account.into(), but.into()]).await
 }
 
-pub(super) async fn end_oldest(tx: &mut WriteTx<'_>, account: AccountId, most: u32) -> Result<(), StorageError> {
-    tx.execute(&END_OLDEST, &[account.into(), most.into()]).await.map(drop)
+/// Of the complete ones or of the others: who has a password alone must not push out who has shown more.
+pub(super) async fn end_oldest(
+    tx: &mut WriteTx<'_>,
+    account: AccountId,
+    complete: bool,
+    most: u32,
+) -> Result<(), StorageError> {
+    tx.execute(&END_OLDEST, &[account.into(), complete.into(), most.into()]).await.map(drop)
 }
 
 pub(super) async fn forget(

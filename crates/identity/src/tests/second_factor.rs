@@ -6,20 +6,20 @@ use crate::sign_in::Proof;
 use data_encoding::BASE32_NOPAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use tacit_kernel::Clock as _;
-use tacit_kernel::ids::AccountId;
+use tacit_kernel::ids::{AccountId, SignInId};
 use tacit_storage::{Db, both_engines};
 
 /// What the app of somebody shows.
 struct App(Vec<u8>);
 
 impl App {
-    async fn set_up(world: &World, account: AccountId) -> (Self, Vec<SecretString>) {
+    async fn set_up(world: &World, account: AccountId, but: Option<SignInId>) -> (Self, Vec<SecretString>) {
         let begun = world.identity.totp_begin(account, "Tacit", "ann").await.unwrap();
         let app = Self(BASE32_NOPAD.decode(begun.secret.expose_secret().as_bytes()).unwrap());
         assert!(begun.url.expose_secret().contains(begun.secret.expose_secret()));
-        let wrong = world.identity.totp_confirm(account, &secret("000000")).await;
+        let wrong = world.identity.totp_confirm(account, &secret("000000"), None).await;
         assert!(matches!(wrong, Err(IdentityError::SecondFactorWrong)));
-        let codes = world.identity.totp_confirm(account, &app.shows(world)).await.unwrap();
+        let codes = world.identity.totp_confirm(account, &app.shows(world), but).await.unwrap();
         assert_eq!(codes.len(), 10);
         (app, codes)
     }
@@ -35,7 +35,7 @@ both_engines! {
     async fn it_is_asked_for_after_the_password_and_each_code_counts_once(db: Db) {
         let world = World::new(db).await;
         let account = world.person("ann").await.session.account;
-        let (app, recovery) = App::set_up(&world, account).await;
+        let (app, recovery) = App::set_up(&world, account, None).await;
         assert!(matches!(world.identity.totp_begin(account, "Tacit", "ann").await, Err(IdentityError::SecondFactorSet)));
 
         let half = world.identity.sign_in_with_password("ann", secret(PASSWORD), &origin(2)).await.unwrap();
@@ -73,7 +73,7 @@ both_engines! {
         let ann = email("ann@example.org");
         let code = world.code(CodePurpose::StepUp, &ann).await;
         let signed_in = world.identity.step_up(&signed_in.token, &Proof::Code(ann.clone(), code), &origin(2)).await.unwrap();
-        let (app, _) = App::set_up(&world, account).await;
+        let (app, _) = App::set_up(&world, account, Some(signed_in.session.id)).await;
         world.clock.advance_micros(HOUR);
         let code = world.code(CodePurpose::StepUp, &ann).await;
         for less in [Proof::Password(secret(PASSWORD)), Proof::Code(ann, code)] {
@@ -90,7 +90,7 @@ both_engines! {
     async fn codes_of_an_app_cannot_be_tried_out(db: Db) {
         let world = World::new(db).await;
         let account = world.person("ann").await.session.account;
-        App::set_up(&world, account).await;
+        App::set_up(&world, account, None).await;
         let (mut wrong, mut waits) = (0, 0);
         for n in 0..40 {
             let Ok(half) = world.identity.sign_in_with_password("ann", secret(PASSWORD), &origin(n)).await else { continue };
