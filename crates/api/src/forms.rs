@@ -115,14 +115,27 @@ impl Status {
 /// # Errors
 /// `request.page` if `after` does not come from an earlier page.
 pub(crate) fn page_of(after: Option<&str>, limit: Option<u32>) -> Result<tacit_storage::Page, tacit_kernel::Fault> {
-    let after = after.map(str::parse).transpose().map_err(|_| {
-        tacit_kernel::Fault::new(
-            tacit_kernel::ErrorKind::Invalid,
-            "request.page",
-            "after must be the `next` of an earlier page",
-        )
-    })?;
+    let after = after.map(str::parse).transpose().map_err(|_| not_a_next())?;
     Ok(tacit_storage::Page { after, limit: limit.unwrap_or(100) })
+}
+
+/// The place in the list of staff that a query asks for: `next` of the page before.
+///
+/// # Errors
+/// `request.page` if it does not come from an earlier page.
+pub(crate) fn staff_after(
+    after: Option<&str>,
+) -> Result<Option<(tacit_kernel::ids::AccountId, String)>, tacit_kernel::Fault> {
+    let place = |text: &str| {
+        let (account, role) = text.split_once('/')?;
+        Some((account.parse().ok()?, role.to_owned()))
+    };
+    after.map(|text| place(text).ok_or_else(not_a_next)).transpose()
+}
+
+fn not_a_next() -> tacit_kernel::Fault {
+    let message = "after must be the `next` of an earlier page";
+    tacit_kernel::Fault::new(tacit_kernel::ErrorKind::Invalid, "request.page", message)
 }
 
 impl<T> Page<T> {

@@ -10,6 +10,7 @@ use crate::{Identity, IdentityError};
 use rand::RngExt as _;
 use secrecy::{ExposeSecret, SecretString};
 use std::net::IpAddr;
+use store::Said;
 use tacit_kernel::{Timestamp, ids};
 use tacit_storage::WriteTx;
 use tacit_vault::keyed_hash;
@@ -123,13 +124,11 @@ impl Identity {
         code: &SecretString,
     ) -> Result<bool, IdentityError> {
         let target = self.contact_lookup(to);
-        let hash = self.code_hash(purpose, &target, code.expose_secret().trim());
-        let now = self.clock.now();
-        if store::take(tx, purpose, &target, &hash, now, TRIES).await? {
-            return Ok(true);
+        let taken = store::take(tx, &self.said(purpose, &target, code)).await?;
+        if !taken {
+            store::tried(tx, purpose, &target).await?;
         }
-        store::tried(tx, purpose, &target).await?;
-        Ok(false)
+        Ok(taken)
     }
 
     /// Whether that is the code that was sent, without using it up; a wrong one costs a try all the same.
@@ -141,8 +140,7 @@ impl Identity {
         code: &SecretString,
     ) -> Result<bool, IdentityError> {
         let target = self.contact_lookup(to);
-        let hash = self.code_hash(purpose, &target, code.expose_secret().trim());
-        let right = store::is(tx, purpose, &target, &hash, self.clock.now(), TRIES).await?;
+        let right = store::is(tx, &self.said(purpose, &target, code)).await?;
         if !right {
             store::tried(tx, purpose, &target).await?;
         }
@@ -152,6 +150,11 @@ impl Identity {
     /// Forgets codes that are worth nothing any more.
     pub(crate) async fn codes_forget_in_tx(&self, tx: &mut WriteTx<'_>, limit: u32) -> Result<u64, IdentityError> {
         Ok(store::forget(tx, self.clock.now(), limit).await?)
+    }
+
+    fn said<'t>(&self, purpose: CodePurpose, target: &'t [u8; 32], code: &SecretString) -> Said<'t> {
+        let hash = self.code_hash(purpose, target, code.expose_secret().trim());
+        Said { purpose, target, hash, now: self.clock.now(), tries: TRIES }
     }
 
     fn code_hash(&self, purpose: CodePurpose, target: &[u8; 32], code: &str) -> [u8; 32] {

@@ -41,19 +41,6 @@ impl Identity {
         })
     }
 
-    /// Forgets the contact of that kind. Whether there was one.
-    ///
-    /// # Errors
-    /// Storage.
-    pub async fn contact_remove_in_tx(
-        &self,
-        tx: &mut WriteTx<'_>,
-        account: AccountId,
-        kind: ContactKind,
-    ) -> Result<bool, IdentityError> {
-        Ok(store::remove(tx, account, kind).await?)
-    }
-
     /// The contacts of an account.
     ///
     /// # Errors

@@ -5,13 +5,13 @@ use super::accounts::find;
 use super::forms::{Moment, Page};
 use super::input::{Input, Params};
 use super::{Admin, Answer};
+use crate::forms::staff_after;
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tacit_identity::roles::Acting;
 use tacit_kernel::ids::AccountId;
-use tacit_kernel::{ErrorKind, Fault};
 
 /// Most on one page.
 const PAGE: u32 = 500;
@@ -63,12 +63,7 @@ pub(super) fn routes() -> Router<Admin> {
 }
 
 async fn list(State(admin): State<Admin>, Params(query): Params<StaffQuery>) -> Answer<Page<Member>> {
-    let after = query.after.as_deref().map(|text| {
-        let parts = text.split_once('/').and_then(|(account, role)| Some((account.parse().ok()?, role.to_owned())));
-        let wrong = "after must be the `next` of an earlier page";
-        parts.ok_or_else(|| Fault::new(ErrorKind::Invalid, "request.page", wrong))
-    });
-    let rows = admin.identity.staff(after.transpose()?, PAGE).await?;
+    let rows = admin.identity.staff(staff_after(query.after.as_deref())?, PAGE).await?;
     let full = rows.len() >= PAGE as usize;
     let next = rows.last().filter(|_| full).map(|(account, role, _)| format!("{account}/{role}"));
     let items = rows.into_iter().map(|(account, role, at)| Member { account, role, granted_at: at.into() }).collect();

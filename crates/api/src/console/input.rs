@@ -3,6 +3,7 @@
 
 use super::{not_found, shield};
 use crate::problem::Refusal;
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
@@ -19,16 +20,23 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
         if !request.headers().get(header::CONTENT_TYPE).is_some_and(shield::is_json) {
             return Err(shield::unsupported());
         }
-        let bytes = axum::body::Bytes::from_request(request, state).await.map_err(|why| match why.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Refusal::with_status(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "request.too_large",
-                "the body is larger than this interface takes",
-            ),
-            _ => Refusal::with_status(StatusCode::BAD_REQUEST, "request.broken", "the body did not arrive"),
-        })?;
-        read(&bytes).map(Self)
+        read(&whole(request, state).await?).map(Self)
     }
+}
+
+/// The whole body of a request.
+///
+/// # Errors
+/// 413 if it is too large, 400 if it breaks off.
+pub(super) async fn whole<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Refusal> {
+    Bytes::from_request(request, state).await.map_err(|why| match why.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::with_status(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "request.too_large",
+            "the body is larger than this interface takes",
+        ),
+        _ => Refusal::with_status(StatusCode::BAD_REQUEST, "request.broken", "the body did not arrive"),
+    })
 }
 
 /// The form that those bytes hold.

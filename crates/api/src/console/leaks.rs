@@ -42,7 +42,6 @@ async fn leaked_keys_report(
     let report = &report;
     let owner: Result<_, Undone> = console.db.write("console.leak", |tx| Box::pin(report(tx))).await;
     if let Some(account) = owner? {
-        (console.changed)();
         let contacts = console.contacts(account).await?;
         console.notify(account, &contacts, notice).await;
     }

@@ -204,6 +204,5 @@ async fn registration_create(
         IdentityError::RegistrationField { field, .. } => Refusal::from(error).about(field),
         other => other.into(),
     })?;
-    (console.changed)();
     answer(&console, StatusCode::CREATED, &registered)
 }

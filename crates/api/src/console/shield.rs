@@ -1,10 +1,10 @@
 //! What holds for every request, whichever route it is for: it ends in time, no other site has sent it, and its answer
 //! carries strict headers.
 
-use super::{Client, Console};
+use super::{Client, Console, input};
 use crate::problem::Refusal;
-use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Request, State};
+use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -70,15 +70,7 @@ pub(super) async fn around(State(console): State<Console>, request: Request, nex
 /// under whoever still sends, and the answer with it.
 async fn arrived(request: Request) -> Result<Request, Refusal> {
     let (parts, body) = request.into_parts();
-    let body =
-        Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await.map_err(|why| match why.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Refusal::with_status(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "request.too_large",
-                "the body is larger than this interface takes",
-            ),
-            _ => Refusal::with_status(StatusCode::BAD_REQUEST, "request.broken", "the body did not arrive"),
-        })?;
+    let body = input::whole(Request::from_parts(parts.clone(), body), &()).await?;
     Ok(Request::from_parts(parts, Body::from(body)))
 }
 

@@ -1,7 +1,7 @@
 //! `/api/v1/staff` and the roles of the operator's own: who may do what. Nobody gives more than they have.
 
 use super::{Access, Answer, Console, Input, Params, Routes, Signed, not_found};
-use crate::forms::Moment;
+use crate::forms::{Moment, staff_after};
 use crate::problem::{Problem, Refusal};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -70,16 +70,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
     (status = 200, description = "A page of staff.", body = Staff),
 ))]
 async fn staff_list(State(console): State<Console>, Params(query): Params<StaffQuery>) -> Answer<Staff> {
-    let after = match &query.after {
-        Some(text) => {
-            let parts = text.split_once('/').and_then(|(account, role)| Some((account.parse().ok()?, role.to_owned())));
-            Some(parts.ok_or_else(|| {
-                let message = "after must be the `next` of an earlier page";
-                Refusal::with_status(StatusCode::UNPROCESSABLE_ENTITY, "request.page", message).about("after")
-            })?)
-        }
-        None => None,
-    };
+    let after = staff_after(query.after.as_deref()).map_err(|fault| Refusal::from(fault).about("after"))?;
     let rows = console.identity.staff(after, PAGE).await?;
     let full = rows.len() >= PAGE as usize;
     let next = rows.last().filter(|_| full).map(|(account, role, _)| format!("{account}/{role}"));

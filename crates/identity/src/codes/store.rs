@@ -2,7 +2,7 @@
 
 use super::CodePurpose;
 use tacit_kernel::Timestamp;
-use tacit_storage::{Sql, StorageError, WriteTx};
+use tacit_storage::{Sql, StorageError, Value, WriteTx};
 use uuid::Uuid;
 
 const PUT: Sql = Sql::new(
@@ -27,6 +27,21 @@ const FORGET: Sql = Sql::new(
 /// Every statement of codes.
 pub(crate) const STATEMENTS: &[&Sql] = &[&PUT, &TAKE, &IS, &TRIED, &FORGET];
 
+/// A code as somebody says it, and until when and how often it would be taken.
+pub(super) struct Said<'s> {
+    pub(super) purpose: CodePurpose,
+    pub(super) target: &'s [u8; 32],
+    pub(super) hash: [u8; 32],
+    pub(super) now: Timestamp,
+    pub(super) tries: i64,
+}
+
+impl Said<'_> {
+    fn values(&self) -> [Value; 5] {
+        [self.target.into(), self.purpose.word().into(), (&self.hash).into(), self.now.into(), self.tries.into()]
+    }
+}
+
 pub(super) async fn put(
     tx: &mut WriteTx<'_>,
     id: Uuid,
@@ -39,28 +54,12 @@ pub(super) async fn put(
     tx.execute(&PUT, &values).await.map(drop)
 }
 
-pub(super) async fn take(
-    tx: &mut WriteTx<'_>,
-    purpose: CodePurpose,
-    target: &[u8; 32],
-    hash: &[u8; 32],
-    now: Timestamp,
-    tries: i64,
-) -> Result<bool, StorageError> {
-    let values = [target.into(), purpose.word().into(), hash.into(), now.into(), tries.into()];
-    Ok(tx.execute(&TAKE, &values).await? == 1)
+pub(super) async fn take(tx: &mut WriteTx<'_>, said: &Said<'_>) -> Result<bool, StorageError> {
+    Ok(tx.execute(&TAKE, &said.values()).await? == 1)
 }
 
-pub(super) async fn is(
-    tx: &mut WriteTx<'_>,
-    purpose: CodePurpose,
-    target: &[u8; 32],
-    hash: &[u8; 32],
-    now: Timestamp,
-    tries: i64,
-) -> Result<bool, StorageError> {
-    let values = [target.into(), purpose.word().into(), hash.into(), now.into(), tries.into()];
-    Ok(tx.one(&IS, &values).await?.is_some())
+pub(super) async fn is(tx: &mut WriteTx<'_>, said: &Said<'_>) -> Result<bool, StorageError> {
+    Ok(tx.one(&IS, &said.values()).await?.is_some())
 }
 
 pub(super) async fn tried(tx: &mut WriteTx<'_>, purpose: CodePurpose, target: &[u8; 32]) -> Result<(), StorageError> {

@@ -11,13 +11,12 @@ const PUT: Sql = Sql::new(
      VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id, kind) DO UPDATE SET value_sealed = excluded.value_sealed, \
      value_lookup = excluded.value_lookup, verified_at = excluded.verified_at",
 );
-const REMOVE: Sql = Sql::new("DELETE FROM account_contacts WHERE account_id = $1 AND kind = $2");
 const OF_ACCOUNT: Sql =
     Sql::new("SELECT kind, value_sealed, verified_at FROM account_contacts WHERE account_id = $1 ORDER BY kind");
 const OWNER: Sql = Sql::new("SELECT account_id FROM account_contacts WHERE value_lookup = $1");
 
 /// Every statement of contacts.
-pub(crate) const STATEMENTS: &[&Sql] = &[&PUT, &REMOVE, &OF_ACCOUNT, &OWNER];
+pub(crate) const STATEMENTS: &[&Sql] = &[&PUT, &OF_ACCOUNT, &OWNER];
 
 /// A row, its value still sealed.
 pub(super) struct ContactRow {
@@ -36,10 +35,6 @@ pub(super) async fn put(
 ) -> Result<(), StorageError> {
     let values = [account.into(), kind.word().into(), sealed.into(), lookup.into(), now.into()];
     tx.execute(&PUT, &values).await.map(drop)
-}
-
-pub(super) async fn remove(tx: &mut WriteTx<'_>, account: AccountId, kind: ContactKind) -> Result<bool, StorageError> {
-    Ok(tx.execute(&REMOVE, &[account.into(), kind.word().into()]).await? == 1)
 }
 
 pub(super) async fn of_account(tx: &mut ReadTx<'_>, account: AccountId) -> Result<Vec<ContactRow>, StorageError> {
