@@ -67,8 +67,8 @@ pub(crate) async fn run(plan: Plan) -> Result<Outcome> {
                 };
                 while Instant::now() < end {
                     match connection.call(&plan.request).await {
-                        Ok(time) => times.push(time),
-                        Err(_) => {
+                        Ok(answer) if answer.status == 200 => times.push((answer.first, answer.whole)),
+                        Ok(_) | Err(_) => {
                             failures.fetch_add(1, Ordering::Relaxed);
                             break;
                         }
@@ -92,25 +92,37 @@ pub(crate) async fn run(plan: Plan) -> Result<Outcome> {
     Ok(outcome)
 }
 
-struct Connection {
+pub(crate) struct Connection {
     socket: TcpStream,
     buffer: Vec<u8>,
 }
 
+/// An answer that was read to its end.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Microseconds to the first byte.
+    first: u32,
+    /// Microseconds to the last byte.
+    whole: u32,
+}
+
 impl Connection {
     async fn open(target: SocketAddr) -> Result<Self> {
-        let socket = TcpStream::connect(target).await?;
+        Self::over(TcpStream::connect(target).await?)
+    }
+
+    pub(crate) fn over(socket: TcpStream) -> Result<Self> {
         socket.set_nodelay(true)?;
         Ok(Self { socket, buffer: vec![0; 64 * 1024] })
     }
 
-    /// Sends the request and reads the whole answer; microseconds to the first and to the last byte.
-    async fn call(&mut self, request: &[u8]) -> Result<(u32, u32)> {
+    /// Sends the request and reads the whole answer.
+    pub(crate) async fn call(&mut self, request: &[u8]) -> Result<Answer> {
         let begun = Instant::now();
         self.socket.write_all(request).await?;
         let mut seen: Vec<u8> = Vec::new();
         let mut first = None;
-        let mut framing = None;
+        let (mut framing, mut status) = (None, 0);
         loop {
             let n = self.socket.read(&mut self.buffer).await?;
             if n == 0 {
@@ -123,9 +135,8 @@ impl Connection {
                     seen.extend_from_slice(bytes);
                     if let Some(at) = memchr::memmem::find(&seen, b"\r\n\r\n") {
                         let head = String::from_utf8_lossy(seen.get(..at).unwrap_or_default()).to_ascii_lowercase();
-                        if !head.starts_with("http/1.1 200") {
-                            bail!("status {}", head.lines().next().unwrap_or_default());
-                        }
+                        let code = head.strip_prefix("http/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+                        status = code.context("no HTTP")?;
                         let body = seen.len() - at - 4;
                         framing = Some(if head.contains("transfer-encoding: chunked") {
                             Framing::Chunked { tail: seen.split_off(at + 4) }
@@ -152,7 +163,7 @@ impl Connection {
                 None => false,
             };
             if whole {
-                return Ok((first.unwrap_or(0), micros(begun)));
+                return Ok(Answer { status, first: first.unwrap_or(0), whole: micros(begun) });
             }
         }
     }

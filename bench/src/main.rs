@@ -2,6 +2,7 @@
 //! machine, in the same run, with the same mock provider and load generator. Prints ratios, for each engine.
 
 mod cpu;
+mod flood;
 mod load;
 mod nginx;
 mod platform;
@@ -40,6 +41,9 @@ struct Args {
     /// An empty database to measure with instead, by its URL.
     #[arg(long, conflicts_with = "engine")]
     database: Option<String>,
+    /// Only floods this platform with sign-ins, and says what was answered.
+    #[arg(long, hide = true)]
+    flood: Option<SocketAddr>,
     /// Counts the CPU of these processes (by name) as Tacit's too, e.g. `postgres` for a server beside `--database`.
     #[arg(long)]
     and_cpu_of: Option<String>,
@@ -92,6 +96,10 @@ const PATH: &str = "/v1/chat/completions";
 #[tokio::main]
 async fn main() -> Result<()> {
     let args = Args::parse();
+    if let Some(target) = args.flood {
+        say(&flood::run(target, Duration::from_secs(args.seconds)).await?);
+        return Ok(());
+    }
     let binary = match &args.binary {
         Some(path) => path.clone(),
         None => std::env::current_exe()?.parent().context("no parent")?.join("tacit"),
@@ -136,6 +144,9 @@ async fn measure(
     }
     if "latency".contains(&args.only) {
         bench.latency(providers.get(PAUSED).copied().context("no provider")?).await?;
+    }
+    if "flood".contains(&args.only) {
+        bench.flood().await?;
     }
     if "memory".contains(&args.only) {
         bench.memory().await?;
@@ -236,6 +247,39 @@ impl Bench<'_> {
             added(|o| &o.first),
             through.calls,
             through.failures,
+        ));
+        Ok(())
+    }
+
+    /// How much a flood of sign-ins slows calls of a provider that takes 20 ms.
+    async fn flood(&self) -> Result<()> {
+        const CONNECTIONS: usize = 64;
+        let time = Duration::from_secs(self.args.seconds);
+        let plan = || Plan {
+            target: self.tacit.address,
+            request: self.request(PAUSED, 1_000, false),
+            connections: CONNECTIONS,
+            time,
+        };
+        let (mut slower, mut answered) = (Vec::new(), String::new());
+        let (mut quiet, mut flooded) = (Vec::new(), Vec::new());
+        for _ in 0..self.args.rounds.max(1) {
+            let before = load::run(plan()).await?;
+            let flood = flood::start(self.tacit.address, time + Duration::from_secs(2))?;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let during = load::run(plan()).await?;
+            answered = String::from_utf8_lossy(&flood.wait_with_output().await?.stdout).trim().to_owned();
+            let of = |outcome: &Outcome| f64::from(Outcome::median(&outcome.whole)) / 1000.0;
+            slower.push(of(&during) / of(&before));
+            quiet.push(of(&before));
+            flooded.push(of(&during));
+            anyhow::ensure!(during.failures == 0, "{} calls failed in the flood", during.failures);
+        }
+        say(&format!(
+            "flood     median call {:.2} ms, in a flood of sign-ins {:.2} ms, ratio {:.2} (goal 1.1); answers to the flood: {answered}",
+            median(&mut quiet),
+            median(&mut flooded),
+            median(&mut slower),
         ));
         Ok(())
     }

@@ -3,9 +3,10 @@
 
 use secrecy::ExposeSecret;
 use std::io::{Read, Write};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
-use tacit_api::console::{Authenticate, Authenticating, Client, Console, Cookies, Platform, Presented, router};
+use tacit_api::console::{Authenticate, Authenticating, Client, Console, Cookies, Crowd, Platform, Presented, router};
 use tacit_api::server;
 use tacit_catalog::{Catalog, ModelSpec};
 use tacit_identity::Identity;
@@ -79,6 +80,8 @@ async fn main() -> Result<(), Failed> {
         registration: Arc::default(),
         registration_group: "default".into(),
         authenticate: Arc::new(One(caller)),
+        // Whoever tries what the document promises asks for much.
+        crowd: Arc::new(Crowd::new(NonZeroU32::MAX, NonZeroU32::MAX)),
         cookies: Cookies::Secure,
         changed: Arc::new(|| ()),
     };

@@ -8,6 +8,7 @@ pub mod channels;
 pub mod client;
 pub mod groups;
 mod input;
+pub mod invitations;
 pub mod keys;
 pub mod ledger;
 pub mod messages;
@@ -113,6 +114,7 @@ fn routes(admin: &Admin) -> Router<Admin> {
         .merge(messages::routes())
         .merge(of_calls)
         .merge(platform::routes())
+        .merge(invitations::routes())
         .merge(staff::routes())
         .merge(audit::routes())
 }

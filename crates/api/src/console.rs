@@ -9,6 +9,7 @@ mod account;
 mod authenticate;
 mod codes;
 mod cookies;
+mod crowd;
 mod document;
 mod etag;
 mod idempotency;
@@ -35,6 +36,7 @@ mod tests;
 
 pub use authenticate::{Authenticate, Authenticating, Client, Presented, Signed};
 pub use cookies::Cookies;
+pub use crowd::Crowd;
 pub use document::{document, document_text, permissions_page};
 pub use etag::{ETag, IfMatch};
 pub use idempotency::{Idempotent, Once, Replayed, Undone, sweep};
@@ -86,6 +88,8 @@ pub struct Console {
     pub registration_group: String,
     /// Who a caller is.
     pub authenticate: Arc<dyn Authenticate>,
+    /// How much people who are not signed in may ask for.
+    pub crowd: Arc<Crowd>,
     /// How cookies are set.
     pub cookies: Cookies,
     /// Called after every change, so that gateways hear of it at once.

@@ -18,6 +18,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -50,6 +51,12 @@ const ANSWER: Duration = Duration::from_secs(40);
 /// closed.
 const IDLE: usize = 16;
 const IDLE_FOR: Duration = Duration::from_secs(5);
+
+/// How long whoever asked for too much waits to be told so. A flood of requests is slowed to one a second of each connection,
+/// so that it costs calls nothing; whoever waits takes no place here and no connection to the control plane.
+const TOLD_LATE: Duration = Duration::from_secs(1);
+/// Largest body of such an answer, in bytes.
+const TOLD: usize = 4096;
 
 trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
@@ -171,6 +178,9 @@ pub(crate) async fn forward(
         Err(None) => Err(Gone),
         Err(Some(refused)) => {
             request::drain(client).await;
+            if matches!(refused, Refused::Busy) {
+                client.stays_for(pin!(tokio::time::sleep(TOLD_LATE))).await?;
+            }
             Ok(refusal(&refused, parts.uri.path()))
         }
     }
@@ -209,11 +219,11 @@ async fn asked(
         if let Some(answered) = early {
             // It did not want the rest.
             request::drain(client).await;
-            return answer(lane, answered, head_only, place);
+            return answer(lane, answered, head_only, place, client).await;
         }
     }
     let answered = client.stays_for(answering.as_mut()).await.map_err(|Gone| None)?;
-    answer(lane, answered, head_only, place)
+    answer(lane, answered, head_only, place, client).await
 }
 
 const fn cut(cut: Cut) -> Option<Refused> {
@@ -258,16 +268,31 @@ async fn uploaded(
     }
 }
 
-fn answer(
+async fn answer(
     lane: &Lane,
     answered: Answered,
     head_only: bool,
     place: OwnedSemaphorePermit,
+    client: &mut (dyn Client + '_),
 ) -> Result<Response<Reply>, Option<Refused>> {
     let Ok(Ok(response)) = answered else { return Err(Some(Refused::Away)) };
     let (mut parts, body) = response.into_parts();
     let length = parts.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
     headers::of_one_hop(&mut parts.headers);
+    // Too much was asked for, or more than there is room for at this moment.
+    let shed = matches!(parts.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+    if shed && !head_only && parts.headers.contains_key(RETRY_AFTER) {
+        let collecting = Limited::new(body, TOLD).collect();
+        let told = tokio::time::timeout(lane.config.timeouts.idle, collecting).await;
+        let Ok(Ok(told)) = told else { return Err(Some(Refused::Away)) };
+        drop(place);
+        client.stays_for(pin!(tokio::time::sleep(TOLD_LATE))).await.map_err(|Gone| None)?;
+        let told = told.to_bytes();
+        let mut response = Response::new(Reply::Ours((!told.is_empty()).then_some(told)));
+        *response.status_mut() = parts.status;
+        *response.headers_mut() = parts.headers;
+        return Ok(response);
+    }
     let silence = lane.config.timeouts.idle;
     let forwarded = Forwarded::new(body, length.filter(|_| head_only), head_only, silence, place);
     let mut response = Response::new(Reply::Forwarded(Box::new(forwarded)));

@@ -84,8 +84,9 @@ pub enum CodeWish {
 }
 
 impl Identity {
-    /// Makes a code for an address, at the wish of somebody at `from`. The row is made whether or not it will be sent, so
-    /// that neither time nor answer tells whether there is such an account.
+    /// Makes a code for an address, at the wish of somebody at `from`. The row is made whether or not it will be sent: the
+    /// answer tells nothing of whether there is such an account, and the time it takes differs by no more than the row of one
+    /// message.
     ///
     /// # Errors
     /// [`IdentityError::TooMany`]; storage.

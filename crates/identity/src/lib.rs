@@ -11,6 +11,7 @@ pub mod access;
 pub mod accounts;
 pub mod codes;
 pub mod contacts;
+pub mod devices;
 mod error;
 mod forgetting;
 pub mod groups;
@@ -67,6 +68,7 @@ pub const STATEMENTS: &[&[&Sql]] = &[
     throttle::STATEMENTS,
     passwords::STATEMENTS,
     sessions::STATEMENTS,
+    devices::STATEMENTS,
     second_factor::STATEMENTS,
     registration::STATEMENTS,
     roles::STATEMENTS,

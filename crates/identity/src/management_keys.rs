@@ -16,8 +16,10 @@ use tacit_kernel::{Personal, Timestamp};
 use tacit_storage::{Page, Paged, ReadTx, WriteTx};
 use tacit_vault::{Aad, SealKey, keyed_hash};
 
-/// Keys of one account at most, those that are disabled too.
+/// Keys of one account that may be used.
 const MOST: u64 = 100;
+/// How long a key that was revoked is listed, in microseconds: ninety days.
+const REVOKED: i64 = 90 * 86_400_000_000;
 const LABEL: &str = "management-key";
 
 fn aad(id: ManagementKeyId) -> Aad<'static> {
@@ -126,15 +128,41 @@ impl Identity {
         Ok(page.take(items, |key| key.id.0))
     }
 
-    /// Disables a key of an account for good.
+    /// A key of an account.
+    ///
+    /// # Errors
+    /// [`IdentityError::KeyNotFound`]; storage, keyring.
+    pub async fn management_key_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        account: AccountId,
+        id: ManagementKeyId,
+    ) -> Result<ManagementKey, IdentityError> {
+        let row = store::by_id(tx, account, id).await?.ok_or(IdentityError::KeyNotFound)?;
+        management_key_opened(self.subject_key(account).await?.as_ref(), row)
+    }
+
+    /// Disables a key of an account for good, as part of a transaction.
     ///
     /// # Errors
     /// [`IdentityError::KeyNotFound`]; storage.
-    pub async fn management_key_revoke(&self, account: AccountId, id: ManagementKeyId) -> Result<(), IdentityError> {
-        let now = self.clock.now();
-        let revoked =
-            self.db.write("management_key.revoke", |tx| Box::pin(store::revoke(tx, account, id, now))).await?;
+    pub async fn management_key_revoke_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+        id: ManagementKeyId,
+    ) -> Result<(), IdentityError> {
+        let revoked = store::revoke(tx, account, id, self.clock.now()).await?;
         if revoked { Ok(()) } else { Err(IdentityError::KeyNotFound) }
+    }
+
+    /// Forgets keys that were revoked long ago.
+    pub(crate) async fn management_keys_forget_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        limit: u32,
+    ) -> Result<u64, IdentityError> {
+        Ok(store::forget(tx, self.clock.now().plus_micros(-REVOKED), limit).await?)
     }
 
     pub(crate) fn management_key_hash(&self, secret: &SecretString) -> [u8; 32] {

@@ -41,13 +41,19 @@ impl Identity {
 
     /// What a password of the account must not be: its name and addresses.
     pub(crate) async fn names_of(&self, account: AccountId) -> Result<Vec<Personal<String>>, IdentityError> {
-        let read = async |tx: &mut ReadTx<'_>| {
-            let name = self.account_by_id_in_tx(tx, account).await?.and_then(|account| account.name);
-            let held = self.contacts_of_in_tx(tx, account).await?;
-            let addresses = held.iter().map(|held| Personal::new(held.contact.text().to_owned()));
-            Ok::<_, IdentityError>(name.into_iter().chain(addresses).collect())
-        };
+        let read = async |tx: &mut ReadTx<'_>| self.names_of_in_tx(tx, account).await;
         let read = &read;
         self.db.read("identity.names", |tx| Box::pin(read(tx))).await
+    }
+
+    pub(crate) async fn names_of_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        account: AccountId,
+    ) -> Result<Vec<Personal<String>>, IdentityError> {
+        let name = self.account_by_id_in_tx(tx, account).await?.and_then(|account| account.name);
+        let held = self.contacts_of_in_tx(tx, account).await?;
+        let addresses = held.iter().map(|held| Personal::new(held.contact.text().to_owned()));
+        Ok(name.into_iter().chain(addresses).collect())
     }
 }

@@ -28,6 +28,8 @@ const LABEL: &str = "invitation";
 const INVITATION: usize = 10;
 /// How long an invitation may be used, in microseconds: thirty days.
 const INVITATION_LIFE: i64 = 30 * 86_400_000_000;
+/// Invitations of one account that nobody has used yet.
+const INVITATIONS: u64 = 20;
 /// Random characters of a name that nobody chose.
 const NAME: usize = 5;
 
@@ -65,7 +67,8 @@ impl Identity {
                     .iter()
                     .map(|(_, contact, _)| contact.text())
                     .chain(asked.username.as_ref().map(|n| n.reveal().as_str()));
-                Some(self.password_digest(password.clone(), &names.collect::<Vec<_>>()).await?)
+                let digest = self.password_digest(password.clone(), &names.collect::<Vec<_>>()).await;
+                Some(self.unless_busy(counted, digest).await?)
             }
             None => None,
         };
@@ -86,8 +89,9 @@ impl Identity {
             self.registered_in_tx(tx, account, asked, digest, invited_by).await?;
             let method = if digest.is_some() && codes.is_empty() { Method::Password } else { Method::Code };
             let (token, session) = self.session_open_in_tx(tx, account, method, true, origin).await?;
+            let new_device = self.device_seen_in_tx(tx, account, origin).await?;
             self.guessed_right_in_tx(tx, counted).await?;
-            Ok(Ok(SignedIn { token, session }))
+            Ok(Ok(SignedIn { token, session, new_device }))
         };
         let register = &register;
         self.db.write("registration.register", |tx| Box::pin(register(tx))).await?
@@ -186,13 +190,20 @@ impl Identity {
     /// Makes an invitation for one person; `by`: the account that invites, nobody if it is the operator.
     ///
     /// # Errors
-    /// Storage.
+    /// [`IdentityError::TooMuch`] if the account has as many that nobody used; storage.
     pub async fn invitation_create(&self, by: Option<AccountId>) -> Result<(SecretString, Timestamp), IdentityError> {
         let bytes: [u8; INVITATION] = rand::rng().random();
         let code = SecretString::from(BASE32_NOPAD.encode(&bytes).to_lowercase());
         let (hash, now) = (self.invitation_hash(&code), self.clock.now());
         let (id, expires_at) = (InvitationId::fresh(), now.plus_micros(INVITATION_LIFE));
-        let insert = async |tx: &mut WriteTx<'_>| store::invitation_insert(tx, id, &hash, by, (now, expires_at)).await;
+        let insert = async |tx: &mut WriteTx<'_>| {
+            if let Some(by) = by
+                && store::invitations_open(tx, by, now).await? >= INVITATIONS
+            {
+                return Err(IdentityError::TooMuch);
+            }
+            Ok(store::invitation_insert(tx, id, &hash, by, (now, expires_at)).await?)
+        };
         let insert = &insert;
         self.db.write("invitation.create", |tx| Box::pin(insert(tx))).await?;
         Ok((code, expires_at))

@@ -3,10 +3,11 @@
 
 use crate::codes::CodePurpose;
 use crate::contacts::Contact;
+use crate::devices::NewDevice;
 use crate::second_factor::SecondFactor;
 use crate::sessions::{Method, Origin, Session};
 use crate::throttle::Counted;
-use crate::{Identity, IdentityError};
+use crate::{Identity, IdentityError, passwords};
 use secrecy::SecretString;
 use tacit_kernel::ids::AccountId;
 use tacit_storage::{ReadTx, WriteTx};
@@ -18,6 +19,8 @@ pub struct SignedIn {
     pub token: SecretString,
     /// The session. Unless it is complete a second factor has to follow.
     pub session: Session,
+    /// The account was not signed in to from this device before.
+    pub new_device: Option<NewDevice>,
 }
 
 /// How somebody who is signed in shows once more that it is them.
@@ -60,13 +63,7 @@ impl Identity {
         };
         let find = &find;
         let (account, kept) = self.db.write("sign_in.find", |tx| Box::pin(find(tx))).await?;
-        let right = match self.password_is(kept, password).await {
-            Err(IdentityError::Busy) => {
-                self.db.write("sign_in.busy", |tx| Box::pin(self.not_tried_in_tx(tx, counted))).await?;
-                return Err(IdentityError::Busy);
-            }
-            other => other?,
-        };
+        let right = self.unless_busy(counted, self.password_is(kept, password).await).await?;
         let account = account.filter(|_| right).ok_or(IdentityError::SignInFailed)?;
         let open =
             async |tx: &mut WriteTx<'_>| self.signed_in_in_tx(tx, account, Method::Password, counted, origin).await;
@@ -129,20 +126,21 @@ impl Identity {
         // The digest is computed outside of any transaction.
         let check = async |tx: &mut WriteTx<'_>| {
             let session = self.complete_session_in_tx(tx, token).await?;
-            self.count_in_tx(tx, &self.guess_of(&session, origin)).await?;
+            let counted = self.guess_of(&session, origin);
+            self.count_in_tx(tx, &counted).await?;
             let factor = self.second_factor_set_in_tx(tx, session.account).await?;
-            Ok::<_, IdentityError>((factor, self.password_kept_in_tx(tx, session.account).await?))
+            Ok::<_, IdentityError>((factor, self.password_kept_in_tx(tx, session.account).await?, counted))
         };
         let check = &check;
-        let (factor, kept) = self.db.write("sign_in.step_up_check", |tx| Box::pin(check(tx))).await?;
-        if factor || !self.password_is(kept, password.clone()).await? {
+        let (factor, kept, counted) = self.db.write("sign_in.step_up_check", |tx| Box::pin(check(tx))).await?;
+        if factor || !self.unless_busy(&counted, self.password_is(kept, password.clone()).await).await? {
             return Err(IdentityError::ProofWrong);
         }
         let raise = async |tx: &mut WriteTx<'_>| {
             let session = self.complete_session_in_tx(tx, token).await?;
             self.guessed_right_in_tx(tx, &self.guess_of(&session, origin)).await?;
             let (token, session) = self.session_raise_in_tx(tx, &session).await?;
-            Ok(SignedIn { token, session })
+            Ok(SignedIn { token, session, new_device: None })
         };
         let raise = &raise;
         self.db.write("sign_in.step_up", |tx| Box::pin(raise(tx))).await
@@ -179,8 +177,10 @@ impl Identity {
                 return Ok(Err(IdentityError::ProofWrong));
             }
             self.guessed_right_in_tx(tx, &counted).await?;
+            let new_device =
+                if session.complete { None } else { self.device_seen_in_tx(tx, session.account, origin).await? };
             let (token, session) = self.session_raise_in_tx(tx, &session).await?;
-            Ok(Ok(SignedIn { token, session }))
+            Ok(Ok(SignedIn { token, session, new_device }))
         };
         let raise = &raise;
         self.db.write(name, |tx| Box::pin(raise(tx))).await?
@@ -225,14 +225,24 @@ impl Identity {
         // Counted before the digest, which is work; and that comes before the code is taken, so that a password that will not
         // do uses up none.
         self.db.write("password.count", |tx| Box::pin(self.count_in_tx(tx, counted))).await?;
-        let digest = &self.password_digest(password, &[contact.text()]).await?;
+        let digest = self.password_digest(password.clone(), &[contact.text()]).await;
+        let (digest, password) = (&self.unless_busy(counted, digest).await?, &password);
         let reset = async |tx: &mut WriteTx<'_>| -> Tried<AccountId> {
-            if !self.code_take_in_tx(tx, CodePurpose::PasswordReset, contact, code).await? {
+            if !self.code_try_in_tx(tx, CodePurpose::PasswordReset, contact, code).await? {
                 return Ok(Err(IdentityError::CodeWrong));
             }
             let Some(account) = self.account_by_contact_in_tx(tx, contact).await? else {
                 return Ok(Err(IdentityError::CodeWrong));
             };
+            // Only now, when they have shown that it is theirs, are other names of the account told by the answer.
+            let names = self.names_of_in_tx(tx, account).await?;
+            let names: Vec<&str> = names.iter().map(|name| name.reveal().as_str()).collect();
+            if let Err(weak) = passwords::check(password, &names) {
+                return Ok(Err(weak));
+            }
+            if !self.code_take_in_tx(tx, CodePurpose::PasswordReset, contact, code).await? {
+                return Ok(Err(IdentityError::CodeWrong));
+            }
             self.guessed_right_in_tx(tx, counted).await?;
             self.password_put_in_tx(tx, account, digest).await?;
             self.sessions_end_in_tx(tx, account, None).await?;
@@ -288,8 +298,9 @@ impl Identity {
         }
         self.guessed_right_in_tx(tx, counted).await?;
         let complete = !self.second_factor_set_in_tx(tx, account).await?;
+        let new_device = if complete { self.device_seen_in_tx(tx, account, origin).await? } else { None };
         let (token, session) = self.session_open_in_tx(tx, account, method, complete, origin).await?;
-        Ok(SignedIn { token, session })
+        Ok(SignedIn { token, session, new_device })
     }
 
     async fn complete_session_in_tx(

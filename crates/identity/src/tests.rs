@@ -1,10 +1,12 @@
 //! The contract of groups, accounts and keys, on both engines.
 
 mod codes;
+mod devices;
 mod registration;
 mod roles;
 mod second_factor;
 mod sessions;
+mod sessions_model;
 mod sign_in;
 mod world;
 

@@ -152,6 +152,21 @@ impl Identity {
         Ok(())
     }
 
+    /// What work on a try came to; if there was nobody to do it, the try was not made.
+    ///
+    /// # Errors
+    /// That of the work; storage.
+    pub(crate) async fn unless_busy<T>(
+        &self,
+        counted: &[Counted],
+        worked: Result<T, IdentityError>,
+    ) -> Result<T, IdentityError> {
+        if matches!(worked, Err(IdentityError::Busy)) {
+            self.db.write("throttle.busy", |tx| Box::pin(self.not_tried_in_tx(tx, counted))).await?;
+        }
+        worked
+    }
+
     /// Forgets what is older than a day.
     pub(crate) async fn guesses_forget_in_tx(&self, tx: &mut WriteTx<'_>, limit: u32) -> Result<u64, IdentityError> {
         Ok(store::forget(tx, self.clock.now().plus_micros(-FORGET), limit).await?)

@@ -147,13 +147,8 @@ impl Messages {
     pub async fn enqueue(&self, tx: &mut WriteTx<'_>, message: &NewMessage) -> Result<MessageId, MessagesError> {
         let now = self.0.clock.now();
         let to = message.recipient.reveal();
+        self.must_be_open(message.channel)?;
         match message.channel {
-            Channel::Email if self.way(Channel::Email) == Way::Closed => {
-                return Err(MessagesError::NotConfigured { channel: "e-mail", remedy: "messages.smtp.host" });
-            }
-            Channel::Sms if self.way(Channel::Sms) == Way::Closed => {
-                return Err(MessagesError::NotConfigured { channel: "SMS", remedy: "messages.sms.provider" });
-            }
             Channel::Email => address_check(to)?,
             Channel::Sms => number_check(to)?,
         }
@@ -181,6 +176,18 @@ impl Messages {
         store::message_insert(tx, row).await?;
         self.0.arrived.notify_one();
         Ok(id)
+    }
+
+    /// Whether anything can be sent over that channel.
+    ///
+    /// # Errors
+    /// [`MessagesError::NotConfigured`].
+    pub fn must_be_open(&self, channel: Channel) -> Result<(), MessagesError> {
+        match channel {
+            _ if self.way(channel) != Way::Closed => Ok(()),
+            Channel::Email => Err(MessagesError::NotConfigured { channel: "e-mail", remedy: "messages.smtp.host" }),
+            Channel::Sms => Err(MessagesError::NotConfigured { channel: "SMS", remedy: "messages.sms.provider" }),
+        }
     }
 
     /// Which way messages of that channel go.

@@ -5,6 +5,7 @@ pub(crate) mod calls;
 pub(crate) mod catalog;
 pub(crate) mod config;
 pub(crate) mod identity;
+mod invitations;
 pub(crate) mod limits;
 pub(crate) mod messages;
 pub(crate) mod money;
@@ -93,6 +94,9 @@ pub(crate) enum Command {
     /// Who pays.
     #[command(subcommand)]
     Account(identity::AccountCommand),
+    /// Invitations to register.
+    #[command(subcommand)]
+    Invitation(invitations::InvitationCommand),
     /// Roles of staff.
     #[command(subcommand)]
     Staff(staff::StaffCommand),
@@ -233,6 +237,7 @@ async fn client_command(global: &Global, command: Command) -> anyhow::Result<()>
         Command::Price(c) => catalog::price(&session, c).await,
         Command::Group(c) => identity::group(&session, c).await,
         Command::Account(c) => identity::account(&session, c).await,
+        Command::Invitation(c) => invitations::run(&session, c).await,
         Command::Staff(c) => staff::run(&session, c).await,
         Command::Key(c) => identity::key(&session, c).await,
         Command::Wallet(c) => money::wallet(&session, c).await,

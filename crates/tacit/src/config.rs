@@ -12,6 +12,7 @@ pub(crate) use messages::{MessageTls, Messages, SmsProvider};
 use serde::{Deserialize, Serialize};
 use source::{DatabaseUrl, Source};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tacit_identity::registration::{Need, ProfileField, RegistrationRules};
@@ -110,6 +111,8 @@ pub(crate) struct Console {
     pub(crate) listen: Endpoint,
     pub(crate) connect: Endpoint,
     pub(crate) network: Network,
+    pub(crate) anonymous_per_minute: NonZeroU32,
+    pub(crate) anonymous_per_second: NonZeroU32,
 }
 
 /// Who may register, and what they are asked for.

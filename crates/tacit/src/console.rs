@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tacit_api::admin::Admin;
-use tacit_api::console::{self, Console, Cookies, People, Platform};
+use tacit_api::console::{self, Console, Cookies, Crowd, People, Platform};
 use tacit_api::server::{self, Listener};
 use tacit_kernel::Clock;
 use tacit_operations::messages::Messages;
@@ -51,6 +51,7 @@ pub(crate) async fn start(
         registration: Arc::new(config.registration.rules()),
         registration_group: config.registration.group.clone(),
         authenticate: Arc::new(People(admin.identity.clone())),
+        crowd: Arc::new(Crowd::new(config.console.anonymous_per_minute, config.console.anonymous_per_second)),
         cookies: cookies(config),
         changed: Arc::clone(&admin.changed),
     };

@@ -206,8 +206,8 @@ async fn password_put(
 ) -> Result<StatusCode, Refusal> {
     let session = session(&console, &caller).await?;
     Box::pin(console.identity.password_change(&session, SecretString::from(new.password))).await?;
-    let (at, contacts) = (console.clock.now(), console.contacts(caller.account).await?);
-    console.notify(caller.account, &contacts, || Content::ContactChanged { what: Changed::Password, at }).await;
+    let at = console.clock.now();
+    console.notify_all(caller.account, || Content::ContactChanged { what: Changed::Password, at }).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

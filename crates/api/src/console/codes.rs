@@ -1,7 +1,7 @@
 //! `/api/v1/codes`: codes that are sent to an address. The answer is the same whatever becomes of the wish.
 
 use super::idempotency::Undone;
-use super::people::{Address, From, Tongue};
+use super::people::{Address, From, Tongue, channel_of};
 use super::{Access, Console, Input, Routes};
 use crate::problem::Refusal;
 use axum::Json;
@@ -85,6 +85,8 @@ async fn codes_create(
 ) -> Result<Response, Refusal> {
     let (purpose, contact) = (CodePurpose::from(wanted.purpose), wanted.to.contact()?);
     let (console, contact, language) = (&console, &contact, Language::from(wanted.language));
+    // Told to everybody, whether or not there would be anything to send.
+    console.messages.must_be_open(channel_of(contact))?;
     let minutes = u32::try_from(CODE_LIFE / 60_000_000).unwrap_or(1);
     let send = async |tx: &mut WriteTx<'_>| {
         let wish = console.identity.code_wish_in_tx(tx, purpose, contact, origin.address).await?;
@@ -92,11 +94,11 @@ async fn codes_create(
             CodeWish::Send { code, expires_at } => {
                 let code = Code { code, minutes };
                 let content = match purpose {
-                    CodePurpose::SignIn | CodePurpose::StepUp => Content::SignIn(code),
+                    CodePurpose::SignIn => Content::SignIn(code),
+                    CodePurpose::StepUp => Content::StepUp(code),
                     CodePurpose::PasswordReset => Content::PasswordReset(code),
-                    CodePurpose::Register | CodePurpose::Guardian | CodePurpose::ContactChange => {
-                        Content::EmailVerify(code)
-                    }
+                    CodePurpose::Guardian => Content::Guardian(code),
+                    CodePurpose::Register | CodePurpose::ContactChange => Content::EmailVerify(code),
                 };
                 (content, expires_at)
             }

@@ -25,16 +25,35 @@ impl Cookies {
         }
     }
 
+    /// The name of the cookie by which a device is known to which somebody signed in before.
+    #[must_use]
+    pub const fn device_name(self) -> &'static str {
+        match self {
+            Self::Secure => "__Host-tacit-device",
+            Self::PlainForDevelopment => "tacit-device",
+        }
+    }
+
     /// The token of a sign-in, if the request shows one. Two cookies of that name are none.
     #[must_use]
     pub fn session(self, headers: &HeaderMap) -> Option<SecretString> {
+        Self::one(headers, self.session_name())
+    }
+
+    /// What the device is known by, likewise.
+    #[must_use]
+    pub fn device(self, headers: &HeaderMap) -> Option<SecretString> {
+        Self::one(headers, self.device_name())
+    }
+
+    fn one(headers: &HeaderMap, name: &str) -> Option<SecretString> {
         let mut found = headers
             .get_all(header::COOKIE)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(Cookie::split_parse)
             .filter_map(Result::ok)
-            .filter(|cookie| cookie.name() == self.session_name() && !cookie.value().is_empty());
+            .filter(|cookie| cookie.name() == name && !cookie.value().is_empty());
         let first = found.next()?;
         if found.next().is_some() {
             return None;
@@ -48,6 +67,14 @@ impl Cookies {
     /// The token has characters that a cookie cannot hold, which no token of ours has.
     pub fn set_session(self, token: &str, seconds: Option<u32>) -> Result<HeaderValue, Fault> {
         self.set(self.session_name(), token, seconds)
+    }
+
+    /// `Set-Cookie` for what the device is known by; it outlives sign-ins.
+    ///
+    /// # Errors
+    /// As [`Self::set_session`].
+    pub fn set_device(self, token: &str, seconds: u32) -> Result<HeaderValue, Fault> {
+        self.set(self.device_name(), token, Some(seconds))
     }
 
     /// `Set-Cookie` that makes the browser forget the sign-in.

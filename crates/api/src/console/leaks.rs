@@ -2,10 +2,13 @@
 
 use super::idempotency::Undone;
 use super::people::From;
+use super::recording::Concerns;
 use super::{Access, Console, Input, Routes};
 use crate::problem::Refusal;
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use secrecy::SecretString;
 use serde::Deserialize;
 use tacit_kernel::Personal;
@@ -35,17 +38,17 @@ async fn leaked_keys_report(
     State(console): State<Console>,
     From(origin): From,
     Input(found): Input<Found>,
-) -> Result<StatusCode, Refusal> {
+) -> Result<Response, Refusal> {
     let key = &SecretString::from(found.key);
     let identity = &console.identity;
     let report = async |tx: &mut WriteTx<'_>| Ok(identity.leak_report_in_tx(tx, key, origin.address).await?);
     let report = &report;
     let owner: Result<_, Undone> = console.db.write("console.leak", |tx| Box::pin(report(tx))).await;
     if let Some(account) = owner? {
-        let contacts = console.contacts(account).await?;
-        console.notify(account, &contacts, notice).await;
+        console.notify_all(account, notice).await;
+        return Ok((StatusCode::ACCEPTED, Extension(Concerns(account))).into_response());
     }
-    Ok(StatusCode::ACCEPTED)
+    Ok(StatusCode::ACCEPTED.into_response())
 }
 
 fn notice() -> Content {

@@ -1,24 +1,25 @@
 //! `/api/v1/management-keys`: keys with which programs use this interface.
 
 use super::account::session;
-use super::{Access, Answer, Console, Input, Params, Reference, Routes, Signed};
+use super::idempotency::{Replayed, Undone};
+use super::{Access, Answer, Console, ETag, Idempotent, IfMatch, Input, Params, Reference, Routes, Signed};
 use crate::forms::{Moment, Page, PageQuery, Secret, Status, page_of};
 use crate::problem::{Problem, Refusal};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use tacit_identity::IdentityError;
 use tacit_identity::access::Permissions;
 use tacit_identity::management_keys::ManagementKey;
 use tacit_kernel::Personal;
 use tacit_kernel::ids::ManagementKeyId;
-use tacit_storage::WriteTx;
+use tacit_storage::{ReadTx, WriteTx};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 /// A management key as it may be shown.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 struct Key {
     /// Its id, `mkey_…`.
     #[schema(value_type = String)]
@@ -39,7 +40,7 @@ struct Key {
 }
 
 /// A key that was just made.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[schema(as = CreatedManagementKey)]
 struct Created {
     /// The key itself, shown this once.
@@ -51,7 +52,7 @@ struct Created {
 }
 
 /// A key to create.
-#[derive(Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[schema(as = NewManagementKey)]
 #[serde(deny_unknown_fields)]
 struct New {
@@ -84,7 +85,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .add(Access::SignedIn, routes!(management_keys_list))
         .add(Access::SignedIn.stepped_up(), routes!(management_keys_create))
-        .add(Access::SignedIn, routes!(management_keys_revoke))
+        .add(Access::SignedIn, routes!(management_keys_show, management_keys_revoke))
 }
 
 /// The caller's management keys, oldest first.
@@ -102,41 +103,90 @@ async fn management_keys_list(
 }
 
 /// Makes a management key. Only a person can: a key makes no keys.
-#[utoipa::path(post, path = "/api/v1/management-keys", tag = "keys", request_body = New, responses(
-    (status = 201, description = "The key, with its secret.", body = Created),
+#[utoipa::path(post, path = "/api/v1/management-keys", tag = "keys", params(
+    ("idempotency-key" = Option<String>, Header, description = "Makes it safe to send this again; kept for a day.",
+        min_length = 1, max_length = 255),
+), request_body = New, responses(
+    (status = 201, description = "The key, with its secret.", body = Created, headers(
+        ("etag" = String, description = "The version of the key."),
+        ("idempotency-replayed" = String, description = "`true` if this is the answer of an earlier request."),
+    )),
     (status = 409, description = "There are too many.", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn management_keys_create(
     State(console): State<Console>,
     caller: Signed,
+    idempotent: Idempotent,
     Input(new): Input<New>,
-) -> Result<(StatusCode, Json<Created>), Refusal> {
+) -> Result<Response, Refusal> {
     session(&console, &caller).await?;
+    let once = &idempotent.of(&console, &caller, "management_keys.create", &new)?;
     let (console, account, name) = (&console, caller.account, &Personal::new(new.name));
     let expires_at = new.expires_at.map(|at| at.0);
-    let create = async |tx: &mut WriteTx<'_>| {
+    let create = async |tx: &mut WriteTx<'_>| -> Result<(Created, bool), Undone> {
+        if let Some(created) = once.stored(console, tx).await? {
+            return Ok((created, true));
+        }
         let identity = &console.identity;
-        identity.management_key_create_in_tx(tx, account, name, new.permissions, expires_at).await
+        let made = identity.management_key_create_in_tx(tx, account, name, new.permissions, expires_at).await?;
+        let created = Created { secret: Secret(made.1), key: made.0.into() };
+        once.keep(console, tx, &created).await?;
+        Ok((created, false))
     };
     let create = &create;
-    let made: Result<_, IdentityError> = console.db.write("console.management_key", |tx| Box::pin(create(tx))).await;
-    let (key, secret) = made?;
-    Ok((StatusCode::CREATED, Json(Created { secret: Secret(secret), key: key.into() })))
+    let made = console.db.write("console.management_key.create", |tx| Box::pin(create(tx))).await;
+    let (created, replayed) = made?;
+    let tag = ETag::of(console, &created.key)?;
+    Ok((StatusCode::CREATED, tag, Replayed(replayed), Json(created)).into_response())
+}
+
+/// A management key of the caller.
+#[utoipa::path(get, path = "/api/v1/management-keys/{key}", tag = "keys", params(
+    ("key" = String, Path, description = "Its id."),
+    ("if-none-match" = Option<String>, Header, description = "The version that the caller has."),
+), responses(
+    (status = 200, description = "The key.", body = inline(Key), headers(("etag" = String, description = "The version."))),
+    (status = 304, description = "The caller has this version."),
+    (status = 404, description = "The caller has no such key.", body = Problem,
+        content_type = "application/problem+json"),
+))]
+async fn management_keys_show(
+    State(console): State<Console>,
+    caller: Signed,
+    versions: IfMatch,
+    Reference(id): Reference<ManagementKeyId>,
+) -> Result<Response, Refusal> {
+    let (console, account) = (&console, caller.account);
+    let show = async |tx: &mut ReadTx<'_>| console.identity.management_key_in_tx(tx, account, id).await;
+    let show = &show;
+    let key = Key::from(console.db.read("console.management_key.show", |tx| Box::pin(show(tx))).await?);
+    Ok(versions.shown(ETag::of(console, &key)?, Json(key)))
 }
 
 /// Revokes a management key of the caller.
 #[utoipa::path(delete, path = "/api/v1/management-keys/{key}", tag = "keys", params(
     ("key" = String, Path, description = "Its id."),
+    ("if-match" = Option<String>, Header, description = "Revoke it only if this is its version."),
 ), responses(
     (status = 204, description = "It is revoked."),
     (status = 404, description = "The caller has no such key.", body = Problem,
+        content_type = "application/problem+json"),
+    (status = 412, description = "It has another version.", body = Problem,
         content_type = "application/problem+json"),
 ))]
 async fn management_keys_revoke(
     State(console): State<Console>,
     caller: Signed,
+    versions: IfMatch,
     Reference(id): Reference<ManagementKeyId>,
 ) -> Result<StatusCode, Refusal> {
-    console.identity.management_key_revoke(caller.account, id).await?;
+    let (console, account, versions) = (&console, caller.account, &versions);
+    let revoke = async |tx: &mut WriteTx<'_>| -> Result<(), Undone> {
+        let before = Key::from(console.identity.management_key_in_tx(tx, account, id).await?);
+        versions.check(&ETag::of(console, &before)?)?;
+        Ok(console.identity.management_key_revoke_in_tx(tx, account, id).await?)
+    };
+    let revoke = &revoke;
+    console.db.write("console.management_key.revoke", |tx| Box::pin(revoke(tx))).await?;
     Ok(StatusCode::NO_CONTENT)
 }

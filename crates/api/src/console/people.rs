@@ -37,14 +37,14 @@ impl Authenticate for People {
 /// From where a request comes, as the identity service asks for it.
 pub(super) struct From(pub(super) Origin);
 
-impl<S: Send + Sync> FromRequestParts<S> for From {
+impl FromRequestParts<Console> for From {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Infallible> {
         // Without an address, which the gateway always gives, all count as one.
         let address = Client::of(&parts.headers).address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let device = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        Ok(Self(Origin::new(address, device)))
+        Ok(Self(Origin::new(address, device).known_by(console.cookies.device(&parts.headers))))
     }
 }
 
@@ -114,6 +114,14 @@ pub(super) fn phone_of(text: &str) -> Result<Contact, Refusal> {
     Contact::phone(text, None).map_err(|error| Refusal::from(error).about("phone"))
 }
 
+/// The way that messages to it take.
+pub(super) fn channel_of(contact: &Contact) -> messages::Channel {
+    match contact.kind() {
+        ContactKind::Email => messages::Channel::Email,
+        ContactKind::Phone => messages::Channel::Sms,
+    }
+}
+
 impl Console {
     /// Writes to somebody, as part of a transaction.
     pub(super) async fn write_to(
@@ -126,10 +134,7 @@ impl Console {
     ) -> Result<(), Undone> {
         let message = NewMessage {
             content,
-            channel: match contact.kind() {
-                ContactKind::Email => messages::Channel::Email,
-                ContactKind::Phone => messages::Channel::Sms,
-            },
+            channel: channel_of(contact),
             language: match language {
                 Language::En => messages::Language::En,
                 Language::Zh => messages::Language::Zh,
@@ -159,6 +164,14 @@ impl Console {
                 let code = Refusal::from(undone).code();
                 tracing::warn!(event = "console.notice_unsent", error.code = code);
             }
+        }
+    }
+
+    /// Tells somebody at each of their addresses, as [`Self::notify`].
+    pub(super) async fn notify_all(&self, account: AccountId, content: impl Fn() -> Content + Sync) {
+        match self.contacts(account).await {
+            Ok(contacts) => self.notify(account, &contacts, content).await,
+            Err(refusal) => tracing::warn!(event = "console.notice_unsent", error.code = refusal.code()),
         }
     }
 

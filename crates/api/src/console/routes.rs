@@ -3,6 +3,7 @@
 
 use super::document;
 use super::recording;
+use super::sign_in::SignedInAnew;
 use super::{Client, Console, Presented, Signed};
 use crate::problem::Refusal;
 use axum::Router;
@@ -136,7 +137,13 @@ struct Guard {
 
 /// The one place where it is decided whether a caller may use a route.
 async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    if guard.demand.access != Access::Public {
+    if guard.demand.access == Access::Public {
+        if !request.method().is_safe()
+            && let Err(refusal) = guard.console.crowd.admit(Client::of(request.headers()).address)
+        {
+            return refusal.into_response();
+        }
+    } else {
         match caller(&guard.console, request.headers()).await {
             Ok(caller) => {
                 if let Err(refusal) = admit(guard.demand, &caller) {
@@ -158,7 +165,10 @@ async fn recorded(console: &Console, request: Request, next: Next) -> Response {
     let route = (&method, path.as_ref().map_or("", MatchedPath::as_str), named.as_str());
     match Box::pin(recording::begin(console, route, caller.as_ref(), client)).await {
         Ok(Some(begun)) => {
-            let response = next.run(request).await;
+            let mut response = next.run(request).await;
+            if let Some(anew) = response.extensions_mut().remove::<SignedInAnew>() {
+                Box::pin(anew.tell(console)).await;
+            }
             Box::pin(recording::finish(console, begun, response)).await
         }
         Ok(None) => next.run(request).await,

@@ -6,15 +6,17 @@ use super::recording::Concerns;
 use super::{Access, Console, Input, Routes, Signed};
 use crate::forms::Moment;
 use crate::problem::{Problem, Refusal};
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use tacit_identity::IdentityError;
 use tacit_identity::access::Via;
+use tacit_identity::devices;
 use tacit_identity::second_factor::SecondFactor;
+use tacit_identity::sessions::Session;
 use tacit_identity::sign_in::{self, Proof};
 use tacit_kernel::ids::{AccountId, SignInId};
 use tacit_operations::messages::{Changed, Content};
@@ -142,7 +144,36 @@ pub(super) fn answer(
     };
     let mut response = (status, [(header::SET_COOKIE, cookie)], Json(said)).into_response();
     response.extensions_mut().insert(Concerns(session.account));
+    if let Some(new) = &signed_in.new_device {
+        if let Some(token) = &new.token {
+            let seconds = u32::try_from(devices::REMEMBERED / 1_000_000).unwrap_or(u32::MAX);
+            let cookie = console.cookies.set_device(token.expose_secret(), seconds)?;
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        // Who has just registered has signed in from nowhere else.
+        if status == StatusCode::OK {
+            response.extensions_mut().insert(SignedInAnew(session.clone()));
+        }
+    }
     Ok(response)
+}
+
+/// Somebody signed in from a device that was not seen before. The account is told after the answer is made, whichever
+/// way in it was.
+#[derive(Clone)]
+pub(super) struct SignedInAnew(Session);
+
+impl SignedInAnew {
+    /// Tells the account's addresses.
+    pub(super) async fn tell(self, console: &Console) {
+        let session = self.0;
+        let content = || Content::NewDevice {
+            device: session.device.clone(),
+            place: session.address.clone(),
+            at: session.created_at,
+        };
+        console.notify_all(session.account, content).await;
+    }
 }
 
 /// The token that a request shows.
@@ -220,14 +251,13 @@ async fn password_reset(
     State(console): State<Console>,
     From(origin): From,
     Input(reset): Input<PasswordReset>,
-) -> Result<StatusCode, Refusal> {
+) -> Result<Response, Refusal> {
     let (contact, code) = (reset.to.contact()?, SecretString::from(reset.code));
     let password = SecretString::from(reset.password);
     let account = Box::pin(console.identity.password_reset(&contact, &code, password, &origin)).await?;
     let at = console.clock.now();
-    let contacts = console.contacts(account).await?;
-    console.notify(account, &contacts, || Content::ContactChanged { what: Changed::Password, at }).await;
-    Ok(StatusCode::NO_CONTENT)
+    console.notify_all(account, || Content::ContactChanged { what: Changed::Password, at }).await;
+    Ok((StatusCode::NO_CONTENT, Extension(Concerns(account))).into_response())
 }
 
 /// Shows once more who is there; for ten minutes something sensitive may be done then.

@@ -7,7 +7,7 @@ mod people;
 mod requests;
 
 use super::{
-    Access, Authenticate, Authenticating, Client, Console, Cookies, People, Platform, Presented, Routes, routes,
+    Access, Authenticate, Authenticating, Client, Console, Cookies, Crowd, People, Platform, Presented, Routes, routes,
     serving,
 };
 use crate::server;
@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tacit_catalog::Catalog;
@@ -30,6 +31,9 @@ use tacit_kernel::{Personal, Ppm};
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
 use tacit_storage::audit::Audit;
 use tacit_storage::{Db, testing};
+
+/// Requests a minute of one address that is not signed in.
+const CROWD: u32 = 500;
 
 /// Tokens of these tests: whoever shows one is the caller it stands for.
 /// Whom nobody knows here is asked of the identity service.
@@ -141,6 +145,7 @@ async fn served_with(db: Db, routes: Routes) -> Served {
         registration: Arc::default(),
         registration_group: "default".into(),
         authenticate: Arc::new(Known { people: People(identity.clone()), callers }),
+        crowd: Arc::new(Crowd::new(NonZeroU32::new(CROWD).unwrap(), NonZeroU32::MAX)),
         cookies: Cookies::Secure,
         changed: Arc::new(move || {
             tell.fetch_add(1, Ordering::Relaxed);

@@ -294,6 +294,27 @@ async fn an_early_answer_reaches_a_client_that_still_sends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_too_much_waits_without_taking_a_place() {
+    let p = start().await;
+    let told = "HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\ncontent-length: 4\r\nretry-after: 7\r\n\r\nmuch";
+    blunt(&p, told, Duration::ZERO);
+    let mut waiting = Vec::new();
+    // More than there are places.
+    for _ in 0..300 {
+        let mut raw = Raw::new(&p).await;
+        raw.send("GET /api/v1/me HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        waiting.push(raw);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    for mut raw in waiting {
+        let head = raw.head().await;
+        assert!(head.starts_with("HTTP/1.1 429 ") && head.to_ascii_lowercase().contains("retry-after: 7"), "{head}");
+        assert!(head.to_ascii_lowercase().contains("content-length: 4"), "{head}");
+    }
+    p.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn places_are_bounded_and_come_back() {
     let p = start().await;
     blunt(&p, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n", Duration::from_secs(60));

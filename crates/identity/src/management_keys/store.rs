@@ -20,12 +20,20 @@ const OF_ACCOUNT: Sql = Sql::new(
     "SELECT id, account_id, name_sealed, hint, permissions, status, expires_at, created_at, updated_at \
      FROM management_keys WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3",
 );
-const COUNT: Sql = Sql::new("SELECT COUNT(*) AS n FROM management_keys WHERE account_id = $1");
+const BY_ID: Sql = Sql::new(
+    "SELECT id, account_id, name_sealed, hint, permissions, status, expires_at, created_at, updated_at \
+     FROM management_keys WHERE account_id = $1 AND id = $2",
+);
+const COUNT: Sql = Sql::new("SELECT COUNT(*) AS n FROM management_keys WHERE account_id = $1 AND status = 'active'");
 const REVOKE: Sql =
     Sql::new("UPDATE management_keys SET status = 'disabled', updated_at = $3 WHERE account_id = $1 AND id = $2");
+const FORGET: Sql = Sql::new(
+    "DELETE FROM management_keys WHERE id IN \
+     (SELECT id FROM management_keys WHERE status = 'disabled' AND updated_at < $1 LIMIT $2)",
+);
 
 /// Every statement of management keys.
-pub(crate) const STATEMENTS: &[&Sql] = &[&INSERT, &BY_HASH, &OF_ACCOUNT, &COUNT, &REVOKE];
+pub(crate) const STATEMENTS: &[&Sql] = &[&INSERT, &BY_HASH, &OF_ACCOUNT, &BY_ID, &COUNT, &REVOKE, &FORGET];
 
 /// A row, its name still sealed.
 pub(super) struct ManagementKeyRow {
@@ -85,6 +93,14 @@ pub(super) async fn of_account(
     tx.all(&OF_ACCOUNT, &values).await?.iter().map(key).collect()
 }
 
+pub(super) async fn by_id(
+    tx: &mut ReadTx<'_>,
+    account: AccountId,
+    id: ManagementKeyId,
+) -> Result<Option<ManagementKeyRow>, StorageError> {
+    tx.one(&BY_ID, &[account.into(), id.into()]).await?.as_ref().map(key).transpose()
+}
+
 pub(super) async fn count(tx: &mut ReadTx<'_>, account: AccountId) -> Result<u64, StorageError> {
     let row = tx.one(&COUNT, &[account.into()]).await?;
     let count: i64 = row.map_or(Ok(0), |row| row.get("n"))?;
@@ -98,4 +114,8 @@ pub(super) async fn revoke(
     now: Timestamp,
 ) -> Result<bool, StorageError> {
     Ok(tx.execute(&REVOKE, &[account.into(), id.into(), now.into()]).await? == 1)
+}
+
+pub(super) async fn forget(tx: &mut WriteTx<'_>, before: Timestamp, limit: u32) -> Result<u64, StorageError> {
+    tx.execute(&FORGET, &[before.into(), limit.into()]).await
 }

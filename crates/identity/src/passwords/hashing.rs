@@ -10,6 +10,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
+use zxcvbn::{Score, zxcvbn};
 
 /// What one digest costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,9 @@ impl Default for Cost {
     }
 }
 
+/// The least that a new password must be worth: more than a million guesses by who knows which passwords are common (NIST SP
+/// 800-63B, 3.1.1.2, asks to compare with those). Guessing over the network is slowed besides.
+const GUESSED_LATE: Score = Score::Two;
 /// How many wait for a thread, for each thread.
 const QUEUE: usize = 16;
 /// The lowest priority that Linux knows.
@@ -60,9 +64,25 @@ impl Hashing {
         Ok(Self { work: send, decoy: Arc::new(decoy) })
     }
 
-    /// The digest of a password, in the PHC form.
-    pub(super) async fn digest(&self, password: SecretString) -> Result<SecretString, IdentityError> {
-        self.done(move |argon| digest(argon, password.expose_secret())).await?
+    /// The digest of a new password, in the PHC form, if it is not one that is soon guessed; `names` are what is tried first.
+    ///
+    /// # Errors
+    /// [`IdentityError::PasswordWeak`], [`IdentityError::Busy`].
+    pub(super) async fn digest(
+        &self,
+        password: SecretString,
+        names: Vec<SecretString>,
+    ) -> Result<SecretString, IdentityError> {
+        self.done(move |argon| {
+            let names: Vec<&str> = names.iter().map(ExposeSecret::expose_secret).collect();
+            if zxcvbn(password.expose_secret(), &names).score() < GUESSED_LATE {
+                let message = "that password is one of the first that are guessed: take a few words that do not go \
+                    together, or what a password manager makes up";
+                return Err(IdentityError::PasswordWeak { message });
+            }
+            digest(argon, password.expose_secret())
+        })
+        .await?
     }
 
     /// Whether the password is the one of that digest.
@@ -125,9 +145,12 @@ mod tests {
     #[tokio::test]
     async fn a_password_is_known_by_its_digest() {
         let hashing = Hashing::start(1, Cost { memory: 64, passes: 1 }).unwrap();
-        let kept = hashing.digest(text("correct horse")).await.unwrap();
+        let kept = hashing.digest(text("correct horse"), Vec::new()).await.unwrap();
         assert!(kept.expose_secret().starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
-        assert_ne!(kept.expose_secret(), hashing.digest(text("correct horse")).await.unwrap().expose_secret());
+        assert_ne!(
+            kept.expose_secret(),
+            hashing.digest(text("correct horse"), Vec::new()).await.unwrap().expose_secret()
+        );
         assert!(hashing.verify(Some(kept.clone()), text("correct horse")).await.unwrap());
         assert!(!hashing.verify(Some(kept), text("correct horsf")).await.unwrap());
         assert!(!hashing.verify(None, text("nobody's")).await.unwrap(), "nobody has no password");

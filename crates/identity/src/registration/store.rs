@@ -21,12 +21,14 @@ const INVITATION_TAKE: Sql = Sql::new(
     "UPDATE invitations SET used_at = $2 WHERE code_hash = $1 AND used_at IS NULL AND expires_at > $2 \
      RETURNING inviter_id",
 );
+const INVITATIONS_OPEN: Sql =
+    Sql::new("SELECT COUNT(*) AS n FROM invitations WHERE inviter_id = $1 AND used_at IS NULL AND expires_at > $2");
 const INVITATIONS_FORGET: Sql =
     Sql::new("DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE created_at < $1 LIMIT $2)");
 
 /// Every statement of profiles and invitations.
 pub(crate) const STATEMENTS: &[&Sql] =
-    &[&INSERT, &GET, &PUT_FIELDS, &INVITATION_INSERT, &INVITATION_TAKE, &INVITATIONS_FORGET];
+    &[&INSERT, &GET, &PUT_FIELDS, &INVITATION_INSERT, &INVITATION_TAKE, &INVITATIONS_OPEN, &INVITATIONS_FORGET];
 
 /// A row, what is personal still sealed.
 pub(super) struct ProfileRow {
@@ -98,6 +100,13 @@ pub(super) async fn invitation_take(
     now: Timestamp,
 ) -> Result<Option<Option<AccountId>>, StorageError> {
     tx.one(&INVITATION_TAKE, &[hash.into(), now.into()]).await?.map(|row| row.get("inviter_id")).transpose()
+}
+
+/// How many of one account may still be used.
+pub(super) async fn invitations_open(tx: &mut ReadTx<'_>, by: AccountId, now: Timestamp) -> Result<u64, StorageError> {
+    let row = tx.one(&INVITATIONS_OPEN, &[by.into(), now.into()]).await?;
+    let open: i64 = row.map_or(Ok(0), |row| row.get("n"))?;
+    Ok(u64::try_from(open).unwrap_or(0))
 }
 
 pub(super) async fn invitations_forget(

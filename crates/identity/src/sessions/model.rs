@@ -1,5 +1,6 @@
 //! What a session is, and for how long.
 
+use secrecy::SecretString;
 use std::net::IpAddr;
 use tacit_kernel::ids::{AccountId, SignInId};
 use tacit_kernel::{Personal, Timestamp};
@@ -52,6 +53,8 @@ pub struct Origin {
     pub address: IpAddr,
     /// What the device calls itself (`User-Agent`), as far as it is kept.
     pub device: Personal<String>,
+    /// What it is known by, if it was here before ([`crate::devices`]).
+    pub token: Option<SecretString>,
 }
 
 impl Origin {
@@ -67,7 +70,13 @@ impl Origin {
             }
             kept.push(c);
         }
-        Self { address, device: Personal::new(kept) }
+        Self { address, device: Personal::new(kept), token: None }
+    }
+
+    /// The same, with what the device is known by.
+    #[must_use]
+    pub fn known_by(self, token: Option<SecretString>) -> Self {
+        Self { token, ..self }
     }
 }
 

@@ -133,6 +133,11 @@ both_engines! {
         assert_eq!(profile(&world, ben).await.invited_by, Some(ann));
         let used = register(&world, &rules, &asked("eve", Some(invitation)).await).await.unwrap_err();
         assert!(matches!(used, IdentityError::InvitationInvalid));
+        for _ in 0..20 {
+            world.identity.invitation_create(Some(ann)).await.unwrap();
+        }
+        let more = world.identity.invitation_create(Some(ann)).await;
+        assert!(matches!(more, Err(IdentityError::TooMuch)), "nobody used those before");
         let (late, expires_at) = world.identity.invitation_create(None).await.unwrap();
         world.clock.advance_micros(30 * 24 * HOUR);
         assert_eq!(expires_at, tacit_kernel::Clock::now(&*world.clock));

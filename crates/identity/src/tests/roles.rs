@@ -91,16 +91,26 @@ both_engines! {
         let caller = identity.caller_by_management_key(&secret_text).await.unwrap().unwrap();
         assert_eq!(caller.permissions, Permissions::NONE, "it loses what its owner loses");
         let ben = world.person("ben").await.session.account;
-        assert!(matches!(identity.management_key_revoke(ben, key.id).await, Err(IdentityError::KeyNotFound)));
-        identity.management_key_revoke(ann, key.id).await.unwrap();
+        let revoke = async |of, id| {
+            let revoke = async |tx: &mut WriteTx<'_>| identity.management_key_revoke_in_tx(tx, of, id).await;
+            let revoke = &revoke;
+            db.write("test.revoke", |tx| Box::pin(revoke(tx))).await
+        };
+        assert!(matches!(revoke(ben, key.id).await, Err(IdentityError::KeyNotFound)));
+        revoke(ann, key.id).await.unwrap();
         assert_eq!(identity.caller_by_management_key(&secret_text).await.unwrap(), None);
+        let listed = async || identity.management_key_list(ann, Default::default()).await.unwrap().items.len();
+        assert_eq!(listed().await, 1, "what was revoked is shown for a while");
+        world.clock.advance_micros(91 * 24 * crate::tests::world::HOUR);
+        identity.forget_step().await.unwrap();
+        assert_eq!(listed().await, 0);
         let soon = tacit_kernel::Clock::now(&*world.clock).plus_micros(1);
         let (_, brief) = create(Permissions::NONE, Some(soon)).await.unwrap();
         assert!(identity.caller_by_management_key(&brief).await.unwrap().is_some());
         world.clock.advance_micros(1);
         assert_eq!(identity.caller_by_management_key(&brief).await.unwrap(), None);
         let listed = identity.management_key_list(ann, Page::default()).await.unwrap().items;
-        assert_eq!(listed.iter().map(|key| key.enabled).collect::<Vec<_>>(), [false, true]);
+        assert_eq!(listed.iter().map(|key| key.enabled).collect::<Vec<_>>(), [true]);
     }
 
     async fn whoever_finds_a_key_may_end_it(db: Db) {

@@ -10,10 +10,10 @@ use tacit_kernel::ids::{AccountId, SignInId};
 use tacit_storage::{Db, both_engines};
 
 /// What the app of somebody shows.
-struct App(Vec<u8>);
+pub(super) struct App(Vec<u8>);
 
 impl App {
-    async fn set_up(world: &World, account: AccountId, but: Option<SignInId>) -> (Self, Vec<SecretString>) {
+    pub(super) async fn set_up(world: &World, account: AccountId, but: Option<SignInId>) -> (Self, Vec<SecretString>) {
         let begun = world.identity.totp_begin(account, "Tacit", "ann").await.unwrap();
         let app = Self(BASE32_NOPAD.decode(begun.secret.expose_secret().as_bytes()).unwrap());
         assert!(begun.url.expose_secret().contains(begun.secret.expose_secret()));
@@ -24,7 +24,7 @@ impl App {
         (app, codes)
     }
 
-    fn shows(&self, world: &World) -> SecretString {
+    pub(super) fn shows(&self, world: &World) -> SecretString {
         let app = totp_rs::Builder::new().with_secret(self.0.clone()).build().unwrap();
         let seconds = u64::try_from(world.clock.now().0 / 1_000_000).unwrap();
         secret(&app.generate(seconds).to_string())

@@ -139,6 +139,18 @@ both_engines! {
         assert!(matches!(used, IdentityError::CodeWrong));
     }
 
+    async fn a_reset_password_is_no_other_name_of_the_account(db: Db) {
+        let world = World::new(db).await;
+        let signed_in = world.person("annabelle-lee").await;
+        let new = email("kingdom@sea.example");
+        let code = world.code(CodePurpose::ContactChange, &new).await;
+        world.identity.contact_change(&signed_in.session, &new, &code, &origin(2)).await.unwrap();
+        let code = world.code(CodePurpose::PasswordReset, &new).await;
+        let weak = world.identity.password_reset(&new, &code, secret("Annabelle-Lee"), &origin(2)).await.unwrap_err();
+        assert!(matches!(weak, IdentityError::PasswordWeak { .. }), "and the code is still good");
+        world.identity.password_reset(&new, &code, secret("battery staple"), &origin(2)).await.unwrap();
+    }
+
     async fn an_address_is_changed_by_who_reads_the_new_one(db: Db) {
         let world = World::new(db).await;
         let (ann, ben) = (world.person("ann").await, world.person("ben").await);

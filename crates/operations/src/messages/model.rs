@@ -16,6 +16,10 @@ words! {
         SignIn = "code.sign_in",
         /// A code to set a new password with.
         PasswordReset = "code.password_reset",
+        /// A code to show once more who is there.
+        StepUp = "code.step_up",
+        /// A code with which a guardian consents to the registration of a minor.
+        Guardian = "code.guardian",
         /// The address, number or password of an account was changed: told to the old place.
         ContactChanged = "contact.changed",
         /// Somebody signed in from a device that was not seen before.
@@ -121,6 +125,10 @@ pub enum Content {
     SignIn(Code),
     /// [`Kind::PasswordReset`].
     PasswordReset(Code),
+    /// [`Kind::StepUp`].
+    StepUp(Code),
+    /// [`Kind::Guardian`].
+    Guardian(Code),
     /// [`Kind::ContactChanged`].
     ContactChanged {
         /// What was changed.
@@ -179,6 +187,8 @@ impl Content {
             Self::EmailVerify(_) => Kind::EmailVerify,
             Self::SignIn(_) => Kind::SignIn,
             Self::PasswordReset(_) => Kind::PasswordReset,
+            Self::StepUp(_) => Kind::StepUp,
+            Self::Guardian(_) => Kind::Guardian,
             Self::ContactChanged { .. } => Kind::ContactChanged,
             Self::NewDevice { .. } => Kind::NewDevice,
             Self::Invitation { .. } => Kind::Invitation,
@@ -190,7 +200,7 @@ impl Content {
     /// The variables of its template, as JSON.
     pub(super) fn variables(&self) -> Zeroizing<String> {
         let value = match self {
-            Self::EmailVerify(c) | Self::SignIn(c) | Self::PasswordReset(c) => {
+            Self::EmailVerify(c) | Self::SignIn(c) | Self::PasswordReset(c) | Self::StepUp(c) | Self::Guardian(c) => {
                 json!({ "code": c.code.expose_secret(), "minutes": c.minutes })
             }
             Self::ContactChanged { what, at } => json!({ "what": what, "time": minute(*at) }),
@@ -215,6 +225,8 @@ impl Content {
             Kind::EmailVerify => Self::EmailVerify(code()),
             Kind::SignIn => Self::SignIn(code()),
             Kind::PasswordReset => Self::PasswordReset(code()),
+            Kind::StepUp => Self::StepUp(code()),
+            Kind::Guardian => Self::Guardian(code()),
             Kind::ContactChanged => Self::ContactChanged { what: Changed::Email, at },
             Kind::NewDevice => Self::NewDevice { device: text("Firefox on Linux"), place: text("203.0.113.7"), at },
             Kind::Invitation => Self::Invitation {

@@ -37,6 +37,8 @@ const EMBEDDED: &[(&str, &str)] = embedded!(
     "code.email_verify",
     "code.sign_in",
     "code.password_reset",
+    "code.step_up",
+    "code.guardian",
     "contact.changed",
     "sign_in.new_device",
     "invitation",

@@ -173,6 +173,10 @@ const CONSOLE_SESSION: Class =
     Class::account("user.authorization", "console_sessions.account_id -> accounts.id", SIGN_IN)
         .kept(Retention::Days { min: 0, max: 90 })
         .cites(&["YY-2.1", "YY-2.4", "YY-10"]);
+/// Of a device only the keyed hash of its cookie, until it was not seen for 180 days.
+const DEVICE: Class = Class::account("user.device", "known_devices.account_id -> accounts.id", SECURITY)
+    .kept(Retention::Days { min: 0, max: 180 })
+    .cites(&["YY-2.4", "YY-10"]);
 const SECOND_FACTOR: Class =
     Class::account("user.authorization.credentials", "second_factors.account_id -> accounts.id", SIGN_IN)
         .cites(&["YY-2.1", "YY-7", "YY-10"]);
@@ -239,6 +243,11 @@ columns! {
         CONSOLE_SESSION => id, method, complete, created_at, seen_at, expires_at, stepped_up_at;
         CONSOLE_SESSION.category("user.device").protected(Protection::SealedSubject) => device_sealed;
         CONSOLE_SESSION.category("user.device.ip_address").protected(Protection::SealedSubject) => address_sealed;
+    }
+    known_devices {
+        DEVICE.category("user.unique_id") => account_id;
+        DEVICE.protected(Protection::KeyedHash) => device_hash;
+        DEVICE => seen_at;
     }
     guesses {
         GUESS.protected(Protection::KeyedHash) => subject;

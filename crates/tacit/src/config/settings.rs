@@ -285,6 +285,20 @@ pub(crate) const SETTINGS: &[Setting] = &[
          gateways and control planes can reach or read that network.",
     ),
     setting(
+        "console.anonymous_per_minute",
+        Kind::Number { min: 1, max: 1_000_000 },
+        "120",
+        "How many requests that change something (a sign-in, a code, a registration) one address that is not signed in may\n\
+         send to a control plane in a minute; its network, ten times as many.",
+    ),
+    setting(
+        "console.anonymous_per_second",
+        Kind::Number { min: 1, max: 100_000 },
+        "50",
+        "How many such requests of all who are not signed in together a control plane serves in a second. More are told to try\n\
+         again, so that a flood from everywhere leaves the database to the calls.",
+    ),
+    setting(
         "registration.open",
         Kind::Word(&["on", "off"]),
         "\"on\"",

@@ -185,6 +185,7 @@ pub(in crate::admin) static RULES: &[Rule] = &{
         post("/v1/messages/test", A::MessageTest, O::Message),
         get("/v1/messages/development", A::MessageList, O::Message),
         get("/v1/messages/development/{id}", A::MessageRead, O::Message),
+        post("/v1/invitations", A::InvitationCreate, O::Account),
         get("/v1/staff", A::StaffList, O::Role),
         post("/v1/staff/grant", A::StaffGrant, O::Role).names(Body(ACCOUNT), N::Account).fields(&["role"]),
         post("/v1/staff/revoke", A::StaffRevoke, O::Role).names(Body(ACCOUNT), N::Account).fields(&["role"]),

@@ -1,6 +1,6 @@
 //! What people do, over a real socket, with the codes that are in the development outbox.
 
-use super::{Got, Served, served};
+use super::{CROWD, Got, Served, served};
 use axum::http::Method;
 use serde_json::{Value, json};
 use tacit_identity::roles::Acting;
@@ -13,6 +13,8 @@ const MINUTE: i64 = 60_000_000;
 /// People who use a console. What is written to them is kept to be read.
 struct Town {
     served: Served,
+    /// The cookie of the device that everybody uses.
+    device: std::sync::OnceLock<String>,
     _stop: tokio_util::sync::DropGuard,
 }
 
@@ -21,7 +23,7 @@ impl Town {
         let served = served(db).await;
         let stop = CancellationToken::new();
         tokio::spawn(delivery::run(served.console.messages.clone(), stop.clone()));
-        Self { served, _stop: stop.drop_guard() }
+        Self { served, device: std::sync::OnceLock::new(), _stop: stop.drop_guard() }
     }
 
     async fn post(&self, path: &str, token: Option<&str>, body: Value) -> Got {
@@ -33,6 +35,9 @@ impl Town {
         asking = asking.header("x-forwarded-for", "198.51.100.7").header("sec-fetch-site", "same-origin");
         if let Some(token) = token {
             asking = asking.by(token);
+        }
+        if let Some(device) = self.device.get() {
+            asking = asking.header("cookie", device);
         }
         match body {
             Some(body) => asking.json(&body).send().await,
@@ -73,6 +78,9 @@ impl Town {
         });
         let got = self.post("/api/v1/registration", None, body).await;
         assert_eq!(got.status.as_u16(), 201, "{}", String::from_utf8_lossy(&got.body));
+        if let Some(device) = device_of(&got) {
+            self.device.get_or_init(|| device);
+        }
         token_of(&got)
     }
 }
@@ -87,7 +95,68 @@ fn token_of(got: &Got) -> String {
     value.to_owned()
 }
 
+/// The cookie by which a device is known, if an answer gives one.
+fn device_of(got: &Got) -> Option<String> {
+    let cookies = got.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
+    let cookie = cookies.into_iter().find(|cookie| cookie.starts_with("__Host-tacit-device="))?;
+    for attribute in ["HttpOnly", "Secure", "SameSite=Lax", "Path=/", "Max-Age=15552000"] {
+        assert!(cookie.contains(attribute), "{cookie}");
+    }
+    Some(cookie.split(';').next()?.to_owned())
+}
+
 both_engines! {
+    async fn a_sign_in_from_a_new_device_is_told_about(db: Db) {
+        let town = Town::new(db).await;
+        town.register("eve").await;
+        let body = json!({ "who": "eve", "password": "correct horse" });
+        let again = town.post("/api/v1/sign-in/password", None, body.clone()).await;
+        assert_eq!((again.status.as_u16(), device_of(&again)), (200, None), "it is known");
+        let elsewhere = town.served.ask(Method::POST, "/api/v1/sign-in/password").header("user-agent", "Safari on iPhone")
+            .header("x-forwarded-for", "203.0.113.9").json(&body).send().await;
+        let device = device_of(&elsewhere).unwrap();
+        let letters = town.letters("eve@example.org", 2).await;
+        assert!(letters[0].text.contains("Safari on iPhone") && letters[0].text.contains("203.0.113.9"), "{}", letters[0].text);
+        assert_eq!(letters.len(), 2, "and the sign-in before was not");
+        let known = town.served.ask(Method::POST, "/api/v1/sign-in/password").header("cookie", &device)
+            .header("x-forwarded-for", "203.0.113.9").json(&body).send().await;
+        assert_eq!((known.status.as_u16(), device_of(&known)), (200, None));
+        assert_eq!(town.letters("eve@example.org", 2).await.len(), 2);
+    }
+
+    async fn who_is_not_signed_in_asks_for_a_bounded_number_of_things_and_the_log_is_spared(db: Db) {
+        let town = Town::new(db).await;
+        let ask = async |address: &str| {
+            let asking = town.served.ask(Method::POST, "/api/v1/leaked-keys").header("x-forwarded-for", address);
+            asking.json(&json!({ "key": "sk-nothing" })).send().await
+        };
+        let mut refused = 0;
+        for _ in 0..CROWD + 20 {
+            let got = ask("203.0.113.9").await;
+            if got.status.as_u16() != 202 {
+                assert_eq!(got.refusal(), (429, "request.too_many".into()));
+                assert!(got.header("retry-after").parse::<u64>().unwrap() >= 1);
+                refused += 1;
+            }
+        }
+        assert!((10..=20).contains(&refused), "{refused}");
+        let filter = tacit_storage::audit::Filter::default();
+        let mut entries = 0;
+        let mut before = None;
+        loop {
+            let page = town.served.console.audit.list(&filter, before, 500).await.unwrap();
+            entries += page.len();
+            match page.last() {
+                Some(last) => before = Some(last.kept.seq),
+                None => break,
+            }
+        }
+        let written = 2 * usize::try_from(CROWD + 20 - refused).unwrap();
+        assert_eq!(entries, written, "what was refused left no entry");
+        assert_eq!(ask("198.51.100.7").await.status.as_u16(), 202, "from elsewhere it goes on");
+        assert_eq!(town.served.get("/api/v1/platform").header("x-forwarded-for", "203.0.113.9").send().await.status, 200);
+    }
+
     async fn somebody_registers_and_signs_in_again(db: Db) {
         let town = Town::new(db).await;
         let asked = town.served.get("/api/v1/platform").send().await.json();

@@ -1,0 +1,131 @@
+//! How much people who are not signed in may ask for: a rate for each address, a wider one for its network, and one for all
+//! together, so that a flood from everywhere leaves the database to the calls. It is kept in memory and is looked at before
+//! anything is written for them, the audit log first of all; what is slow is slowed further by the rules of what they ask
+//! for (`tacit_identity`).
+
+use crate::problem::Refusal;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota};
+use ipnet::{Ipv4Net, Ipv6Net};
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tacit_kernel::{ErrorKind, Fault};
+
+/// So much more than one address may a whole network.
+const NETWORK: u32 = 10;
+/// After so many requests what is at rest is forgotten.
+const SWEEP: u32 = 4096;
+
+/// Rates of those who are not signed in.
+pub struct Crowd {
+    addresses: DefaultKeyedRateLimiter<IpAddr>,
+    networks: DefaultKeyedRateLimiter<IpAddr>,
+    all: DefaultDirectRateLimiter,
+    clock: DefaultClock,
+    asked: AtomicU32,
+}
+
+impl Crowd {
+    /// So many requests a minute of one address, all at once if they like; so many a second of all together.
+    #[must_use]
+    pub fn new(per_minute: NonZeroU32, of_all_per_second: NonZeroU32) -> Self {
+        Self {
+            addresses: DefaultKeyedRateLimiter::keyed(Quota::per_minute(per_minute)),
+            networks: DefaultKeyedRateLimiter::keyed(Quota::per_minute(
+                per_minute.saturating_mul(NonZeroU32::MIN.saturating_add(NETWORK - 1)),
+            )),
+            all: DefaultDirectRateLimiter::direct(Quota::per_second(of_all_per_second)),
+            clock: DefaultClock::default(),
+            asked: AtomicU32::new(0),
+        }
+    }
+
+    /// Counts a request from there.
+    ///
+    /// # Errors
+    /// 429 with how long to wait; it is not counted then.
+    pub(super) fn admit(&self, address: Option<IpAddr>) -> Result<(), Refusal> {
+        if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
+            self.addresses.retain_recent();
+            self.networks.retain_recent();
+        }
+        // Without an address, which the gateway always gives, all count as one.
+        let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).to_canonical();
+        // In version 6 whoever has an address has a /64 of them.
+        let (one, many) = (masked(address, 32, 64), masked(address, 24, 48));
+        let admitted = self.addresses.check_key(&one).and_then(|()| self.networks.check_key(&many));
+        if let Err(not_before) = admitted {
+            let seconds = not_before.wait_time_from(self.clock.now()).as_secs() + 1;
+            let message = format!("too many requests from your address; try again in {seconds} seconds");
+            return Err(Fault::new(ErrorKind::Limited, "request.too_many", message).after(seconds).into());
+        }
+        self.all.check().map_err(|_| {
+            let message = "too many people ask at this moment; try again in a few seconds";
+            Fault::new(ErrorKind::Unavailable, "request.crowded", message).after(2).into()
+        })
+    }
+}
+
+fn masked(address: IpAddr, four: u8, six: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(a) => Ipv4Net::new(a, four).map_or(address, |net| net.network().into()),
+        IpAddr::V6(a) => Ipv6Net::new(a, six).map_or(address, |net| net.network().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crowd(per_minute: u32) -> Crowd {
+        Crowd::new(NonZeroU32::new(per_minute).unwrap(), NonZeroU32::MAX)
+    }
+
+    fn admitted(crowd: &Crowd, address: &str, times: u32) -> u32 {
+        (0..times).map(|_| u32::from(crowd.admit(Some(address.parse().unwrap())).is_ok())).sum()
+    }
+
+    #[test]
+    fn an_address_has_its_rate_and_a_network_ten_times_that() {
+        let crowd = crowd(5);
+        assert_eq!(admitted(&crowd, "198.51.100.7", 20), 5);
+        let refusal = crowd.admit(Some("198.51.100.7".parse().unwrap())).unwrap_err();
+        assert_eq!((refusal.code(), refusal.status().as_u16()), ("request.too_many", 429));
+        assert_eq!(admitted(&crowd, "198.51.101.7", 20), 5, "another network");
+        let of_network: u32 = (8..100).map(|last| admitted(&crowd, &format!("198.51.100.{last}"), 20)).sum();
+        assert!((45..=50).contains(&of_network), "{of_network}");
+    }
+
+    #[test]
+    fn all_together_have_a_rate_too() {
+        let crowd = Crowd::new(NonZeroU32::MAX, NonZeroU32::new(5).unwrap());
+        let all: u32 = (0..200).map(|n| admitted(&crowd, &format!("10.{n}.0.1"), 1)).sum();
+        assert!((5..100).contains(&all), "{all}");
+        let refusal = crowd.admit(Some("10.250.0.1".parse().unwrap())).unwrap_err();
+        assert_eq!((refusal.code(), refusal.status().as_u16()), ("request.crowded", 503));
+    }
+
+    #[test]
+    fn in_version_6_a_subnet_is_one_address() {
+        let crowd = crowd(5);
+        let tries: u32 = (0..20).map(|last| admitted(&crowd, &format!("2001:db8:1:2::{last:x}"), 1)).sum();
+        assert_eq!(tries, 5);
+        assert_eq!(admitted(&crowd, "2001:db8:1:3::1", 20), 5, "another subnet");
+        assert_eq!(admitted(&crowd, "::ffff:198.51.100.7", 3), 3);
+        assert_eq!(admitted(&crowd, "198.51.100.7", 20), 2, "the same address, written otherwise");
+    }
+
+    #[test]
+    fn what_is_at_rest_is_forgotten() {
+        let crowd = Crowd::new(NonZeroU32::new(60_000_000).unwrap(), NonZeroU32::MAX);
+        for n in 0..SWEEP - 1 {
+            let [a, b, c, d] = n.to_be_bytes();
+            assert!(crowd.admit(Some(IpAddr::from([10, b.wrapping_add(a), c, d]))).is_ok());
+        }
+        assert!(crowd.addresses.len() > 1000);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        assert!(crowd.admit(None).is_ok());
+        assert!(crowd.addresses.len() < 1000, "{}", crowd.addresses.len());
+    }
+}
