@@ -79,7 +79,8 @@ impl Identity {
 /// Names, and what they are made of.
 fn with_parts(names: &[&str]) -> Vec<SecretString> {
     let parts = names.iter().flat_map(|name| name.split(|c: char| !c.is_alphanumeric())).filter(|part| part.len() > 2);
-    names.iter().copied().chain(parts).map(SecretString::from).collect()
+    let local = names.iter().filter_map(|name| name.split_once('@')).map(|(local, _)| local);
+    names.iter().copied().chain(local).chain(parts).map(SecretString::from).collect()
 }
 
 /// Whether it breaks no rule that needs no work to see.
