@@ -18,8 +18,11 @@ impl Identity {
             let guesses = self.guesses_forget_in_tx(tx, STEP).await?;
             let sessions = self.sessions_forget_in_tx(tx, STEP).await?;
             let invitations = self.invitations_forget_in_tx(tx, STEP).await?;
+            let members = self.member_invitations_forget_in_tx(tx, STEP).await?;
             let step = u64::from(STEP);
-            Ok::<_, IdentityError>([codes, guesses, sessions, invitations].iter().any(|deleted| *deleted >= step))
+            Ok::<_, IdentityError>(
+                [codes, guesses, sessions, invitations, members].iter().any(|deleted| *deleted >= step),
+            )
         };
         let step = &step;
         self.db.write("identity.forget", |tx| Box::pin(step(tx))).await

@@ -1,6 +1,7 @@
 //! The contract of groups, accounts and keys, on both engines.
 
 mod codes;
+mod organisations;
 mod registration;
 mod roles;
 mod second_factor;
