@@ -166,7 +166,10 @@ impl Identity {
     }
 
     /// The role of whoever acts, if they are a member who may do that now.
-    pub(crate) async fn member_may_in_tx(
+    ///
+    /// # Errors
+    /// [`IdentityError::OrganisationNotFound`], [`IdentityError::BeyondOwn`], [`IdentityError::OrganisationClosed`]; storage.
+    pub async fn member_may_in_tx(
         &self,
         tx: &mut ReadTx<'_>,
         (organisation, by): (AccountId, AccountId),
