@@ -6,7 +6,9 @@ use std::io::{Read, Write};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
-use tacit_api::console::{Authenticate, Authenticating, Client, Console, Cookies, Crowd, Platform, Presented, router};
+use tacit_api::console::{
+    Authenticate, Authenticating, Client, Console, Cookies, Crowd, Organisations, Platform, Presented, router,
+};
 use tacit_api::server;
 use tacit_catalog::{Catalog, ModelSpec};
 use tacit_identity::Identity;
@@ -15,6 +17,7 @@ use tacit_identity::passwords::{Cost, Hashing};
 use tacit_kernel::ids::ManagementKeyId;
 use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Personal, Ppm, SystemClock};
+use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
 use tacit_storage::audit::Audit;
 use tacit_storage::{Engine, testing};
@@ -64,10 +67,11 @@ async fn main() -> Result<(), Failed> {
         stepped_up: true,
     };
     let console = Console {
-        db,
+        db: db.clone(),
         keys,
         identity,
         catalog,
+        ledger: Ledger::new(db.clone(), clock.clone()),
         clock,
         platform: Arc::new(Platform {
             name: "Example".into(),
@@ -79,6 +83,7 @@ async fn main() -> Result<(), Failed> {
         audit,
         registration: Arc::default(),
         registration_group: "default".into(),
+        organisations: Organisations { open: true, url: Some("https://tacit.example".into()) },
         authenticate: Arc::new(One(caller)),
         // Whoever tries what the document promises asks for much.
         crowd: Arc::new(Crowd::new(NonZeroU32::MAX, NonZeroU32::MAX)),

@@ -18,10 +18,17 @@ mod keys;
 mod leaks;
 mod management_keys;
 mod me;
+mod members;
+mod membership;
 mod models;
 mod openapi;
+mod organisation_invitations;
+mod organisation_keys;
+mod organisation_money;
+mod organisations;
 mod people;
 mod platform;
+mod projects;
 mod recording;
 mod registration;
 mod roles;
@@ -40,7 +47,9 @@ pub use crowd::Crowd;
 pub use document::{document, document_text, permissions_page};
 pub use etag::{ETag, IfMatch};
 pub use idempotency::{Idempotent, Once, Replayed, Undone, sweep};
-pub use input::{Input, Params, Reference};
+pub use input::{Inner, Input, Params, Reference};
+pub use membership::Member;
+pub use organisations::Organisations;
 pub use people::People;
 pub use platform::Platform;
 pub use routes::{Access, Demand, RouteAccess, Routes};
@@ -55,6 +64,7 @@ use tacit_catalog::Catalog;
 use tacit_identity::Identity;
 use tacit_identity::registration::RegistrationRules;
 use tacit_kernel::{Clock, ErrorKind, Fault};
+use tacit_ledger::Ledger;
 use tacit_operations::messages::Messages;
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
@@ -74,6 +84,8 @@ pub struct Console {
     pub identity: Identity,
     /// Models and prices.
     pub catalog: Catalog,
+    /// Wallets, entries and what was used.
+    pub ledger: Ledger,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What everybody may know of the platform.
@@ -86,6 +98,8 @@ pub struct Console {
     pub registration: Arc<RegistrationRules>,
     /// The pricing group of who registers, by name.
     pub registration_group: String,
+    /// Organisations, and how people are invited to them.
+    pub organisations: Organisations,
     /// Who a caller is.
     pub authenticate: Arc<dyn Authenticate>,
     /// How much people who are not signed in may ask for.
@@ -117,6 +131,12 @@ pub fn routes() -> Routes {
     let routes = staff::routes(routes);
     let routes = management_keys::routes(routes);
     let routes = leaks::routes(routes);
+    let routes = organisations::routes(routes);
+    let routes = members::routes(routes);
+    let routes = organisation_invitations::routes(routes);
+    let routes = projects::routes(routes);
+    let routes = organisation_keys::routes(routes);
+    let routes = organisation_money::routes(routes);
     keys::routes(routes)
 }
 

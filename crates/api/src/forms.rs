@@ -133,7 +133,7 @@ pub(crate) fn staff_after(
     after.map(|text| place(text).ok_or_else(not_a_next)).transpose()
 }
 
-fn not_a_next() -> tacit_kernel::Fault {
+pub(crate) fn not_a_next() -> tacit_kernel::Fault {
     let message = "after must be the `next` of an earlier page";
     tacit_kernel::Fault::new(tacit_kernel::ErrorKind::Invalid, "request.page", message)
 }

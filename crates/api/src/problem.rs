@@ -59,6 +59,13 @@ impl Refusal {
         Self { field: Some(field.into()), ..self }
     }
 
+    /// The same, of a form within that field.
+    #[must_use]
+    pub fn within(self, outer: &str) -> Self {
+        let field = self.field.map_or_else(|| outer.to_owned(), |field| format!("{outer}.{field}"));
+        Self { field: Some(field), ..self }
+    }
+
     /// The stable code.
     #[must_use]
     pub const fn code(&self) -> &'static str {

@@ -8,14 +8,15 @@ use crate::{Shared, events, leases, links, status};
 use futures_util::{Stream, StreamExt, stream};
 use std::pin::Pin;
 use std::sync::Arc;
+use tacit_identity::keys::BudgetOf;
 use tacit_kernel::Nano;
 use tacit_kernel::ids::SessionId;
 use tacit_ledger::LedgerError;
-use tacit_ledger::spend::Spend as Spent;
+use tacit_ledger::spend::{Spend as Spent, SpendOf};
 use tacit_link::wire::control_plane_server::ControlPlane;
 use tacit_link::wire::{
-    Ack, CloseReply, CloseRequest, Events, Hello, KeyGrant, KeyReply, KeyRequest, LeaseReply, LeaseRequest, Spend,
-    WatchRequest, Welcome,
+    Ack, CloseReply, CloseRequest, Events, Hello, KeyGrant, KeyReply, KeyRequest, LeaseReply, LeaseRequest,
+    SharedBudget, Spend, WatchRequest, Welcome,
 };
 use tacit_link::{Checked, Refused, convert, wire};
 use tokio::sync::watch;
@@ -97,9 +98,24 @@ impl Service {
         let session = convert::id::<SessionId>("session", &request.session)?;
         self.queue.barrier().settled(Of::Session(session)).await?;
         let now = shared.clock.now();
-        let of_key = shared.ledger.spend(facts.account, Some(facts.key), now).await.map_err(status::of_ledger)?;
-        let of_account = shared.ledger.spend(facts.account, None, now).await.map_err(status::of_ledger)?;
+        let of_key =
+            shared.ledger.spend(facts.account, SpendOf::Key(facts.key), now).await.map_err(status::of_ledger)?;
+        let of_account = shared.ledger.spend(facts.account, SpendOf::Account, now).await.map_err(status::of_ledger)?;
         let told = |s: Spent| Spend { day: s.day.0, month: s.month.0, total: s.total.0, as_of: s.as_of.0 };
+        let mut budgets = Vec::with_capacity(facts.budgets.len());
+        for held in &facts.budgets {
+            let of = match held.of {
+                BudgetOf::Member(member) => SpendOf::Member(member),
+                BudgetOf::Project(project) => SpendOf::Project(project),
+            };
+            let spent = shared.ledger.spend(facts.account, of, now).await.map_err(status::of_ledger)?;
+            budgets.push(SharedBudget {
+                id: convert::id_bytes(held.of.id()),
+                per_day: convert::budget_limit(held.budget.spend_per_day),
+                per_month: convert::budget_limit(held.budget.spend_per_month),
+                spend: Some(told(spent)),
+            });
+        }
         let grant = KeyGrant {
             key: convert::id_bytes(facts.key),
             account: convert::id_bytes(facts.account),
@@ -113,6 +129,7 @@ impl Service {
             account_spend: Some(told(of_account)),
             seal_key: seal.expose().to_vec(),
             source: facts.source.number(),
+            budgets,
         };
         Ok(KeyReply { grant: Some(grant) })
     }

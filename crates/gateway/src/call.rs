@@ -289,16 +289,23 @@ impl Call {
         self.grant.account.budget.settle(&self.reservation, amount);
         self.grant.counters.settle(self.spend_reserved, amount, now);
         self.grant.account.counters.settle(self.spend_reserved, amount, now);
+        if let Some(shared) = &self.grant.shared {
+            shared.settle(self.spend_reserved, amount, now);
+        }
         self.grant.correct_tokens(self.tokens_taken, self.usage.total());
         let duration = self.micros();
         self.gateway.metrics.open.dec();
         self.gateway.metrics.ended(self.endpoint, status, error, duration, self.first_byte);
-        let (key, account) = (Arc::clone(&self.grant.counters), Arc::clone(&self.grant.account.counters));
+        let charged = Charged {
+            key: Arc::clone(&self.grant.counters),
+            account: Arc::clone(&self.grant.account.counters),
+            shared: self.grant.shared.clone(),
+            amount,
+        };
         if status == CallStatus::Refused && self.gateway.outbox.half_full() {
             // Nothing was begun and nothing is owed: better no record than no service.
             self.gateway.metrics.unrecorded.inc();
-            key.acknowledged(amount);
-            account.acknowledged(amount);
+            charged.acknowledged();
             return None;
         }
         let seal = |column: &'static str, plain: &[u8]| {
@@ -331,7 +338,7 @@ impl Call {
             crate::faults::recording(self, &mut ended);
             ended
         };
-        Some(self.gateway.outbox.ended(ended, Charged { key, account, amount }, self.begun))
+        Some(self.gateway.outbox.ended(ended, charged, self.begun))
     }
 
     /// What the control plane would refuse is brought within its bounds before it leaves. That it was not is a fault of

@@ -1,8 +1,11 @@
 //! What the gateway knows of API keys: grants, looked up by keyed hash at the control plane once and refreshed in the
 //! background. Keys that are not known are remembered for a moment, so that guessing does not reach the database.
 
+mod shared;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use shared::SharedBudgets;
 
 use crate::lease::Budget;
 use crate::limits::Counters;
@@ -64,6 +67,8 @@ pub(crate) struct Grant {
     pub(crate) source: CallSource,
     pub(crate) seal: SealKey,
     pub(crate) counters: Arc<Counters>,
+    /// What the key shares with others of its member or project.
+    pub(crate) shared: Option<Arc<SharedBudgets>>,
     loaded_at: i64,
     used_at: AtomicI64,
     /// The control plane said that it has changed.
@@ -83,23 +88,25 @@ pub(crate) struct Grants {
     link: Arc<Link>,
     entries: RwLock<HashMap<Hash, Entry>>,
     accounts: Mutex<HashMap<AccountId, Arc<Account>>>,
+    pool: shared::Pool,
     /// One look-up a key at a time.
     flights: Mutex<HashMap<Hash, Arc<tokio::sync::Mutex<()>>>>,
     lookups: Semaphore,
     guesses: Semaphore,
 }
 
-/// What was acknowledged of the charges of a key and of its account when a look-up began.
+/// What was acknowledged of the charges of a key, of its account and of what it shares when a look-up began.
 #[derive(Default)]
-struct Marks {
-    key: Option<(Arc<Counters>, i64)>,
-    account: Option<(Arc<Counters>, i64)>,
-}
+struct Marks(Vec<(Arc<Counters>, i64)>);
 
 impl Marks {
+    fn add(&mut self, counters: &Arc<Counters>) {
+        self.0.push((Arc::clone(counters), counters.mark()));
+    }
+
     /// The mark of these counters, if they were there.
-    fn of(mark: Option<&(Arc<Counters>, i64)>, counters: &Arc<Counters>) -> Option<i64> {
-        mark.filter(|(marked, _)| Arc::ptr_eq(marked, counters)).map(|(_, mark)| *mark)
+    fn of(&self, counters: &Arc<Counters>) -> Option<i64> {
+        self.0.iter().find(|(marked, _)| Arc::ptr_eq(marked, counters)).map(|(_, mark)| *mark)
     }
 }
 
@@ -126,6 +133,7 @@ impl Grants {
             link,
             entries: RwLock::default(),
             accounts: Mutex::default(),
+            pool: shared::Pool::default(),
             flights: Mutex::default(),
             lookups: Semaphore::new(LOOKUPS.0),
             guesses: Semaphore::new(LOOKUPS.1),
@@ -212,9 +220,9 @@ impl Grants {
     async fn look_up(&self, hash: Hash, known: bool, patience: Duration) -> Result<Arc<Grant>, ErrorCode> {
         let permits = if known { &self.lookups } else { &self.guesses };
         let asking = async {
-            let mut account = None;
+            let mut also = Vec::new();
             loop {
-                let marks = self.marks(&hash, account.as_deref());
+                let marks = self.marks(&hash, &also);
                 let answer = match self.ask(hash, permits).await {
                     Some(answer) => answer,
                     // Somebody waits who has nothing else to go on with.
@@ -230,8 +238,8 @@ impl Grants {
                 };
                 match self.load(hash, &grant, &marks) {
                     Ok(Ok(grant)) => return Ok(grant),
-                    // Another key of the same account is known: only now can be said what was acknowledged before.
-                    Ok(Err(known)) => account = Some(known),
+                    // Another key of the same account or budget is known: only now can be said what was acknowledged before.
+                    Ok(Err(known)) => also = known,
                     Err(refused) => {
                         tracing::error!(
                             event = "grant.invalid",
@@ -249,16 +257,15 @@ impl Grants {
     }
 
     /// Taken before the control plane is asked.
-    fn marks(&self, hash: &Hash, account: Option<&Account>) -> Marks {
-        let marked = |counters: &Arc<Counters>| Some((Arc::clone(counters), counters.mark()));
-        match (self.entries.read().get(hash), account) {
-            (Some(Entry::Known(grant)), account) => Marks {
-                key: marked(&grant.counters),
-                account: marked(account.map_or(&grant.account.counters, |a| &a.counters)),
-            },
-            (_, Some(account)) => Marks { key: None, account: marked(&account.counters) },
-            _ => Marks::default(),
+    fn marks(&self, hash: &Hash, also: &[Arc<Counters>]) -> Marks {
+        let mut marks = Marks::default();
+        if let Some(Entry::Known(grant)) = self.entries.read().get(hash) {
+            marks.add(&grant.counters);
+            marks.add(&grant.account.counters);
+            grant.shared.iter().flat_map(|shared| shared.counters()).for_each(|counters| marks.add(counters));
         }
+        also.iter().for_each(|counters| marks.add(counters));
+        marks
     }
 
     /// Asks once. The permit is not held between tries.
@@ -282,14 +289,14 @@ impl Grants {
         entries.insert(hash, Entry::Unknown { until: now + UNKNOWN });
     }
 
-    /// Takes over what the control plane said. The account instead, if it was known when that was asked and is not among
-    /// the marks: nothing was taken over then.
+    /// Takes over what the control plane said. Instead the counters that were known when that was asked and are not among the
+    /// marks, of the account or of what the key shares: nothing was taken over then.
     fn load(
         &self,
         hash: Hash,
         grant: &wire::KeyGrant,
         marks: &Marks,
-    ) -> Result<Result<Arc<Grant>, Arc<Account>>, tacit_link::Refused> {
+    ) -> Result<Result<Arc<Grant>, Vec<Arc<Counters>>>, tacit_link::Refused> {
         grant.check()?;
         let id: AccountId = convert::id("account", &grant.account)?;
         let counters = match self.entries.read().get(&hash) {
@@ -298,12 +305,23 @@ impl Grants {
         };
         let mut accounts = self.accounts.lock();
         let (account, of_account) = match accounts.get(&id) {
-            Some(known) => (Arc::clone(known), Marks::of(marks.account.as_ref(), &known.counters)),
+            Some(known) => (Arc::clone(known), marks.of(&known.counters)),
             // What nobody has charged yet needs no mark.
             None => (Arc::new(Account { id, counters: Arc::default(), budget: Arc::new(Budget::new(id)) }), Some(0)),
         };
-        let of_key = counters.as_ref().map_or(Some(0), |known| Marks::of(marks.key.as_ref(), known));
-        let (Some(of_account), Some(of_key)) = (of_account, of_key) else { return Ok(Err(account)) };
+        let of_key = counters.as_ref().map_or(Some(0), |known| marks.of(known));
+        let (Some(of_account), Some(of_key)) = (of_account, of_key) else {
+            let mut known = self.pool.known(id, &grant.budgets)?;
+            known.push(Arc::clone(&account.counters));
+            return Ok(Err(known));
+        };
+        let shared = match self.pool.load(id, &grant.budgets, |counters| marks.of(counters))? {
+            Ok(shared) => shared,
+            Err(mut known) => {
+                known.push(Arc::clone(&account.counters));
+                return Ok(Err(known));
+            }
+        };
         accounts.entry(id).or_insert_with(|| Arc::clone(&account));
         drop(accounts);
         let counters = counters.unwrap_or_default();
@@ -323,6 +341,7 @@ impl Grants {
             source: convert::source(grant.source)?,
             seal: SealKey::from_bytes(convert::bytes32("seal_key", &grant.seal_key)?),
             counters,
+            shared,
             loaded_at: now,
             used_at: AtomicI64::new(now),
             stale: AtomicBool::new(false),
@@ -384,6 +403,7 @@ impl Grants {
                 entries.remove(hash);
             }
         }
+        self.pool.sweep();
         // A lease that cannot be given back now would only be lost to its calls until it can.
         let accounts = if self.link.up() { self.accounts() } else { Vec::new() };
         for account in accounts {
@@ -407,17 +427,21 @@ impl Grant {
         !self.stale.load(Relaxed) && now.saturating_sub(self.loaded_at) <= USABLE
     }
 
-    /// How much key and account may still spend under their limits, and when there is more again.
+    /// How much key, account and what they share may still spend under their limits, and when there is more again.
     pub(crate) fn room(&self, now: Timestamp) -> Option<(i64, Option<Timestamp>)> {
         let key = self.counters.room(&self.key_limits, now);
         let account = self.account.counters.room(&self.account_limits, now);
-        [key, account].into_iter().flatten().min_by_key(|(room, _)| *room)
+        let shared = self.shared.as_ref().and_then(|shared| shared.room(now));
+        [key, account, shared].into_iter().flatten().min_by_key(|(room, _)| *room)
     }
 
     /// Counts so much more as promised against the spend limits; less if negative.
     pub(crate) fn reserve(&self, amount: i64) {
         self.counters.reserve(amount);
         self.account.counters.reserve(amount);
+        if let Some(shared) = &self.shared {
+            shared.reserve(amount);
+        }
     }
 
     /// Promises `want` against the spend limits, or all the room there is if that is `least` at least. Returns what was

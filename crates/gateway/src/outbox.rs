@@ -4,6 +4,7 @@
 //! The first event after a quiet moment leaves at once; while a batch is on its way the next ones gather. A call that
 //! ends before its begun event left takes the place of that event: then there is one event of it, not two.
 
+use crate::grants::SharedBudgets;
 use crate::limits::Counters;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
@@ -25,7 +26,19 @@ pub(crate) type Ticket = u64;
 pub(crate) struct Charged {
     pub(crate) key: Arc<Counters>,
     pub(crate) account: Arc<Counters>,
+    pub(crate) shared: Option<Arc<SharedBudgets>>,
     pub(crate) amount: i64,
+}
+
+impl Charged {
+    /// The control plane has it.
+    pub(crate) fn acknowledged(&self) {
+        self.key.acknowledged(self.amount);
+        self.account.acknowledged(self.amount);
+        if let Some(shared) = &self.shared {
+            shared.acknowledged(self.amount);
+        }
+    }
 }
 
 #[expect(clippy::large_enum_variant, reason = "nearly all of them are ends")]
@@ -267,8 +280,7 @@ impl Outbox {
         for batch in &done {
             self.waiting.fetch_sub(batch.events.begun.len() + batch.events.ended.len(), Relaxed);
             for charge in &batch.charged {
-                charge.key.acknowledged(charge.amount);
-                charge.account.acknowledged(charge.amount);
+                charge.acknowledged();
             }
         }
         self.acknowledged.send_replace(last);
@@ -291,7 +303,7 @@ mod tests {
     }
 
     fn charged() -> Charged {
-        Charged { key: Arc::default(), account: Arc::default(), amount: 1 }
+        Charged { key: Arc::default(), account: Arc::default(), shared: None, amount: 1 }
     }
 
     #[tokio::test]

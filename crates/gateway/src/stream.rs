@@ -281,7 +281,9 @@ impl Streamed {
             flow.call.end(CallStatus::BalanceExhausted, Some(code));
         }
         let message = match code {
-            ErrorCode::SpendLimit => "the answer was ended here: the spend limit of the key or the account is reached",
+            ErrorCode::SpendLimit => {
+                "the answer was ended here: a spend limit of the key, the account or a budget is reached"
+            }
             _ => "the answer was ended here: the balance is used up; top up and ask again",
         };
         self.say_last(Refusal::saying(code, message));

@@ -119,6 +119,9 @@ impl Identity {
             // What was stolen is not worth something again when the account is.
             self.sessions_end_in_tx(tx, id, None).await?;
         }
+        if change.enabled.is_some() {
+            self.memberships_told_in_tx(tx, id).await?;
+        }
         if change.enabled == Some(false) || change.limits.is_some() {
             changes::append(tx, &Change::Recall { account: id, but: None }, row.updated_at).await?;
         }

@@ -125,6 +125,48 @@ pub enum IdentityError {
     /// The account has as many as it may.
     #[error("there are as many as there may be; remove one first")]
     TooMuch,
+    /// The name of an organisation breaks the rule.
+    #[error("the name of an organisation must be 1 to 200 bytes of text without control characters")]
+    OrganisationNameInvalid,
+    /// Nobody may make organisations here.
+    #[error("organisations are switched off on this platform")]
+    OrganisationsOff,
+    /// No such organisation, or whoever asks is no member.
+    #[error("there is no such organisation")]
+    OrganisationNotFound,
+    /// It is closed.
+    #[error("this organisation is closed; contact the operator to open it again")]
+    OrganisationClosed,
+    /// There is always one owner.
+    #[error("an organisation has one owner; hand it over to another member first")]
+    OrganisationOwner,
+    /// No such member.
+    #[error("the organisation has no such member")]
+    MemberNotFound,
+    /// Whoever joins is a member already.
+    #[error("you are a member of this organisation already")]
+    MemberAlready,
+    /// A role without keys.
+    #[error("that member's role has no keys; give them another role first")]
+    MemberKeyless,
+    /// No such invitation of the organisation.
+    #[error("there is no such invitation")]
+    MemberInvitationNotFound,
+    /// A token that is none, or was used, or is void.
+    #[error("that invitation is wrong, used, withdrawn or too old; ask for a new one")]
+    MemberInvitationInvalid,
+    /// A budget that makes no sense.
+    #[error("the limits of a budget must not be negative")]
+    BudgetInvalid,
+    /// The name of a project breaks the rule.
+    #[error("the name of a project must be 1 to 200 bytes of text without control characters")]
+    ProjectNameInvalid,
+    /// No such project.
+    #[error("the organisation has no such project")]
+    ProjectNotFound,
+    /// It is out of use.
+    #[error("that project is archived; take it into use again first")]
+    ProjectArchived,
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -171,6 +213,20 @@ impl IdentityError {
             Self::OwnerLast => "role.owner_last",
             Self::BeyondOwn => "role.beyond_own",
             Self::TooMuch => "account.too_much",
+            Self::OrganisationNameInvalid => "organisation.name_invalid",
+            Self::OrganisationsOff => "organisation.off",
+            Self::OrganisationNotFound => "organisation.not_found",
+            Self::OrganisationClosed => "organisation.closed",
+            Self::OrganisationOwner => "organisation.owner",
+            Self::MemberNotFound => "member.not_found",
+            Self::MemberAlready => "member.already",
+            Self::MemberKeyless => "member.keyless",
+            Self::MemberInvitationNotFound => "member_invitation.not_found",
+            Self::MemberInvitationInvalid => "member_invitation.invalid",
+            Self::BudgetInvalid => "budget.invalid",
+            Self::ProjectNameInvalid => "project.name_invalid",
+            Self::ProjectNotFound => "project.not_found",
+            Self::ProjectArchived => "project.archived",
             Self::Storage(_) => "storage",
             Self::Keyring(fault) => fault.code,
         }
@@ -191,11 +247,19 @@ impl IdentityError {
             | Self::ProofWrong
             | Self::RegistrationField { .. }
             | Self::InvitationInvalid
+            | Self::OrganisationNameInvalid
+            | Self::MemberInvitationInvalid
+            | Self::BudgetInvalid
+            | Self::ProjectNameInvalid
             | Self::RoleInvalid { .. } => ErrorKind::Invalid,
             Self::GroupNotFound
             | Self::AccountNotFound
             | Self::KeyNotFound
             | Self::SessionNotFound
+            | Self::OrganisationNotFound
+            | Self::MemberNotFound
+            | Self::MemberInvitationNotFound
+            | Self::ProjectNotFound
             | Self::RoleNotFound => ErrorKind::NotFound,
             Self::AccountNameTaken
             | Self::KeyNameTaken
@@ -204,11 +268,18 @@ impl IdentityError {
             | Self::SecondFactorSet
             | Self::RoleInUse
             | Self::OwnerLast
+            | Self::OrganisationOwner
+            | Self::MemberAlready
+            | Self::MemberKeyless
+            | Self::ProjectArchived
             | Self::TooMuch => ErrorKind::Conflict,
             Self::SignInFailed | Self::SessionGone => ErrorKind::Unauthenticated,
-            Self::AccountDisabled | Self::StepUpRequired | Self::RegistrationClosed | Self::BeyondOwn => {
-                ErrorKind::Forbidden
-            }
+            Self::AccountDisabled
+            | Self::StepUpRequired
+            | Self::RegistrationClosed
+            | Self::OrganisationsOff
+            | Self::OrganisationClosed
+            | Self::BeyondOwn => ErrorKind::Forbidden,
             Self::TooMany { .. } => ErrorKind::Limited,
             Self::Busy => ErrorKind::Unavailable,
             Self::Storage(_) => ErrorKind::Internal,

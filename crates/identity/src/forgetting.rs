@@ -21,9 +21,10 @@ impl Identity {
             let invitations = self.invitations_forget_in_tx(tx, STEP).await?;
             let devices = self.devices_forget_in_tx(tx, STEP).await?;
             let keys = self.management_keys_forget_in_tx(tx, STEP).await?;
+            let members = self.member_invitations_forget_in_tx(tx, STEP).await?;
             let step = u64::from(STEP);
             Ok::<_, IdentityError>(
-                [codes, guesses, sessions, invitations, devices, keys].iter().any(|deleted| *deleted >= step),
+                [codes, guesses, sessions, invitations, devices, keys, members].iter().any(|deleted| *deleted >= step),
             )
         };
         let step = &step;

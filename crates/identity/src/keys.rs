@@ -16,7 +16,7 @@ use tacit_storage::{Page, Paged, ReadTx, WriteTx};
 use tacit_vault::{Aad, SealKey, keyed_hash};
 use uuid::Uuid;
 
-pub use model::{ApiKey, KeyChange, KeyFacts};
+pub use model::{ApiKey, Belongs, BudgetOf, KeyBudget, KeyChange, KeyFacts};
 pub(crate) use store::STATEMENTS;
 
 /// Label and domain of the keyed hash under which keys are known, here and in gateways.
@@ -56,6 +56,19 @@ impl Identity {
         source: CallSource,
         limits: &Limits,
     ) -> Result<(ApiKey, SecretString), IdentityError> {
+        self.key_make_in_tx(tx, account, Belongs::default(), name, source, limits).await
+    }
+
+    /// Makes a key that belongs so.
+    pub(crate) async fn key_make_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+        belongs: Belongs,
+        name: &Personal<String>,
+        source: CallSource,
+        limits: &Limits,
+    ) -> Result<(ApiKey, SecretString), IdentityError> {
         key_name_check(name.reveal())?;
         let text = limits_text(limits)?;
         if self.account_by_id_in_tx(tx, account).await?.is_none() {
@@ -70,6 +83,7 @@ impl Identity {
         let row = KeyRow {
             id,
             account,
+            belongs,
             name_sealed: subject.seal(&aad(id.0), name.reveal().as_bytes()),
             hash: self.key_hash(&secret),
             hint: keytext::hint(&secret),
@@ -114,6 +128,10 @@ impl Identity {
         }
         if let Some(limits) = &change.limits {
             row.limits.clone_from(limits);
+        }
+        if change.enabled == Some(true) && !row.enabled {
+            self.key_may_serve_in_tx(tx, row.account, row.belongs).await?;
+            self.member_keys_room_in_tx(tx, row.account, row.belongs).await?;
         }
         row.enabled = change.enabled.unwrap_or(row.enabled);
         row.updated_at = self.clock.now();
@@ -194,6 +212,25 @@ impl Identity {
         Ok(page.take(items, |key| key.id.0))
     }
 
+    /// A page of the keys of one member of an organisation, oldest first.
+    ///
+    /// # Errors
+    /// Storage, keyring.
+    pub async fn key_list_of_member(
+        &self,
+        organisation: AccountId,
+        member: AccountId,
+        page: Page,
+    ) -> Result<Paged<ApiKey>, IdentityError> {
+        let of = (organisation, member);
+        let rows = self.db.read("key.list", |tx| Box::pin(store::key_list_of_member(tx, of, page))).await?;
+        let mut items = Vec::new();
+        for row in rows {
+            items.push(self.key_opened(row).await?);
+        }
+        Ok(page.take(items, |key| key.id.0))
+    }
+
     /// What a gateway must know of the key with this keyed hash, read in one statement.
     ///
     /// # Errors
@@ -243,6 +280,7 @@ impl Identity {
         Ok(ApiKey {
             id: row.id,
             account: row.account,
+            belongs: row.belongs,
             name,
             hint: row.hint,
             source: row.source,

@@ -11,11 +11,12 @@ use tacit_storage::changes::{self, Change};
 use tacit_storage::{Sql, StorageError, WriteTx};
 
 const DISABLE_KEY: Sql = Sql::new(
-    "UPDATE api_keys SET status = 'disabled', updated_at = $2 WHERE hash = $1 AND status = 'active' RETURNING account_id",
+    "UPDATE api_keys SET status = 'disabled', updated_at = $2 WHERE hash = $1 AND status = 'active' \
+     RETURNING account_id, COALESCE(member_id, account_id) AS owner_id",
 );
 const DISABLE_MANAGEMENT_KEY: Sql = Sql::new(
     "UPDATE management_keys SET status = 'disabled', updated_at = $2 WHERE hash = $1 AND status = 'active' \
-     RETURNING account_id",
+     RETURNING account_id, account_id AS owner_id",
 );
 
 /// The statements of this module.
@@ -23,7 +24,7 @@ pub(crate) const STATEMENTS: &[&Sql] = &[&DISABLE_KEY, &DISABLE_MANAGEMENT_KEY];
 
 impl Identity {
     /// Disables the key that was found, of either kind, as part of a transaction; gateways learn of it at once. Gives whose
-    /// it is, who is to be told; `None`: it is no key of this platform that may still be used.
+    /// it is, who is to be told, of a key of an organisation its member; `None`: it is no key of this platform that may still be used.
     ///
     /// # Errors
     /// [`IdentityError::TooMany`] from one address; storage.
@@ -38,27 +39,27 @@ impl Identity {
         self.count_in_tx(tx, &self.guess(&target, from)).await?;
         match keytext::kind(text) {
             Some(KeyKind::Model) => {
-                let owner = disable(tx, &DISABLE_KEY, &target, now).await?;
-                if let Some(account) = owner {
-                    changes::append(tx, &Change::Key(target), now).await?;
-                    changes::append(tx, &Change::Recall { account, but: None }, now).await?;
-                }
-                Ok(owner)
+                let Some((account, owner)) = disable(tx, &DISABLE_KEY, &target, now).await? else { return Ok(None) };
+                changes::append(tx, &Change::Key(target), now).await?;
+                changes::append(tx, &Change::Recall { account, but: None }, now).await?;
+                Ok(Some(owner))
             }
             Some(KeyKind::Management) => {
                 let hash = self.management_key_hash(&SecretString::from(text));
-                Ok(disable(tx, &DISABLE_MANAGEMENT_KEY, &hash, now).await?)
+                Ok(disable(tx, &DISABLE_MANAGEMENT_KEY, &hash, now).await?.map(|(_, owner)| owner))
             }
             None => Ok(None),
         }
     }
 }
 
+/// The account and who is to be told.
 async fn disable(
     tx: &mut WriteTx<'_>,
     statement: &Sql,
     hash: &[u8; 32],
     now: Timestamp,
-) -> Result<Option<AccountId>, StorageError> {
-    tx.one(statement, &[hash.into(), now.into()]).await?.map(|row| row.get("account_id")).transpose()
+) -> Result<Option<(AccountId, AccountId)>, StorageError> {
+    let row = tx.one(statement, &[hash.into(), now.into()]).await?;
+    row.map(|row| Ok((row.get("account_id")?, row.get("owner_id")?))).transpose()
 }

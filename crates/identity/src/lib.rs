@@ -19,6 +19,7 @@ pub mod keys;
 pub mod leaks;
 pub mod management_keys;
 mod named;
+pub mod organisations;
 pub mod passwords;
 pub mod registration;
 pub mod roles;
@@ -74,6 +75,10 @@ pub const STATEMENTS: &[&[&Sql]] = &[
     roles::STATEMENTS,
     management_keys::STATEMENTS,
     leaks::STATEMENTS,
+    organisations::store::STATEMENTS,
+    organisations::invitations::STATEMENTS,
+    organisations::projects::STATEMENTS,
+    organisations::keys::STATEMENTS,
 ];
 
 /// The word a status column holds.

@@ -2,6 +2,7 @@
 
 mod codes;
 mod devices;
+mod organisations;
 mod registration;
 mod roles;
 mod second_factor;

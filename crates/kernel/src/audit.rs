@@ -50,6 +50,32 @@ words! {
         ManagementKeyCreate = "management_key.create",
         /// A management key is revoked.
         ManagementKeyRevoke = "management_key.revoke",
+        /// An organisation is made.
+        OrganisationCreate = "organisation.create",
+        /// An organisation is renamed.
+        OrganisationUpdate = "organisation.update",
+        /// An organisation is closed.
+        OrganisationClose = "organisation.close",
+        /// An organisation is opened again.
+        OrganisationReopen = "organisation.reopen",
+        /// An organisation gets another owner.
+        OrganisationTransfer = "organisation.transfer",
+        /// Somebody is invited to become a member of an organisation.
+        MemberInvite = "member.invite",
+        /// An invitation to become a member is withdrawn.
+        MemberInviteWithdraw = "member.invite_withdraw",
+        /// Somebody becomes a member of an organisation.
+        MemberJoin = "member.join",
+        /// A member gets another role or budget.
+        MemberUpdate = "member.update",
+        /// A member is removed from an organisation.
+        MemberRemove = "member.remove",
+        /// A member leaves an organisation.
+        MemberLeave = "member.leave",
+        /// A project of an organisation is made.
+        ProjectCreate = "project.create",
+        /// A project of an organisation is changed.
+        ProjectUpdate = "project.update",
         /// A key that was found is ended.
         KeyReport = "key.report",
         /// A role of the operator's own is made, changed or deleted.
@@ -132,6 +158,8 @@ words! {
     ObjectKind {
         /// An account.
         Account = "account",
+        /// An organisation, with its members and projects.
+        Organisation = "organisation",
         /// A session of somebody who is signed in.
         Session = "session",
         /// An API key.

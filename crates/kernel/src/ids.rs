@@ -117,6 +117,10 @@ macro_rules! every_id {
             ManagementKeyId = "mkey";
             /// A staff role of the operator's own.
             RoleId = "role";
+            /// A project of an organisation.
+            ProjectId = "proj";
+            /// An invitation to become a member of an organisation.
+            MemberInvitationId = "minv";
             /// A pricing group of accounts.
             GroupId = "grp";
             /// A model provider.

@@ -39,6 +39,32 @@ pub struct Limits {
     pub ip_ranges: Option<Vec<IpNet>>,
 }
 
+/// What several keys may spend together: those of a member of an organisation, or of a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Budget {
+    /// Charges per UTC day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spend_per_day: Option<Nano>,
+    /// Charges per UTC calendar month.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spend_per_month: Option<Nano>,
+}
+
+impl Budget {
+    /// Whether anything is limited.
+    #[must_use]
+    pub const fn is_set(&self) -> bool {
+        self.spend_per_day.is_some() || self.spend_per_month.is_some()
+    }
+
+    /// As limits, of which nothing else is set.
+    #[must_use]
+    pub fn limits(self) -> Limits {
+        Limits { spend_per_day: self.spend_per_day, spend_per_month: self.spend_per_month, ..Limits::default() }
+    }
+}
+
 impl Limits {
     /// Whether a call from this address is allowed. An IPv4 address in IPv6 form counts as IPv4.
     #[must_use]

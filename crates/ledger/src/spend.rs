@@ -2,7 +2,7 @@
 
 use crate::{Ledger, LedgerError};
 use serde::Serialize;
-use tacit_kernel::ids::{AccountId, KeyId};
+use tacit_kernel::ids::{AccountId, KeyId, ProjectId};
 use tacit_kernel::{Nano, Timestamp};
 use tacit_storage::{ReadTx, Sql};
 
@@ -17,8 +17,24 @@ const SPEND_OF_KEY: Sql = Sql::new(
      CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS total_sum FROM usage_daily WHERE account_id = $1 AND key_id = $4",
 );
 
+// By the keys that belong to a member or a project, for good: so the sums of their keys are theirs.
+const SPEND_OF_MEMBER: Sql = Sql::new(
+    "SELECT CAST(COALESCE(SUM(CASE WHEN u.day = $2 THEN u.amount ELSE 0 END), 0) AS BIGINT) AS day_sum, \
+     CAST(COALESCE(SUM(CASE WHEN u.day >= $3 THEN u.amount ELSE 0 END), 0) AS BIGINT) AS month_sum, \
+     CAST(COALESCE(SUM(u.amount), 0) AS BIGINT) AS total_sum FROM api_keys k \
+     JOIN usage_daily u ON u.account_id = k.account_id AND u.key_id = k.id AND u.day >= $3 \
+     WHERE k.account_id = $1 AND k.member_id = $4",
+);
+const SPEND_OF_PROJECT: Sql = Sql::new(
+    "SELECT CAST(COALESCE(SUM(CASE WHEN u.day = $2 THEN u.amount ELSE 0 END), 0) AS BIGINT) AS day_sum, \
+     CAST(COALESCE(SUM(CASE WHEN u.day >= $3 THEN u.amount ELSE 0 END), 0) AS BIGINT) AS month_sum, \
+     CAST(COALESCE(SUM(u.amount), 0) AS BIGINT) AS total_sum FROM api_keys k \
+     JOIN usage_daily u ON u.account_id = k.account_id AND u.key_id = k.id AND u.day >= $3 \
+     WHERE k.account_id = $1 AND k.project_id = $4",
+);
+
 /// Every statement, for the test that prepares them on both engines.
-pub(crate) const STATEMENTS: &[&Sql] = &[&SPEND_OF_ACCOUNT, &SPEND_OF_KEY];
+pub(crate) const STATEMENTS: &[&Sql] = &[&SPEND_OF_ACCOUNT, &SPEND_OF_KEY, &SPEND_OF_MEMBER, &SPEND_OF_PROJECT];
 
 /// What was spent, as settled so far. A call counts on the day it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -33,26 +49,36 @@ pub struct Spend {
     pub as_of: Timestamp,
 }
 
+/// Whose keys are summed up, within an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpendOf {
+    /// All.
+    Account,
+    /// One.
+    Key(KeyId),
+    /// Those of a member, for this month only.
+    Member(AccountId),
+    /// Those of a project, for this month only.
+    Project(ProjectId),
+}
+
 impl Ledger {
-    /// What an account, or one of its keys, has spent.
+    /// What those keys of an account have spent together. `total` of a member or project is that of the month.
     ///
     /// # Errors
     /// [`LedgerError::Storage`].
-    pub async fn spend(&self, account: AccountId, key: Option<KeyId>, now: Timestamp) -> Result<Spend, LedgerError> {
-        self.db.read("ledger.spend", |tx| Box::pin(spend(tx, account, key, now))).await
+    pub async fn spend(&self, account: AccountId, of: SpendOf, now: Timestamp) -> Result<Spend, LedgerError> {
+        self.db.read("ledger.spend", |tx| Box::pin(spend(tx, account, of, now))).await
     }
 }
 
-async fn spend(
-    tx: &mut ReadTx<'_>,
-    account: AccountId,
-    key: Option<KeyId>,
-    now: Timestamp,
-) -> Result<Spend, LedgerError> {
+async fn spend(tx: &mut ReadTx<'_>, account: AccountId, of: SpendOf, now: Timestamp) -> Result<Spend, LedgerError> {
     let (day, month) = (now.day_start().into(), now.month_start().into());
-    let row = match key {
-        None => tx.one(&SPEND_OF_ACCOUNT, &[account.into(), day, month]).await?,
-        Some(key) => tx.one(&SPEND_OF_KEY, &[account.into(), day, month, key.into()]).await?,
+    let row = match of {
+        SpendOf::Account => tx.one(&SPEND_OF_ACCOUNT, &[account.into(), day, month]).await?,
+        SpendOf::Key(key) => tx.one(&SPEND_OF_KEY, &[account.into(), day, month, key.into()]).await?,
+        SpendOf::Member(member) => tx.one(&SPEND_OF_MEMBER, &[account.into(), day, month, member.into()]).await?,
+        SpendOf::Project(project) => tx.one(&SPEND_OF_PROJECT, &[account.into(), day, month, project.into()]).await?,
     };
     let Some(row) = row else { return Ok(Spend { as_of: now, ..Spend::default() }) };
     Ok(Spend { day: row.get("day_sum")?, month: row.get("month_sum")?, total: row.get("total_sum")?, as_of: now })

@@ -13,6 +13,7 @@ const MAX_MODELS: usize = 20_000;
 const MAX_CHANNELS: usize = 10_000;
 const MAX_ROUTES: usize = 1_000;
 const MAX_CREDENTIALS: usize = 1_000;
+const MAX_BUDGETS: usize = 2;
 const MAX_NAME: usize = 256;
 const MAX_URL: usize = 2048;
 const MAX_SECRET: usize = 8192;
@@ -137,6 +138,12 @@ checked! {
         at_most(&m.key_limits_json, MAX_JSON, "key_limits_json");
         at_most(&m.account_limits_json, MAX_JSON, "account_limits_json");
         need(m.seal_key.len() == 32, "seal_key");
+        each(&m.budgets, MAX_BUDGETS, "budgets");
+    }
+    SharedBudget: m => {
+        id(&m.id, "id");
+        need(m.per_day >= -1, "per_day");
+        need(m.per_month >= -1, "per_month");
     }
     LeaseRequest: m => {
         id(&m.session, "session");

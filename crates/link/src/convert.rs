@@ -3,9 +3,9 @@
 
 use crate::{Refused, wire};
 use tacit_kernel::call::{AgentFamily, CallSource, CallStatus, Endpoint, ErrorCode, UsageSource};
-use tacit_kernel::limits::Limits;
+use tacit_kernel::limits::{Budget, Limits};
 use tacit_kernel::rating::{Price, Usage};
-use tacit_kernel::{Auth, Dialect};
+use tacit_kernel::{Auth, Dialect, Nano};
 use uuid::Uuid;
 
 /// A typed id from its 16 bytes.
@@ -181,10 +181,22 @@ pub fn limits_json(limits: &Limits) -> Result<String, Refused> {
     serde_json::to_string(limits).map_err(|_| Refused("limits_json"))
 }
 
+/// The budget of a grant.
+#[must_use]
+pub fn budget(shared: &wire::SharedBudget) -> Budget {
+    let limit = |amount: i64| (amount >= 0).then_some(Nano(amount));
+    Budget { spend_per_day: limit(shared.per_day), spend_per_month: limit(shared.per_month) }
+}
+
+/// The number that [`budget`] reads: -1 where there is no such limit.
+#[must_use]
+pub fn budget_limit(limit: Option<Nano>) -> i64 {
+    limit.map_or(-1, |amount| amount.0.max(0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tacit_kernel::Nano;
     use tacit_kernel::ids::CallId;
     use tacit_kernel::rating::Rates;
 
@@ -243,5 +255,9 @@ mod tests {
         let l = Limits { concurrency: Some(3), ..Limits::default() };
         assert_eq!(limits(&limits_json(&l).unwrap()), Ok(l));
         assert_eq!(limits("[1"), Err(Refused("limits_json")));
+        for b in [Budget::default(), Budget { spend_per_day: Some(Nano(0)), spend_per_month: Some(Nano(7)) }] {
+            let (per_day, per_month) = (budget_limit(b.spend_per_day), budget_limit(b.spend_per_month));
+            assert_eq!(budget(&wire::SharedBudget { per_day, per_month, ..wire::SharedBudget::default() }), b);
+        }
     }
 }

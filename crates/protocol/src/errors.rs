@@ -178,7 +178,7 @@ pub const fn message(code: ErrorCode) -> &'static str {
         E::RateLimitRequests => "too many requests in a minute; wait as retry-after says",
         E::RateLimitTokens => "too many tokens in a minute; wait as retry-after says",
         E::RateLimitConcurrency => "too many calls at the same time; wait for one to end",
-        E::SpendLimit => "the spend limit of the key or the account is reached",
+        E::SpendLimit => "a spend limit of the key, the account or a budget is reached",
         E::BalanceInsufficient => "the balance does not cover this call; top up, or lower the output limit",
         E::ChannelsUnavailable => "every provider of this model is busy or failing now; try again shortly",
         E::ControlUnavailable => "the platform cannot check this call now; try again shortly",

@@ -29,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) control: Control,
     pub(crate) console: Console,
     pub(crate) registration: Registration,
+    pub(crate) organisations: Organisations,
     pub(crate) link: Link,
     pub(crate) money: Money,
     pub(crate) messages: Messages,
@@ -113,6 +114,15 @@ pub(crate) struct Console {
     pub(crate) network: Network,
     pub(crate) anonymous_per_minute: NonZeroU32,
     pub(crate) anonymous_per_second: NonZeroU32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
+}
+
+/// Who may make organisations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Organisations {
+    pub(crate) open: Switch,
 }
 
 /// Who may register, and what they are asked for.
@@ -373,6 +383,12 @@ impl Config {
         if self.console.name.trim().is_empty() || self.console.name.chars().count() > 64 {
             wrong("console.name", "use 1 to 64 characters".into());
         }
+        if self.console.url.as_deref().is_some_and(|url| !is_origin(url, self.profile)) {
+            wrong(
+                "console.url",
+                "give where people reach the platform, such as https://ai.example.com, without a path".into(),
+            );
+        }
         socket_length("control.admin_socket", &self.control.admin_socket, &mut wrong);
         if self.money.currency.len() != 3 || !self.money.currency.bytes().all(|b| b.is_ascii_uppercase()) {
             wrong(
@@ -391,6 +407,17 @@ impl Config {
         }
         found
     }
+}
+
+/// Whether it is scheme, host and port of a platform; without encryption for a developer alone.
+fn is_origin(url: &str, profile: Profile) -> bool {
+    let Ok(parsed) = url.parse::<http::Uri>() else { return false };
+    let scheme = match parsed.scheme_str() {
+        Some("https") => true,
+        Some("http") => profile == Profile::Development,
+        _ => false,
+    };
+    scheme && parsed.host().is_some_and(|host| !host.is_empty()) && parsed.path() == "/" && parsed.query().is_none()
 }
 
 /// Whether a `tcp://` endpoint names a loopback address by its number.

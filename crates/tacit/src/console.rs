@@ -1,12 +1,12 @@
 //! The console API of a control plane: put together, and served where gateways forward to.
 
-use crate::config::{Config, Endpoint, Profile};
+use crate::config::{Config, Endpoint, Profile, Switch};
 use crate::control::Stores;
 use anyhow::Context as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tacit_api::admin::Admin;
-use tacit_api::console::{self, Console, Cookies, Crowd, People, Platform};
+use tacit_api::console::{self, Console, Cookies, Crowd, Organisations, People, Platform};
 use tacit_api::server::{self, Listener};
 use tacit_kernel::Clock;
 use tacit_operations::messages::Messages;
@@ -39,6 +39,7 @@ pub(crate) async fn start(
         keys: Arc::clone(&stores.keys),
         identity: admin.identity.clone(),
         catalog: admin.catalog.clone(),
+        ledger: admin.ledger.clone(),
         clock: Arc::clone(&admin.clock),
         platform: Arc::new(Platform {
             name: config.console.name.clone(),
@@ -50,6 +51,10 @@ pub(crate) async fn start(
         audit: admin.audit.clone(),
         registration: Arc::new(config.registration.rules()),
         registration_group: config.registration.group.clone(),
+        organisations: Organisations {
+            open: config.organisations.open == Switch::On,
+            url: config.console.url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
+        },
         authenticate: Arc::new(People(admin.identity.clone())),
         crowd: Arc::new(Crowd::new(config.console.anonymous_per_minute, config.console.anonymous_per_second)),
         cookies: cookies(config),

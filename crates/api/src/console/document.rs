@@ -4,6 +4,7 @@ use super::routes::{Access, Demand, RouteAccess};
 use crate::problem::{MEDIA_TYPE, Problem};
 use std::fmt::Write as _;
 use tacit_identity::access::{BuiltInRole, Permission};
+use tacit_identity::organisations::{OrganisationPermission, OrganisationRole};
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, Paths};
 use utoipa::openapi::security::{
@@ -141,7 +142,7 @@ pub(super) fn describe(paths: &mut Paths, demand: Demand) {
                     SecurityRequirement::new::<_, [&str; 0], _>("management_key", []),
                 ]);
             }
-            if matches!(demand.access, Access::Needs(_)) || demand.step_up {
+            if matches!(demand.access, Access::Needs(_) | Access::Member(_)) || demand.step_up {
                 refusals.push("Denied");
             }
             for (name, status, _) in REFUSALS.into_iter().filter(|(name, ..)| refusals.contains(name)) {
@@ -165,6 +166,7 @@ pub(super) fn who(access: Access) -> &'static str {
         Access::Public => "everybody",
         Access::SignedIn => "signed in",
         Access::Needs(permission) => permission.as_str(),
+        Access::Member(permission) => permission.who(),
     }
 }
 
@@ -201,10 +203,13 @@ pub fn permissions_page(table: &[RouteAccess]) -> String {
         "\n## Role × route\n\n| route | who | step-up | everybody | signed in |{heads}\n| --- | --- | --- | :-: | :-: |{rules}\n"
     );
     for RouteAccess { method, path, demand } in table {
-        let (everybody, signed_in) = (demand.access == Access::Public, !matches!(demand.access, Access::Needs(_)));
+        let (everybody, signed_in) =
+            (demand.access == Access::Public, matches!(demand.access, Access::Public | Access::SignedIn));
         let has = |role: BuiltInRole| match demand.access {
             Access::Public | Access::SignedIn => true,
             Access::Needs(permission) => role.permissions().has(permission),
+            // A role of staff is nothing in an organisation.
+            Access::Member(_) => false,
         };
         let mark = |yes| if yes { "✓" } else { "" };
         let _ = writeln!(
@@ -216,6 +221,38 @@ pub fn permissions_page(table: &[RouteAccess]) -> String {
             mark(signed_in),
             marks(&has)
         );
+    }
+    page.push_str(&organisations(table));
+    page
+}
+
+/// The part of that page about organisations.
+fn organisations(table: &[RouteAccess]) -> String {
+    let roles = OrganisationRole::ALL;
+    let heads: String = roles.iter().map(|role| format!(" {} |", role.as_str())).collect();
+    let rules = " :-: |".repeat(roles.len());
+    let marks = |permission: OrganisationPermission| -> String {
+        roles.iter().map(|role| if role.has(permission) { " ✓ |" } else { "  |" }).collect()
+    };
+    let step = |needed| if needed { "yes" } else { "" };
+    let mut page = String::from(
+        "\n## Roles in an organisation\n\nWhat a member may do with what belongs to the organisation. Who is no member is told \
+         that there is no such organisation, staff too. In one that is closed nothing is changed, but that members leave.\n\n",
+    );
+    for role in roles {
+        let _ = writeln!(page, "- `{}`: {}", role.as_str(), role.meaning());
+    }
+    let _ = write!(page, "\n| permission | meaning | step-up |{heads}\n| --- | --- | --- |{rules}\n");
+    for permission in OrganisationPermission::ALL {
+        let (name, meaning) = (permission.as_str(), permission.meaning());
+        let step_up = step(permission.needs_step_up());
+        let _ = writeln!(page, "| `{name}` | {meaning} | {step_up} |{}", marks(*permission));
+    }
+    let _ = write!(page, "\n| route | who | step-up |{heads}\n| --- | --- | --- |{rules}\n");
+    for RouteAccess { method, path, demand } in table {
+        let Access::Member(permission) = demand.access else { continue };
+        let (who, step_up) = (permission.who(), step(demand.step_up));
+        let _ = writeln!(page, "| `{method} {path}` | {who} | {step_up} |{}", marks(permission));
     }
     page
 }

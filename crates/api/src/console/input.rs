@@ -86,6 +86,19 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Reference<T> {
     }
 }
 
+/// The second parameter of a path, as an id; as [`Reference`].
+pub struct Inner<T>(pub T);
+
+impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Inner<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let none = || not_found("request.reference", "thing");
+        let Path((_, text)) = Path::<(String, String)>::from_request_parts(parts, state).await.map_err(|_| none())?;
+        text.parse().map(Self).map_err(|_| none())
+    }
+}
+
 /// What is wrong, in our own words. The words of the deserialiser begin with what kind of mistake it is; only of a
 /// missing field they hold nothing but a name of ours.
 fn wrong<E: std::error::Error>(code: &'static str, error: &serde_path_to_error::Error<E>) -> Refusal {

@@ -1,8 +1,10 @@
-//! `/api/v1/keys`: the caller's own API keys. A key itself is shown once, in the answer that makes it (and again to whoever
-//! sends that very request again within a day).
+//! `/api/v1/keys`: the caller's own API keys, and how keys are shown and changed wherever they are. A key itself is shown once,
+//! in the answer that makes it (and again to whoever sends that very request again within a day).
 
 use super::idempotency::{Replayed, Undone};
-use super::{Access, Answer, Console, ETag, Idempotent, IfMatch, Input, Params, Reference, Routes, Signed, not_found};
+use super::{
+    Access, Answer, Console, ETag, Idempotent, IfMatch, Input, Member, Params, Reference, Routes, Signed, not_found,
+};
 use crate::forms::{Moment, Page, PageQuery, Secret, Status, page_of};
 use crate::problem::Refusal;
 use axum::Json;
@@ -10,10 +12,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use tacit_identity::organisations::{OrganisationPermission, OrganisationRole};
 use tacit_identity::{ApiKey, KeyChange};
 use tacit_kernel::Personal;
 use tacit_kernel::call::CallSource;
-use tacit_kernel::ids::{AccountId, KeyId};
+use tacit_kernel::ids::{AccountId, KeyId, ProjectId};
 use tacit_kernel::limits::Limits;
 use tacit_storage::ReadTx;
 use utoipa::ToSchema;
@@ -21,12 +24,20 @@ use utoipa_axum::routes;
 
 /// A key as it may be shown.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-struct Key {
+pub(super) struct Key {
     /// Its id, `key_…`.
     #[schema(value_type = String)]
     id: KeyId,
     /// Its name, unique within the account; `null` if it can no longer be read.
     name: Option<String>,
+    /// In an organisation: the account of the member whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    member: Option<AccountId>,
+    /// In an organisation: the project that it belongs to, `proj_…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    project: Option<ProjectId>,
     /// `sk-…` and its last four characters.
     hint: String,
     /// In use or not.
@@ -42,12 +53,12 @@ struct Key {
 
 /// A key that was just made.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-struct CreatedKey {
+pub(super) struct CreatedKey {
     /// The key itself, shown this once.
     #[schema(value_type = String)]
-    secret: Secret,
+    pub(super) secret: Secret,
     /// All else about it.
-    key: Key,
+    pub(super) key: Key,
 }
 
 /// A key to create.
@@ -66,7 +77,7 @@ struct NewKey {
 /// What to change; what is absent stays.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-struct KeyPatch {
+pub(super) struct KeyPatch {
     /// Another name.
     #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
@@ -82,7 +93,7 @@ struct KeyPatch {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the form of another type")]
-struct LimitsForm {
+pub(super) struct LimitsForm {
     /// Calls begun per minute.
     requests_per_minute: Option<u32>,
     /// Tokens, in and out, per minute.
@@ -108,6 +119,8 @@ impl From<ApiKey> for Key {
         Self {
             id: key.id,
             name: key.name.map(Personal::into_inner),
+            member: key.belongs.member,
+            project: key.belongs.project,
             hint: key.hint,
             status: Status::of(key.enabled),
             limits: key.limits,
@@ -123,11 +136,127 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::SignedIn, routes!(keys_show, keys_update, keys_revoke))
 }
 
-/// A key of that account.
-async fn own(console: &Console, tx: &mut ReadTx<'_>, account: AccountId, id: KeyId) -> Result<ApiKey, Undone> {
+/// Whose keys a route is about.
+#[derive(Clone, Copy)]
+pub(super) enum Scope {
+    /// Those of an account.
+    Own(AccountId),
+    /// Those of an organisation: the member's own, or all of them to who may see them.
+    Of(Member),
+}
+
+/// What the keys of a scope have in common.
+#[derive(Clone, Copy)]
+struct Reach {
+    account: AccountId,
+    member: Option<AccountId>,
+}
+
+impl Scope {
+    fn reach(self) -> Reach {
+        match self {
+            Self::Own(account) => Reach { account, member: None },
+            Self::Of(member) => Reach { account: member.organisation, member: only(member.account, member.role) },
+        }
+    }
+
+    /// As it is now, asked in the transaction that changes a key.
+    async fn reach_in_tx(self, console: &Console, tx: &mut ReadTx<'_>) -> Result<Reach, Undone> {
+        let Self::Of(member) = self else { return Ok(self.reach()) };
+        let may = console.identity.member_may_in_tx(tx, member.by(), OrganisationPermission::KeysOwn).await?;
+        Ok(Reach { account: member.organisation, member: only(member.account, may) })
+    }
+}
+
+/// The member whose keys alone are within reach; none: all are.
+fn only(account: AccountId, role: OrganisationRole) -> Option<AccountId> {
+    if role.has(OrganisationPermission::KeysAll) { None } else { Some(account) }
+}
+
+/// A key that is within reach.
+async fn within(console: &Console, tx: &mut ReadTx<'_>, reach: Reach, id: KeyId) -> Result<ApiKey, Undone> {
     let found = console.identity.key_by_ref_in_tx(tx, &id.to_string()).await?;
-    let own = found.filter(|key| key.account == account);
+    let own = found.filter(|key| {
+        key.account == reach.account && reach.member.is_none_or(|member| key.belongs.member == Some(member))
+    });
     own.ok_or_else(|| not_found("key.not_found", "key").into())
+}
+
+/// A page of keys.
+pub(super) async fn list(console: &Console, scope: Scope, query: &PageQuery) -> Answer<Page<Key>> {
+    let page = page_of(query.after.as_deref(), query.limit)?;
+    let Reach { account, member } = scope.reach();
+    let keys = match member {
+        Some(member) => console.identity.key_list_of_member(account, member, page).await?,
+        None => console.identity.key_list(Some(account), page).await?,
+    };
+    Ok(Json(Page::of(keys, Key::from)))
+}
+
+/// The answer to who made a key.
+pub(super) fn created(console: &Console, created: CreatedKey, replayed: bool) -> Result<Response, Refusal> {
+    let tag = ETag::of(console, &created.key)?;
+    Ok((StatusCode::CREATED, tag, Replayed(replayed), Json(created)).into_response())
+}
+
+/// A key, or that the caller has this version of it.
+pub(super) async fn show(console: &Console, scope: Scope, id: KeyId, versions: &IfMatch) -> Result<Response, Refusal> {
+    let reach = scope.reach();
+    let found: Result<ApiKey, Undone> =
+        console.db.read("console.key.show", |tx| Box::pin(within(console, tx, reach, id))).await;
+    let key = Key::from(found?);
+    Ok(versions.shown(ETag::of(console, &key)?, Json(key)))
+}
+
+/// Changes a key, and shows it as it is now.
+pub(super) async fn update(
+    console: &Console,
+    scope: Scope,
+    id: KeyId,
+    versions: &IfMatch,
+    patch: KeyPatch,
+) -> Result<Response, Refusal> {
+    let change = KeyChange {
+        name: patch.name.map(Personal::new),
+        limits: patch.limits,
+        enabled: patch.status.map(Status::enabled),
+    };
+    let key = changed(console, scope, id, versions, &change).await?;
+    Ok((ETag::of(console, &key)?, Json(key)).into_response())
+}
+
+/// Revokes a key.
+pub(super) async fn revoke(
+    console: &Console,
+    scope: Scope,
+    id: KeyId,
+    versions: &IfMatch,
+) -> Result<StatusCode, Refusal> {
+    let change = KeyChange { enabled: Some(false), ..KeyChange::default() };
+    changed(console, scope, id, versions, &change).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Changes a key that is within reach, if it is as the caller has seen it.
+async fn changed(
+    console: &Console,
+    scope: Scope,
+    id: KeyId,
+    versions: &IfMatch,
+    change: &KeyChange,
+) -> Result<Key, Refusal> {
+    let changed: Result<ApiKey, Undone> = console
+        .db
+        .write("console.key.update", |tx| {
+            Box::pin(async move {
+                let reach = scope.reach_in_tx(console, tx).await?;
+                let before = Key::from(within(console, tx, reach, id).await?);
+                versions.check(&ETag::of(console, &before)?)?;
+                Ok(console.identity.key_update_in_tx(tx, id, change).await?)
+            })
+        })
+        .await;
+    Ok(changed?.into())
 }
 
 /// The caller's API keys, oldest first.
@@ -139,9 +268,7 @@ async fn keys_list(
     caller: Signed,
     Params(query): Params<PageQuery>,
 ) -> Answer<Page<Key>> {
-    let page = page_of(query.after.as_deref(), query.limit)?;
-    let keys = console.identity.key_list(Some(caller.account), page).await?;
-    Ok(Json(Page::of(keys, Key::from)))
+    list(&console, Scope::Own(caller.account), &query).await
 }
 
 /// Makes an API key.
@@ -165,7 +292,7 @@ async fn keys_create(
     let once = &idempotent.of(&console, &caller, "keys.create", &new)?;
     let (console, name, limits) = (&console, &Personal::new(new.name), &new.limits);
     let account = caller.account;
-    let (created, replayed): (CreatedKey, bool) = console
+    let (made, replayed): (CreatedKey, bool) = console
         .db
         .write("console.key.create", |tx| {
             Box::pin(async move {
@@ -179,8 +306,7 @@ async fn keys_create(
             })
         })
         .await?;
-    let tag = ETag::of(console, &created.key)?;
-    Ok((StatusCode::CREATED, tag, Replayed(replayed), Json(created)).into_response())
+    created(console, made, replayed)
 }
 
 /// An API key of the caller.
@@ -199,12 +325,7 @@ async fn keys_show(
     versions: IfMatch,
     Reference(id): Reference<KeyId>,
 ) -> Result<Response, Refusal> {
-    let console = &console;
-    let account = caller.account;
-    let found: Result<ApiKey, Undone> =
-        console.db.read("console.key.show", |tx| Box::pin(own(console, tx, account, id))).await;
-    let key = Key::from(found?);
-    Ok(versions.shown(ETag::of(console, &key)?, Json(key)))
+    show(&console, Scope::Own(caller.account), id, &versions).await
 }
 
 /// Changes an API key of the caller.
@@ -228,13 +349,7 @@ async fn keys_update(
     Reference(id): Reference<KeyId>,
     Input(patch): Input<KeyPatch>,
 ) -> Result<Response, Refusal> {
-    let change = KeyChange {
-        name: patch.name.map(Personal::new),
-        limits: patch.limits,
-        enabled: patch.status.map(Status::enabled),
-    };
-    let key = changed(&console, caller.account, id, &versions, &change).await?;
-    Ok((ETag::of(&console, &key)?, Json(key)).into_response())
+    update(&console, Scope::Own(caller.account), id, &versions, patch).await
 }
 
 /// Revokes an API key of the caller: it serves no call any more. Its record stays, for bills name it.
@@ -254,28 +369,5 @@ async fn keys_revoke(
     versions: IfMatch,
     Reference(id): Reference<KeyId>,
 ) -> Result<StatusCode, Refusal> {
-    let change = KeyChange { enabled: Some(false), ..KeyChange::default() };
-    changed(&console, caller.account, id, &versions, &change).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// Changes a key of that account, if it is as the caller has seen it.
-async fn changed(
-    console: &Console,
-    account: AccountId,
-    id: KeyId,
-    versions: &IfMatch,
-    change: &KeyChange,
-) -> Result<Key, Refusal> {
-    let changed: Result<ApiKey, Undone> = console
-        .db
-        .write("console.key.update", |tx| {
-            Box::pin(async move {
-                let before = Key::from(own(console, tx, account, id).await?);
-                versions.check(&ETag::of(console, &before)?)?;
-                Ok(console.identity.key_update_in_tx(tx, id, change).await?)
-            })
-        })
-        .await;
-    Ok(changed?.into())
+    revoke(&console, Scope::Own(caller.account), id, &versions).await
 }

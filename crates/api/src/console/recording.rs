@@ -54,6 +54,25 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("PATCH" | "DELETE", "/api/v1/keys/{key}") => (A::KeyUpdate, O::Key),
         ("POST", "/api/v1/management-keys") => (A::ManagementKeyCreate, O::Key),
         ("DELETE", "/api/v1/management-keys/{key}") => (A::ManagementKeyRevoke, O::Key),
+        ("POST", "/api/v1/organisations") => (A::OrganisationCreate, O::Organisation),
+        ("PATCH", "/api/v1/organisations/{organisation}") => (A::OrganisationUpdate, O::Organisation),
+        ("DELETE", "/api/v1/organisations/{organisation}") => (A::OrganisationClose, O::Organisation),
+        ("POST", "/api/v1/organisations/{organisation}/reopen") => (A::OrganisationReopen, O::Organisation),
+        ("PUT", "/api/v1/organisations/{organisation}/owner") => (A::OrganisationTransfer, O::Organisation),
+        ("POST", "/api/v1/organisations/{organisation}/leave") => (A::MemberLeave, O::Organisation),
+        ("PATCH", "/api/v1/organisations/{organisation}/members/{member}") => (A::MemberUpdate, O::Organisation),
+        ("DELETE", "/api/v1/organisations/{organisation}/members/{member}") => (A::MemberRemove, O::Organisation),
+        ("POST", "/api/v1/organisations/{organisation}/invitations") => (A::MemberInvite, O::Organisation),
+        ("DELETE", "/api/v1/organisations/{organisation}/invitations/{invitation}") => {
+            (A::MemberInviteWithdraw, O::Organisation)
+        }
+        ("POST", "/api/v1/member-invitations/accept") => (A::MemberJoin, O::Organisation),
+        ("POST", "/api/v1/organisations/{organisation}/projects") => (A::ProjectCreate, O::Organisation),
+        ("PATCH" | "DELETE", "/api/v1/organisations/{organisation}/projects/{project}") => {
+            (A::ProjectUpdate, O::Organisation)
+        }
+        ("POST", "/api/v1/organisations/{organisation}/keys") => (A::KeyCreate, O::Organisation),
+        ("PATCH" | "DELETE", "/api/v1/organisations/{organisation}/keys/{key}") => (A::KeyUpdate, O::Organisation),
         ("POST", "/api/v1/leaked-keys") => (A::KeyReport, O::Key),
         ("PUT" | "DELETE", "/api/v1/roles/{role}") => (A::RoleChange, O::Role),
         ("PUT", "/api/v1/staff/{account}/roles/{role}") => (A::StaffGrant, O::Role),
@@ -67,9 +86,9 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Concerns(pub(super) AccountId);
 
-/// The account that a path names, by its id.
-fn named(route: &str, path: &str) -> Option<AccountId> {
-    let place = route.split('/').position(|part| part == "{account}")?;
+/// The account that a path names there, by its id.
+pub(super) fn named(route: &str, path: &str, parameter: &str) -> Option<AccountId> {
+    let place = route.split('/').position(|part| part == parameter)?;
     path.split('/').nth(place)?.parse().ok()
 }
 
@@ -98,7 +117,7 @@ pub(super) async fn begin(
         None => Actor::System,
     };
     // Whose data it is: of whom staff acts on, else the caller's own.
-    let mut subject = named(route, path).or(caller.map(|caller| caller.account));
+    let mut subject = named(route, path, "{account}").or(caller.map(|caller| caller.account));
     // Nothing can be sealed for who was erased, or never was.
     if let Some(account) = subject
         && console.keys.get(account.0).await?.is_none()
@@ -106,7 +125,10 @@ pub(super) async fn begin(
         subject = None;
     }
     let address = client.address.map(|address| Personal::new(address.to_canonical().to_string()));
-    let entry = NewEntry { address, ..NewEntry::begun(actor, action, Object::any(kind), subject) };
+    // What belongs to an organisation is told by which one.
+    let organisation = named(route, path, "{organisation}").filter(|_| kind == ObjectKind::Organisation);
+    let object = organisation.map_or_else(|| Object::any(kind), |id| Object::one(kind, id));
+    let entry = NewEntry { address, ..NewEntry::begun(actor, action, object, subject) };
     let seq = console.audit.record(&entry).await.map_err(|fault| {
         tracing::error!(event = "audit.not_recorded", error.code = fault.code);
         let message = "the audit log cannot be written, so nothing was done";

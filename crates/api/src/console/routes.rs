@@ -2,6 +2,7 @@
 //! was demanded is what documents and tests are made from.
 
 use super::document;
+use super::membership;
 use super::recording;
 use super::sign_in::SignedInAnew;
 use super::{Client, Console, Presented, Signed};
@@ -12,6 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tacit_identity::access::{Caller, Permission};
+use tacit_identity::organisations::OrganisationPermission;
 use tacit_kernel::{ErrorKind, Fault};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
@@ -25,6 +27,9 @@ pub enum Access {
     SignedIn,
     /// Staff with that permission. If the permission asks for step-up, so does the route.
     Needs(Permission),
+    /// Members of the organisation that the path names as `{organisation}`, with that permission there. If the permission
+    /// asks for step-up, so does the route.
+    Member(OrganisationPermission),
 }
 
 /// What a route demands of its caller.
@@ -50,7 +55,12 @@ impl Access {
 
 impl From<Access> for Demand {
     fn from(access: Access) -> Self {
-        Self { access, step_up: matches!(access, Access::Needs(permission) if permission.needs_step_up()) }
+        let step_up = match access {
+            Access::Public | Access::SignedIn => false,
+            Access::Needs(permission) => permission.needs_step_up(),
+            Access::Member(permission) => permission.needs_step_up(),
+        };
+        Self { access, step_up }
     }
 }
 
@@ -146,6 +156,13 @@ async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> 
     } else {
         match caller(&guard.console, request.headers()).await {
             Ok(caller) => {
+                if let Access::Member(permission) = guard.demand.access {
+                    let asked = membership::Asked::of(&request);
+                    match Box::pin(asked.member(&guard.console, caller.account, permission)).await {
+                        Ok(member) => request.extensions_mut().insert(member),
+                        Err(refusal) => return refusal.into_response(),
+                    };
+                }
                 if let Err(refusal) = admit(guard.demand, &caller) {
                     return refusal.into_response();
                 }

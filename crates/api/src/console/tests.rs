@@ -3,12 +3,13 @@
 mod access;
 mod generated;
 mod keys;
+mod organisations;
 mod people;
 mod requests;
 
 use super::{
-    Access, Authenticate, Authenticating, Client, Console, Cookies, Crowd, People, Platform, Presented, Routes, routes,
-    serving,
+    Access, Authenticate, Authenticating, Client, Console, Cookies, Crowd, Organisations, People, Platform, Presented,
+    Routes, routes, serving,
 };
 use crate::server;
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -23,11 +24,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tacit_catalog::Catalog;
 use tacit_identity::Identity;
 use tacit_identity::access::{BuiltInRole, Caller, Permission, Permissions, Via};
+use tacit_identity::organisations::OrganisationRole;
 use tacit_identity::passwords::{Cost, Hashing};
 use tacit_kernel::ids::{AccountId, ManagementKeyId, SignInId};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::time::ManualClock;
 use tacit_kernel::{Personal, Ppm};
+use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
 use tacit_storage::audit::Audit;
 use tacit_storage::{Db, testing};
@@ -61,6 +64,8 @@ struct Served {
     console: Console,
     told: Arc<AtomicUsize>,
     ann: AccountId,
+    /// Who is what in the organisations of these tests; their tokens are `org-` and the role.
+    members: Vec<(OrganisationRole, AccountId)>,
     _dir: tempfile::TempDir,
 }
 
@@ -126,6 +131,15 @@ async fn served_with(db: Db, routes: Routes) -> Served {
         knows(role.as_str(), staff, role.permissions(), false);
         knows(&format!("{}-stepped-up", role.as_str()), staff, role.permissions(), true);
     }
+    let mut members = Vec::new();
+    for role in OrganisationRole::ALL {
+        let token = format!("org-{}", role.as_str());
+        let account = account(&token).await;
+        knows(&token, account, Permissions::NONE, false);
+        knows(&format!("tm-{token}"), account, Permissions::NONE, false);
+        knows(&format!("{token}-stepped-up"), account, Permissions::NONE, true);
+        members.push((role, account));
+    }
     let told = Arc::new(AtomicUsize::new(0));
     let tell = told.clone();
     let console = Console {
@@ -133,6 +147,7 @@ async fn served_with(db: Db, routes: Routes) -> Served {
         keys: keys.clone(),
         identity: identity.clone(),
         catalog: Catalog::new(db.clone(), keys.clone(), clock.clone()),
+        ledger: Ledger::new(db.clone(), clock.clone()),
         clock: clock.clone(),
         platform: Arc::new(Platform {
             name: "Test".into(),
@@ -144,6 +159,7 @@ async fn served_with(db: Db, routes: Routes) -> Served {
         audit: Audit::new(db.clone(), keys.clone(), clock.clone()),
         registration: Arc::default(),
         registration_group: "default".into(),
+        organisations: Organisations { open: true, url: Some("https://tacit.example".into()) },
         authenticate: Arc::new(Known { people: People(identity.clone()), callers }),
         crowd: Arc::new(Crowd::new(NonZeroU32::new(CROWD).unwrap(), NonZeroU32::MAX)),
         cookies: Cookies::Secure,
@@ -155,7 +171,7 @@ async fn served_with(db: Db, routes: Routes) -> Served {
     let socket = dir.path().join("console.sock");
     let listener = server::bind(&socket).unwrap();
     tokio::spawn(server::serve(listener, serving(routes, console.clone()), std::future::pending()));
-    Served { socket, clock, console, told, ann, _dir: dir }
+    Served { socket, clock, console, told, ann, members, _dir: dir }
 }
 
 /// A request to be sent.

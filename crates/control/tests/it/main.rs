@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a failing test panics")]
 
 mod audit;
+mod budgets;
 mod journal;
 mod links;
 mod money;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what clippy.toml allows in tests, for what tests share")]
 
 mod bounds;
+mod budgets;
 mod calls;
 #[cfg(feature = "faults")]
 mod faults;

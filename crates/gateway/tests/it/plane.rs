@@ -48,7 +48,14 @@ impl Books {
             let sum = calls.map(|e| e.amount).sum();
             Some(wire::Spend { day: sum, month: sum, total: sum, as_of: SystemClock.now().0 })
         };
+        // Of all keys that share it.
+        let budgets = grant.budgets.iter().map(|shared| {
+            let sharing = |g: &&wire::KeyGrant| g.budgets.iter().any(|other| other.id == shared.id);
+            let keys: Vec<_> = self.keys.values().filter(sharing).map(|g| event_id(&g.key)).collect();
+            wire::SharedBudget { spend: spent(&|begun| keys.contains(&begun.key)), ..shared.clone() }
+        });
         Some(wire::KeyGrant {
+            budgets: budgets.collect(),
             key_spend: spent(&|begun| begun.key == event_id(&grant.key)),
             account_spend: spent(&|begun| begun.account == event_id(&grant.account)),
             ..grant.clone()

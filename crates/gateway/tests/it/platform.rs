@@ -190,6 +190,23 @@ impl Platform {
             .unwrap()
     }
 
+    /// Another key of the same account, which shares these budgets.
+    pub(crate) fn another_key(&self, budgets: &[wire::SharedBudget]) -> String {
+        use secrecy::ExposeSecret;
+        let key = tacit_kernel::keytext::generate(&mut rand::rng()).expose_secret().to_owned();
+        let mut books = self.plane.books.lock().unwrap();
+        let first = books.keys[&key_hash(&self.key)].clone();
+        books.keys.insert(key_hash(&key), wire::KeyGrant { key: id(), budgets: budgets.to_vec(), ..first });
+        key
+    }
+
+    /// A chat with that key.
+    pub(crate) async fn chat_with(&self, key: &str, model: &str, more: &str) -> Answer {
+        let mut request = self.request("/v1/chat/completions", &chat(model, more));
+        request.headers_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
+        self.send(request).await
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
         self.send(self.request(path, body)).await
     }

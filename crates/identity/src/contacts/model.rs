@@ -75,7 +75,7 @@ impl Contact {
     }
 
     /// One that was kept.
-    pub(super) const fn held(kind: ContactKind, text: String) -> Self {
+    pub(crate) const fn held(kind: ContactKind, text: String) -> Self {
         Self { kind, text: Personal::new(text) }
     }
 

@@ -1,9 +1,19 @@
 //! What an API key is.
 
 use tacit_kernel::call::CallSource;
-use tacit_kernel::ids::{AccountId, GroupId, KeyId};
-use tacit_kernel::limits::Limits;
+use tacit_kernel::ids::{AccountId, GroupId, KeyId, ProjectId};
+use tacit_kernel::limits::{Budget, Limits};
 use tacit_kernel::{Personal, Ppm, Timestamp};
+use uuid::Uuid;
+
+/// Whose key it is within an organisation, and what for. It never changes. A person's keys belong to nobody else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Belongs {
+    /// The member.
+    pub member: Option<AccountId>,
+    /// The project.
+    pub project: Option<ProjectId>,
+}
 
 /// An API key, without the key itself: only its keyed hash is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +22,8 @@ pub struct ApiKey {
     pub id: KeyId,
     /// Whose it is.
     pub account: AccountId,
+    /// Whose it is within an organisation.
+    pub belongs: Belongs,
     /// Its name, unique within the account. `None`: the subject key was destroyed and the name is unreadable.
     pub name: Option<Personal<String>>,
     /// What may be shown of the key: `sk-…` and four characters of checksum.
@@ -50,7 +62,7 @@ pub struct KeyFacts {
     pub group: GroupId,
     /// The group's multiplier.
     pub group_multiplier: Ppm,
-    /// Whether the key may be used.
+    /// Whether the key may be used: it is enabled, its member may have keys, and its project is in use.
     pub key_enabled: bool,
     /// Whether the account may.
     pub account_enabled: bool,
@@ -60,4 +72,34 @@ pub struct KeyFacts {
     pub account_limits: Limits,
     /// What the key was made for.
     pub source: CallSource,
+    /// What it shares with other keys of its member and of its project.
+    pub budgets: Vec<KeyBudget>,
+}
+
+/// A budget that several keys share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyBudget {
+    /// Whose.
+    pub of: BudgetOf,
+    /// How much.
+    pub budget: Budget,
+}
+
+/// Whose keys share a budget, within one account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BudgetOf {
+    /// All of a member.
+    Member(AccountId),
+    /// All of a project.
+    Project(ProjectId),
+}
+
+impl BudgetOf {
+    /// The id under which gateways count it.
+    #[must_use]
+    pub const fn id(self) -> Uuid {
+        match self {
+            Self::Member(AccountId(id)) | Self::Project(ProjectId(id)) => id,
+        }
+    }
 }

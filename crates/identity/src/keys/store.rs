@@ -1,45 +1,56 @@
 //! The SQL of API keys.
 
-use super::KeyFacts;
+use super::{Belongs, BudgetOf, KeyBudget, KeyFacts};
+use crate::organisations::{OrganisationPermission, OrganisationRole};
 use tacit_kernel::Timestamp;
 use tacit_kernel::call::CallSource;
-use tacit_kernel::ids::{AccountId, KeyId};
-use tacit_kernel::limits::Limits;
+use tacit_kernel::ids::{AccountId, KeyId, ProjectId};
+use tacit_kernel::limits::{Budget, Limits};
 use tacit_storage::{Page, ReadTx, Row, Sql, StorageError, Value, WriteTx};
 
 const BY_ID: Sql = Sql::new(
-    "SELECT id, account_id, name_sealed, hash, hint, source, status, limits, created_at, updated_at FROM api_keys \
-     WHERE id = $1",
+    "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, limits, created_at, updated_at \
+     FROM api_keys WHERE id = $1",
 );
 const LIST: Sql = Sql::new(
-    "SELECT id, account_id, name_sealed, hash, hint, source, status, limits, created_at, updated_at FROM api_keys \
-     WHERE id > $1 ORDER BY id LIMIT $2",
+    "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, limits, created_at, updated_at \
+     FROM api_keys WHERE id > $1 ORDER BY id LIMIT $2",
 );
 const LIST_OF_ACCOUNT: Sql = Sql::new(
-    "SELECT id, account_id, name_sealed, hash, hint, source, status, limits, created_at, updated_at FROM api_keys \
-     WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+    "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, limits, created_at, updated_at \
+     FROM api_keys WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+);
+const LIST_OF_MEMBER: Sql = Sql::new(
+    "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, limits, created_at, updated_at \
+     FROM api_keys WHERE account_id = $1 AND member_id = $2 AND id > $3 ORDER BY id LIMIT $4",
 );
 const NAMES: Sql = Sql::new("SELECT id, name_sealed FROM api_keys WHERE account_id = $1 ORDER BY id");
 const INSERT: Sql = Sql::new(
-    "INSERT INTO api_keys (id, account_id, name_sealed, hash, hint, source, status, limits, created_at, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
+    "INSERT INTO api_keys (id, account_id, name_sealed, hash, hint, source, status, limits, created_at, updated_at, \
+     member_id, project_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)",
 );
 const UPDATE: Sql =
     Sql::new("UPDATE api_keys SET name_sealed = $2, status = $3, limits = $4, updated_at = $5 WHERE id = $1");
 const GRANT: Sql = Sql::new(
     "SELECT k.id AS key_id, k.account_id AS account_id, a.group_id AS group_id, g.multiplier_ppm AS multiplier_ppm, \
      k.status AS key_status, a.status AS account_status, k.limits AS key_limits, a.limits AS account_limits, \
-     k.source AS source \
-     FROM api_keys k JOIN accounts a ON a.id = k.account_id JOIN user_groups g ON g.id = a.group_id WHERE k.hash = $1",
+     k.source AS source, k.member_id AS member_id, k.project_id AS project_id, m.role AS member_role, \
+     m.budget AS member_budget, s.status AS member_status, p.status AS project_status, p.budget AS project_budget \
+     FROM api_keys k JOIN accounts a ON a.id = k.account_id JOIN user_groups g ON g.id = a.group_id \
+     LEFT JOIN organisation_members m ON m.organisation_id = k.account_id AND m.account_id = k.member_id \
+     LEFT JOIN accounts s ON s.id = k.member_id LEFT JOIN organisation_projects p ON p.id = k.project_id \
+     WHERE k.hash = $1",
 );
 
 /// Every statement of keys.
-pub(crate) const STATEMENTS: &[&Sql] = &[&BY_ID, &LIST, &LIST_OF_ACCOUNT, &NAMES, &INSERT, &UPDATE, &GRANT];
+pub(crate) const STATEMENTS: &[&Sql] =
+    &[&BY_ID, &LIST, &LIST_OF_ACCOUNT, &LIST_OF_MEMBER, &NAMES, &INSERT, &UPDATE, &GRANT];
 
 /// A row, its name still sealed.
 pub(super) struct KeyRow {
     pub(super) id: KeyId,
     pub(super) account: AccountId,
+    pub(super) belongs: Belongs,
     pub(super) name_sealed: Vec<u8>,
     pub(super) hash: [u8; 32],
     pub(super) hint: String,
@@ -55,6 +66,7 @@ fn key(row: &Row) -> Result<KeyRow, StorageError> {
     Ok(KeyRow {
         id: row.get("id")?,
         account: row.get("account_id")?,
+        belongs: Belongs { member: row.get("member_id")?, project: row.get("project_id")? },
         name_sealed: row.get("name_sealed")?,
         hash: hash.try_into().map_err(|_| StorageError::inconsistent("api_keys", "hash"))?,
         hint: row.get("hint")?,
@@ -84,6 +96,16 @@ pub(super) async fn key_list(
     rows.iter().map(key).collect()
 }
 
+/// One more than the page holds, of one member of an organisation.
+pub(super) async fn key_list_of_member(
+    tx: &mut ReadTx<'_>,
+    (account, member): (AccountId, AccountId),
+    page: Page,
+) -> Result<Vec<KeyRow>, StorageError> {
+    let values = [account.into(), member.into(), page.after.unwrap_or_default().into(), page.fetch().into()];
+    tx.all(&LIST_OF_MEMBER, &values).await?.iter().map(key).collect()
+}
+
 /// The sealed names of all keys of an account.
 pub(super) async fn key_names(tx: &mut ReadTx<'_>, account: AccountId) -> Result<Vec<(KeyId, Vec<u8>)>, StorageError> {
     let rows = tx.all(&NAMES, &[account.into()]).await?;
@@ -101,6 +123,8 @@ pub(super) async fn key_insert(tx: &mut WriteTx<'_>, k: &KeyRow, limits: String)
         crate::status_word(k.enabled).into(),
         limits.into(),
         k.created_at.into(),
+        k.belongs.member.into(),
+        k.belongs.project.into(),
     ];
     tx.execute(&INSERT, &values).await.map(drop)
 }
@@ -124,10 +148,45 @@ pub(super) async fn key_grant(tx: &mut ReadTx<'_>, hash: [u8; 32]) -> Result<Opt
         account: row.get("account_id")?,
         group: row.get("group_id")?,
         group_multiplier: row.get("multiplier_ppm")?,
-        key_enabled: row.get::<String>("key_status")? == "active",
+        key_enabled: row.get::<String>("key_status")? == "active" && key_serves(&row)?,
         account_enabled: row.get::<String>("account_status")? == "active",
         key_limits: row.json("key_limits")?,
         account_limits: row.json("account_limits")?,
         source: row.word("source", CallSource::parse)?,
+        budgets: key_budgets(&row)?,
     }))
+}
+
+/// Whether its member may have keys and can sign in, and its project is in use. Where either changes the keys are disabled; a
+/// key that is not serves nothing all the same.
+fn key_serves(row: &Row) -> Result<bool, StorageError> {
+    let role: Option<String> = row.get("member_role")?;
+    let may = |role: OrganisationRole| role.has(OrganisationPermission::KeysOwn);
+    let of_member = match row.get::<Option<AccountId>>("member_id")? {
+        None => true,
+        Some(_) => {
+            let active = row.get::<Option<String>>("member_status")?.as_deref() == Some("active");
+            active && role.as_deref().and_then(OrganisationRole::parse).is_some_and(may)
+        }
+    };
+    let of_project = match row.get::<Option<ProjectId>>("project_id")? {
+        None => true,
+        Some(_) => row.get::<Option<String>>("project_status")?.as_deref() == Some("active"),
+    };
+    Ok(of_member && of_project)
+}
+
+/// The budgets that are set.
+fn key_budgets(row: &Row) -> Result<Vec<KeyBudget>, StorageError> {
+    let mut budgets = Vec::new();
+    let member = row.get::<Option<AccountId>>("member_id")?.map(BudgetOf::Member);
+    let project = row.get::<Option<ProjectId>>("project_id")?.map(BudgetOf::Project);
+    for (of, column) in [(member, "member_budget"), (project, "project_budget")] {
+        let Some((of, text)) = of.zip(row.get::<Option<String>>(column)?) else { continue };
+        let budget: Budget = serde_json::from_str(&text).map_err(|_| StorageError::inconsistent("result", column))?;
+        if budget.is_set() {
+            budgets.push(KeyBudget { of, budget });
+        }
+    }
+    Ok(budgets)
 }

@@ -5,6 +5,7 @@ use super::*;
 use crate::LedgerError;
 use crate::calls::CallFilter;
 use crate::leases::LeaseRequest;
+use crate::spend::SpendOf;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
@@ -154,7 +155,7 @@ async fn check(world: &World, books: &Books, step: &Step) {
         let pots = world.wallet(*account).await;
         assert!(pots.iter().all(|pot| *pot >= 0), "after {step:?}: {pots:?}");
         assert_eq!(pots.iter().sum::<i64>() + charged, *paid_in, "after {step:?}");
-        let spend = world.ledger.spend(*account, None, world.clock_now()).await.unwrap();
+        let spend = world.ledger.spend(*account, SpendOf::Account, world.clock_now()).await.unwrap();
         assert_eq!(spend.total.0, charged, "after {step:?}");
     }
 }

@@ -6,6 +6,7 @@ use crate::calls::{Attempt, CallFilter, explain};
 use crate::journal::BatchState;
 use crate::leases::LeaseRequest;
 use crate::settlement::{Difference, DifferenceReason, FailedAttempt};
+use crate::spend::SpendOf;
 use std::slice::from_ref;
 use tacit_kernel::call::{AttemptOutcome, ErrorCode};
 use tacit_storage::Page;
@@ -98,7 +99,7 @@ tacit_storage::both_engines! {
         world.write(std::slice::from_ref(&third)).await;
         assert_eq!(restarted.commit(&[third], &world.price_of()).await.unwrap().calls, 1);
         assert_eq!(world.wallet(a).await, [0, 0, 970]);
-        let spend = world.ledger.spend(a, None, world.clock_now()).await.unwrap();
+        let spend = world.ledger.spend(a, SpendOf::Account, world.clock_now()).await.unwrap();
         assert_eq!(spend.total, Nano(30));
         world.assert_clean().await;
     }
@@ -290,13 +291,13 @@ tacit_storage::both_engines! {
         let second = Page { after: first.next, limit: 3 };
         assert_eq!(world.ledger.call_list(&none(), second).await.unwrap().items[0].id, ids[0]);
 
-        let of = async |account, key: Option<KeyId>| {
-            let spend = world.ledger.spend(account, key, world.clock_now()).await.unwrap();
+        let of = async |account, of: SpendOf| {
+            let spend = world.ledger.spend(account, of, world.clock_now()).await.unwrap();
             [spend.day.0, spend.month.0, spend.total.0]
         };
-        assert_eq!(of(a, None).await, [10, 20, 30]);
-        assert_eq!(of(b, Some(KeyId(b.0))).await, [0, 10, 10]);
-        assert_eq!(of(b, Some(KeyId(a.0))).await, [0, 0, 0]);
+        assert_eq!(of(a, SpendOf::Account).await, [10, 20, 30]);
+        assert_eq!(of(b, SpendOf::Key(KeyId(b.0))).await, [0, 10, 10]);
+        assert_eq!(of(b, SpendOf::Key(KeyId(a.0))).await, [0, 0, 0]);
     }
 
     async fn a_session_with_open_calls_cannot_be_closed(db: Db) {

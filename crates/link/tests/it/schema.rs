@@ -52,6 +52,7 @@ const FIELDS: &[(&str, Size, &str)] = &[
     ("KeyGrant.key_limits_json", UpTo(64 * 1024), "kernel::limits::Limits, written by the control plane"),
     ("KeyGrant.account_limits_json", UpTo(64 * 1024), "kernel::limits::Limits, written by the control plane"),
     ("KeyGrant.seal_key", Exactly(32), "a key of the subject"),
+    ("SharedBudget.id", Exactly(16), ID),
     ("LeaseRequest.session", Exactly(16), ID),
     ("LeaseRequest.account", Exactly(16), ID),
     ("Events.session", Exactly(16), ID),
@@ -133,7 +134,7 @@ fn check(message: &DynamicMessage) -> Option<Result<(), Refused>> {
     let bytes = message.encode_to_vec();
     by_name!(message.descriptor().name(), bytes.as_slice(), [
         Hello Welcome WatchRequest Update Invalidate Recall Catalog Model Price Route Channel Credential KeyRequest
-        KeyReply KeyGrant LeaseRequest Events Begun Ended Attempt CloseRequest
+        KeyReply KeyGrant SharedBudget LeaseRequest Events Begun Ended Attempt CloseRequest
     ])
 }
 

@@ -189,6 +189,18 @@ const MANAGEMENT_KEY: Class =
 const ROLE: Class = Class::account("user.authorization", "account_roles.account_id -> accounts.id", SECURITY)
     .cites(&["YY-2.1", "YY-10"]);
 
+/// An organisation is an account, and what it is called is sealed with its key.
+const ORGANISATION: Class = Class::account("user.account", "organisations.account_id -> accounts.id", SERVICE);
+const MEMBERSHIP: Class =
+    Class::account("user.authorization", "organisation_members.account_id -> accounts.id", SERVICE)
+        .cites(&["YY-2.1", "YY-7"]);
+/// Whom somebody invites; they may have no account.
+const MEMBER_INVITATION: Class =
+    Class::account("user.account", "organisation_invitations.inviter_id -> accounts.id", SERVICE)
+        .kept(Retention::Days { min: 0, max: 8 })
+        .cites(&["YY-2.1", "YY-7"]);
+const PROJECT: Class = Class::account("user.account", "organisation_projects.organisation_id -> accounts.id", SERVICE);
+
 macro_rules! columns {
     ($($table:ident { $($class:expr => $($column:ident),+;)+ })+) => {
         /// Every column of the main schema, of the keyring's and of the migrations' book.
@@ -262,6 +274,29 @@ columns! {
         RECOVERY.category("user.unique_id") => account_id;
         RECOVERY.protected(Protection::KeyedHash) => code_hash;
     }
+    organisations {
+        ORGANISATION.category("user.unique_id") => account_id;
+        ORGANISATION.category("user.account.username").protected(Protection::SealedSubject) => name_sealed;
+        ORGANISATION => created_at, updated_at;
+    }
+    organisation_members {
+        MEMBERSHIP.category("user.unique_id") => organisation_id, account_id;
+        MEMBERSHIP => role, joined_at, updated_at;
+        MEMBERSHIP.category("user.financial").purposes(MONEY).cites(&["YY-2.3", "YY-7"]) => budget;
+    }
+    organisation_invitations {
+        MEMBER_INVITATION.category("user.unique_id") => organisation_id, inviter_id;
+        MEMBER_INVITATION => id, role, recipient_kind, created_at, expires_at;
+        MEMBER_INVITATION.category("user.contact").protected(Protection::SealedSubject) => recipient_sealed;
+        MEMBER_INVITATION.category("user.contact").protected(Protection::KeyedHash) => recipient_lookup;
+        MEMBER_INVITATION.category("user.authorization.credentials").protected(Protection::KeyedHash) => token_hash;
+    }
+    organisation_projects {
+        PROJECT.category("user.unique_id") => organisation_id;
+        PROJECT => id, status, created_at, updated_at;
+        PROJECT.category("user.content").protected(Protection::SealedSubject) => name_sealed;
+        PROJECT.category("user.financial").purposes(MONEY).cites(&["YY-2.3", "YY-7"]) => budget;
+    }
     staff_roles {
         CONFIGURED => name, permissions, created_at, updated_at;
     }
@@ -276,7 +311,8 @@ columns! {
         MANAGEMENT_KEY => hint, permissions, status, expires_at, created_at, updated_at;
     }
     api_keys {
-        KEY.category("user.unique_id") => id, account_id;
+        KEY.category("user.unique_id") => id, account_id, member_id;
+        KEY => project_id;
         KEY.category("user.content").protected(Protection::SealedSubject) => name_sealed;
         KEY.category("user.authorization.credentials").protected(Protection::KeyedHash) => hash;
         KEY => hint, source, status, limits, created_at, updated_at;

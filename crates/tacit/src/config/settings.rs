@@ -284,6 +284,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Which addresses console.listen and console.connect may name. \"private\": any; the operator says that nobody but\n\
          gateways and control planes can reach or read that network.",
     ),
+    in_development(
+        optional(
+            "console.url",
+            Kind::Text,
+            "\"https://ai.example.com\"",
+            "Where people reach the platform: links in messages begin with it. Without it nobody is invited to organisations.",
+        ),
+        "\"http://127.0.0.1:8080\"",
+    ),
     setting(
         "console.anonymous_per_minute",
         Kind::Number { min: 1, max: 1_000_000 },
@@ -324,6 +333,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     asked("registration.use_case", "\"off\"", "What the service is to be used for."),
     asked("registration.experience", "\"off\"", "Experience with such services."),
     asked("registration.referrer", "\"off\"", "How they heard of the service."),
+    setting(
+        "organisations.open",
+        Kind::Word(&["on", "off"]),
+        "\"on\"",
+        "Whether people may make organisations (docs/organisations.md).",
+    ),
     setting(
         "link.listen",
         Kind::Endpoint,

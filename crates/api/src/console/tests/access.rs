@@ -3,14 +3,26 @@
 use super::*;
 use crate::console::RouteAccess;
 use crate::console::routes::Demand;
+use tacit_identity::organisations::OrganisationPermission;
 use tacit_storage::both_engines;
 use utoipa_axum::routes;
 
-fn wanted(demand: Demand, caller: Option<&Caller>) -> Option<(u16, &'static str)> {
+/// What a token stands for in the organisations of these tests.
+fn role_of(token: &str) -> Option<OrganisationRole> {
+    let token = token.strip_prefix("tm-").unwrap_or(token).strip_suffix("-stepped-up").unwrap_or(token);
+    OrganisationRole::parse(token.strip_prefix("tm-").unwrap_or(token).strip_prefix("org-")?)
+}
+
+fn wanted(demand: Demand, caller: Option<&Caller>, role: Option<OrganisationRole>) -> Option<(u16, &'static str)> {
     match (demand.access, caller) {
         (Access::Public, _) => None,
         (_, None) => Some((401, "access.unauthenticated")),
         (Access::Needs(permission), Some(caller)) if !caller.permissions.has(permission) => {
+            Some((403, "access.denied"))
+        }
+        // Who is no member, of the staff or not, learns nothing.
+        (Access::Member(_), Some(_)) if role.is_none() => Some((404, "organisation.not_found")),
+        (Access::Member(permission), Some(_)) if !role.is_some_and(|role| role.has(permission)) => {
             Some((403, "access.denied"))
         }
         (_, Some(caller)) if demand.step_up && !caller.stepped_up => Some((403, "access.step_up_required")),
@@ -20,7 +32,7 @@ fn wanted(demand: Demand, caller: Option<&Caller>) -> Option<(u16, &'static str)
 
 /// Something to ask for at a path with parameters.
 fn concrete(path: &str) -> String {
-    path.replace("{key}", "key_01h455vb4pex5vsknk084sn02q")
+    path.replace("{key}", "key_01h455vb4pex5vsknk084sn02q").replace("{organisation}", "acct_01h455vb4pex5vsknk084sn02q")
 }
 
 /// A handler behind every kind of demand.
@@ -44,6 +56,18 @@ async fn steps() -> &'static str {
     "done"
 }
 
+#[utoipa::path(get, path = "/api/v1/organisations/{organisation}/own", params(("organisation" = String, Path,)),
+    responses((status = 200, description = "")))]
+async fn member_own(member: crate::console::Member) -> String {
+    member.role.as_str().to_owned()
+}
+
+#[utoipa::path(get, path = "/api/v1/organisations/{organisation}/steps", params(("organisation" = String, Path,)),
+    responses((status = 200, description = "")))]
+async fn member_steps() -> &'static str {
+    "done"
+}
+
 #[utoipa::path(get, path = "/api/v1/own", responses((status = 200, description = "")))]
 async fn own() -> &'static str {
     "done"
@@ -56,6 +80,8 @@ fn of_every_kind() -> Routes {
         .add(Access::Needs(Permission::AuditRead), routes!(needs))
         .add(Access::Needs(Permission::AuditRead).stepped_up(), routes!(steps))
         .add(Access::SignedIn.stepped_up(), routes!(own))
+        .add(Access::Member(OrganisationPermission::KeysAll), routes!(member_own))
+        .add(Access::Member(OrganisationPermission::OrganisationClose), routes!(member_steps))
 }
 
 async fn crawl(served: &Served, table: &[RouteAccess]) {
@@ -64,6 +90,12 @@ async fn crawl(served: &Served, table: &[RouteAccess]) {
         tokens.push(Some(role.as_str().to_owned()));
         tokens.push(Some(format!("{}-stepped-up", role.as_str())));
     }
+    for role in OrganisationRole::ALL {
+        for token in ["org-{}", "tm-org-{}", "org-{}-stepped-up"] {
+            tokens.push(Some(token.replace("{}", role.as_str())));
+        }
+    }
+    let mut organisation = served.organisation().await;
     let own: Vec<_> = BuiltInRole::ALL
         .into_iter()
         .flat_map(|role| [false, true].map(|stepped_up| (role.as_str(), role.permissions(), stepped_up)))
@@ -71,11 +103,17 @@ async fn crawl(served: &Served, table: &[RouteAccess]) {
     for RouteAccess { method, path, demand } in table {
         for token in &tokens {
             let method: Method = method.parse().unwrap();
-            let mut asking = served.ask(method.clone(), &concrete(path));
+            let path = path.replace("{organisation}", &organisation.to_string());
+            let mut asking = served.ask(method.clone(), &concrete(&path));
             if let Some(token) = token {
                 asking = asking.by(token);
             }
             let got = asking.send().await;
+            if got.status.is_success() && method != Method::GET && path.contains(&organisation.to_string()) {
+                // It may be closed now, or somebody has left.
+                organisation = served.organisation().await;
+            }
+            let role = token.as_deref().and_then(role_of);
             let caller = token.as_deref().filter(|token| *token != "nobody").map(|token| {
                 let of_role = own.iter().find(|(role, _, stepped_up)| {
                     token == if *stepped_up { format!("{role}-stepped-up") } else { (*role).to_owned() }
@@ -84,11 +122,11 @@ async fn crawl(served: &Served, table: &[RouteAccess]) {
                     account: served.ann,
                     via: Via::Session(SignInId::fresh()),
                     permissions: of_role.map_or(Permissions::NONE, |of| of.1),
-                    stepped_up: of_role.is_some_and(|of| of.2),
+                    stepped_up: of_role.is_some_and(|of| of.2) || (role.is_some() && token.ends_with("-stepped-up")),
                 }
             });
             let what = format!("{method} {path} by {token:?}");
-            match wanted(*demand, caller.as_ref()) {
+            match wanted(*demand, caller.as_ref(), role) {
                 Some((status, code)) => {
                     assert_eq!(got.refusal(), (status, code.to_owned()), "{what}");
                     assert_eq!(got.header("www-authenticate") == "Bearer", status == 401, "{what}");
@@ -114,7 +152,7 @@ both_engines! {
 fn every_kind_of_demand_is_held() {
     testing::run(tacit_storage::Engine::Sqlite, async |db| {
         let table = of_every_kind().table();
-        assert_eq!(table.len(), 5);
+        assert_eq!(table.len(), 7);
         let served = served_with(db, of_every_kind()).await;
         crawl(&served, &table).await;
         // The method of another demand at the same path.
@@ -144,6 +182,7 @@ fn the_same(routes: fn() -> Routes) {
                 Access::Public => "everybody",
                 Access::SignedIn => "signed in",
                 Access::Needs(permission) => permission.as_str(),
+                Access::Member(permission) => permission.who(),
             };
             assert_eq!((&access["who"], &access["step_up"]), (&who.into(), &demand.step_up.into()), "{method} {path}");
             let schemes = operation["security"].as_array().map_or(0, Vec::len);
