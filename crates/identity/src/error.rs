@@ -122,6 +122,12 @@ pub enum IdentityError {
     /// Nobody gives what they do not have.
     #[error("nobody gives or takes permissions that they do not have")]
     BeyondOwn,
+    /// Nobody acts on who may do more than they.
+    #[error("this account may do what you may not; ask somebody who may do as much as it")]
+    BeyondReach,
+    /// Nothing can be sent to the account.
+    #[error("the account has no e-mail address and no phone number to send that to")]
+    ContactMissing,
     /// The account has as many as it may.
     #[error("there are as many as there may be; remove one first")]
     TooMuch,
@@ -170,6 +176,8 @@ impl IdentityError {
             Self::RoleInUse => "role.in_use",
             Self::OwnerLast => "role.owner_last",
             Self::BeyondOwn => "role.beyond_own",
+            Self::BeyondReach => "account.beyond_own",
+            Self::ContactMissing => "contact.missing",
             Self::TooMuch => "account.too_much",
             Self::Storage(_) => "storage",
             Self::Keyring(fault) => fault.code,
@@ -201,14 +209,17 @@ impl IdentityError {
             | Self::KeyNameTaken
             | Self::AccountErased
             | Self::ContactTaken
+            | Self::ContactMissing
             | Self::SecondFactorSet
             | Self::RoleInUse
             | Self::OwnerLast
             | Self::TooMuch => ErrorKind::Conflict,
             Self::SignInFailed | Self::SessionGone => ErrorKind::Unauthenticated,
-            Self::AccountDisabled | Self::StepUpRequired | Self::RegistrationClosed | Self::BeyondOwn => {
-                ErrorKind::Forbidden
-            }
+            Self::AccountDisabled
+            | Self::StepUpRequired
+            | Self::RegistrationClosed
+            | Self::BeyondOwn
+            | Self::BeyondReach => ErrorKind::Forbidden,
             Self::TooMany { .. } => ErrorKind::Limited,
             Self::Busy => ErrorKind::Unavailable,
             Self::Storage(_) => ErrorKind::Internal,
