@@ -5,7 +5,7 @@
 //! - [`sessions`] and [`leases`]: what gateways hold of customers' money.
 //! - [`journal`]: what gateways report is durable, before anything is made of it.
 //! - [`settlement`]: calls become records, charges and entries, all or nothing and once only.
-//! - [`calls`] and [`spend`]: what was called and what it cost.
+//! - [`calls`], [`spend`] and [`usage`]: what was called and what it cost.
 //! - [`aside`]: what could not be settled and waits for an operator.
 //! - `currency`: fixed with the first start.
 //! - [`verify`]: recomputes every balance from its entries and every charge from its call.
@@ -20,6 +20,7 @@ pub mod postings;
 pub mod sessions;
 pub mod settlement;
 pub mod spend;
+pub mod usage;
 pub mod verify;
 pub mod wallets;
 
