@@ -1,4 +1,14 @@
-//! Small forms that several resources share on the wire.
+//! Small forms that several resources share on the wire, and those that the admin socket and the console share.
+
+pub mod audit;
+pub mod calls;
+pub mod channels;
+pub mod groups;
+pub mod messages;
+pub mod models;
+pub mod money;
+pub mod providers;
+pub mod set_aside;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -133,7 +143,7 @@ pub(crate) fn staff_after(
     after.map(|text| place(text).ok_or_else(not_a_next)).transpose()
 }
 
-fn not_a_next() -> tacit_kernel::Fault {
+pub(crate) fn not_a_next() -> tacit_kernel::Fault {
     let message = "after must be the `next` of an earlier page";
     tacit_kernel::Fault::new(tacit_kernel::ErrorKind::Invalid, "request.page", message)
 }
@@ -144,4 +154,16 @@ impl<T> Page<T> {
         let next = paged.next.map(|id| id.to_string());
         Self { items: paged.items.into_iter().map(each).collect(), next }
     }
+}
+
+/// The page of a list that is short enough to be read as a whole, oldest first.
+pub(crate) fn paged<T>(
+    mut items: Vec<T>,
+    page: tacit_storage::Page,
+    id: impl Fn(&T) -> uuid::Uuid,
+) -> tacit_storage::Paged<T> {
+    items.retain(|item| page.after.is_none_or(|after| id(item) > after));
+    items.sort_by_key(&id);
+    items.truncate(page.size() + 1);
+    page.take(items, id)
 }
