@@ -14,6 +14,7 @@ use tacit_identity::passwords::{Cost, Hashing};
 use tacit_kernel::ids::ManagementKeyId;
 use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Personal, Ppm, SystemClock};
+use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
 use tacit_storage::audit::Audit;
 use tacit_storage::{Engine, testing};
@@ -63,6 +64,7 @@ async fn main() -> Result<(), Failed> {
         stepped_up: true,
     };
     let console = Console {
+        ledger: Ledger::new(db.clone(), clock.clone()),
         db,
         keys,
         identity,
@@ -81,6 +83,8 @@ async fn main() -> Result<(), Failed> {
         authenticate: Arc::new(One(caller)),
         cookies: Cookies::Secure,
         changed: Arc::new(|| ()),
+        settle: Arc::new(|_| Box::pin(async { Ok(()) })),
+        settled: Arc::new(|| Box::pin(async {})),
     };
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;

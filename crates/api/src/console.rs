@@ -6,22 +6,33 @@
 //! (time, size, cross-site requests, headers of the answer) is in `shield`.
 
 mod account;
+mod account_keys;
+mod accounts;
+mod audit_log;
 mod authenticate;
+mod call_records;
+mod calls;
+mod channels;
 mod codes;
 mod cookies;
 mod document;
 mod etag;
+mod groups;
 mod idempotency;
 mod input;
 mod keys;
 mod leaks;
+mod looks;
 mod management_keys;
 mod me;
 mod models;
+mod money;
 mod openapi;
 mod people;
 mod platform;
+mod providers;
 mod recording;
+mod registered_models;
 mod registration;
 mod roles;
 mod routes;
@@ -30,8 +41,11 @@ mod sessions;
 mod shield;
 mod sign_in;
 mod staff;
+mod system;
 #[cfg(test)]
 mod tests;
+mod unmask;
+mod wallet;
 
 pub use authenticate::{Authenticate, Authenticating, Client, Presented, Signed};
 pub use cookies::Cookies;
@@ -43,6 +57,8 @@ pub use people::People;
 pub use platform::Platform;
 pub use routes::{Access, Demand, RouteAccess, Routes};
 
+use crate::admin::Settled;
+use crate::admin::set_aside::Settle;
 use crate::problem::Refusal;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -53,6 +69,7 @@ use tacit_catalog::Catalog;
 use tacit_identity::Identity;
 use tacit_identity::registration::RegistrationRules;
 use tacit_kernel::{Clock, ErrorKind, Fault};
+use tacit_ledger::Ledger;
 use tacit_operations::messages::Messages;
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
@@ -72,6 +89,8 @@ pub struct Console {
     pub identity: Identity,
     /// Models and prices.
     pub catalog: Catalog,
+    /// Money and call records.
+    pub ledger: Ledger,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What everybody may know of the platform.
@@ -90,6 +109,10 @@ pub struct Console {
     pub cookies: Cookies,
     /// Called after every change, so that gateways hear of it at once.
     pub changed: Arc<dyn Fn() + Send + Sync>,
+    /// Settles the end of a call that was set aside.
+    pub settle: Arc<Settle>,
+    /// Waits until what was acknowledged to gateways is settled, or for a moment in vain.
+    pub settled: Arc<Settled>,
 }
 
 /// The answer of a handler.
@@ -113,6 +136,20 @@ pub fn routes() -> Routes {
     let routes = staff::routes(routes);
     let routes = management_keys::routes(routes);
     let routes = leaks::routes(routes);
+    let routes = accounts::routes(routes);
+    let routes = unmask::routes(routes);
+    let routes = looks::routes(routes);
+    let routes = account_keys::routes(routes);
+    let routes = calls::routes(routes);
+    let routes = call_records::routes(routes);
+    let routes = wallet::routes(routes);
+    let routes = money::routes(routes);
+    let routes = groups::routes(routes);
+    let routes = providers::routes(routes);
+    let routes = channels::routes(routes);
+    let routes = registered_models::routes(routes);
+    let routes = audit_log::routes(routes);
+    let routes = system::routes(routes);
     keys::routes(routes)
 }
 
@@ -140,4 +177,9 @@ fn serving(routes: Routes, console: Console) -> Router {
 /// A thing that is not there, or not for this caller: which of them is not told.
 pub(crate) fn not_found(code: &'static str, what: &'static str) -> Refusal {
     Fault::new(ErrorKind::NotFound, code, format!("there is no such {what}")).into()
+}
+
+/// A name that another thing of its kind has.
+pub(crate) fn taken(code: &'static str, what: &'static str) -> Refusal {
+    Fault::new(ErrorKind::Conflict, code, format!("there is a {what} of that name already; change that one")).into()
 }

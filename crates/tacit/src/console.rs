@@ -39,6 +39,7 @@ pub(crate) async fn start(
         keys: Arc::clone(&stores.keys),
         identity: admin.identity.clone(),
         catalog: admin.catalog.clone(),
+        ledger: admin.ledger.clone(),
         clock: Arc::clone(&admin.clock),
         platform: Arc::new(Platform {
             name: config.console.name.clone(),
@@ -53,6 +54,8 @@ pub(crate) async fn start(
         authenticate: Arc::new(People(admin.identity.clone())),
         cookies: cookies(config),
         changed: Arc::clone(&admin.changed),
+        settle: Arc::clone(&admin.settle),
+        settled: Arc::clone(&admin.settled),
     };
     let sweeping = sweep(stores.db.clone(), Arc::clone(&admin.clock), stop.clone());
     let serving = server::serve(listener, console::router(console), stop.cancelled_owned());

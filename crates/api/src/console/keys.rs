@@ -82,7 +82,7 @@ struct KeyPatch {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the form of another type")]
-struct LimitsForm {
+pub(super) struct LimitsForm {
     /// Calls begun per minute.
     requests_per_minute: Option<u32>,
     /// Tokens, in and out, per minute.

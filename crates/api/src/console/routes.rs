@@ -2,10 +2,11 @@
 //! was demanded is what documents and tests are made from.
 
 use super::document;
-use super::recording;
+use super::recording::{self, Asked};
 use super::{Client, Console, Presented, Signed};
 use crate::problem::Refusal;
 use axum::Router;
+use axum::body::{Body, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -147,16 +148,32 @@ async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> 
             Err(refusal) => return unauthenticated(refusal),
         }
     }
-    recorded(&guard.console, request, next).await
+    recorded(&guard.console, guard.demand.access, request, next).await
 }
 
 /// Runs the handler between the two entries of the audit log that tell of it.
-async fn recorded(console: &Console, request: Request, next: Next) -> Response {
+async fn recorded(console: &Console, access: Access, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().cloned();
-    let (method, named) = (request.method().clone(), request.uri().path().to_owned());
     let (caller, client) = (request.extensions().get::<Signed>().cloned(), Client::of(request.headers()));
-    let route = (&method, path.as_ref().map_or("", MatchedPath::as_str), named.as_str());
-    match Box::pin(recording::begin(console, route, caller.as_ref(), client)).await {
+    let (mut parts, body) = request.into_parts();
+    // It has arrived, and is bounded.
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let asked = Asked {
+        method: &parts.method,
+        route: path.as_ref().map_or("", MatchedPath::as_str),
+        uri: &parts.uri,
+        body: &body,
+        needed: match access {
+            Access::Needs(permission) => Some(permission),
+            Access::Public | Access::SignedIn => None,
+        },
+    };
+    let begun = Box::pin(recording::begin(console, asked, caller.as_ref(), client)).await;
+    if let Ok(Some(begun)) = &begun {
+        parts.extensions.insert(begun.reasoned());
+    }
+    let request = Request::from_parts(parts, Body::from(body));
+    match begun {
         Ok(Some(begun)) => {
             let response = next.run(request).await;
             Box::pin(recording::finish(console, begun, response)).await

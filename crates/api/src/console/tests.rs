@@ -1,10 +1,14 @@
 //! The console API over a real socket.
 
 mod access;
+mod crawl;
 mod generated;
 mod keys;
 mod people;
 mod requests;
+mod staff_accounts;
+mod staff_catalogue;
+mod staff_records;
 
 use super::{
     Access, Authenticate, Authenticating, Client, Console, Cookies, People, Platform, Presented, Routes, routes,
@@ -27,6 +31,7 @@ use tacit_kernel::ids::{AccountId, ManagementKeyId, SignInId};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::time::ManualClock;
 use tacit_kernel::{Personal, Ppm};
+use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
 use tacit_storage::audit::Audit;
 use tacit_storage::{Db, testing};
@@ -118,6 +123,9 @@ async fn served_with(db: Db, routes: Routes) -> Served {
     knows("ann", ann, Permissions::NONE, false);
     knows("tm-ann", ann, Permissions::NONE, false);
     knows("bob", bob, Permissions::NONE, false);
+    knows("tm-owner", staff, Permissions::all(), false);
+    // May change channels, and no prices.
+    knows("wirer", staff, [Permission::ProvidersWrite].into_iter().collect(), true);
     for role in BuiltInRole::ALL {
         knows(role.as_str(), staff, role.permissions(), false);
         knows(&format!("{}-stepped-up", role.as_str()), staff, role.permissions(), true);
@@ -129,6 +137,7 @@ async fn served_with(db: Db, routes: Routes) -> Served {
         keys: keys.clone(),
         identity: identity.clone(),
         catalog: Catalog::new(db.clone(), keys.clone(), clock.clone()),
+        ledger: Ledger::new(db.clone(), clock.clone()),
         clock: clock.clone(),
         platform: Arc::new(Platform {
             name: "Test".into(),
@@ -145,6 +154,8 @@ async fn served_with(db: Db, routes: Routes) -> Served {
         changed: Arc::new(move || {
             tell.fetch_add(1, Ordering::Relaxed);
         }),
+        settle: Arc::new(|_| Box::pin(async { Ok(()) })),
+        settled: Arc::new(|| Box::pin(async {})),
     };
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("console.sock");
