@@ -67,11 +67,11 @@ async fn main() -> Result<(), Failed> {
         stepped_up: true,
     };
     let console = Console {
+        ledger: Ledger::new(db.clone(), clock.clone()),
         db: db.clone(),
         keys,
         identity,
         catalog,
-        ledger: Ledger::new(db.clone(), clock.clone()),
         clock,
         platform: Arc::new(Platform {
             name: "Example".into(),
@@ -89,6 +89,8 @@ async fn main() -> Result<(), Failed> {
         crowd: Arc::new(Crowd::new(NonZeroU32::MAX, NonZeroU32::MAX)),
         cookies: Cookies::Secure,
         changed: Arc::new(|| ()),
+        settle: Arc::new(|_| Box::pin(async { Ok(()) })),
+        settled: Arc::new(|| Box::pin(async {})),
     };
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;

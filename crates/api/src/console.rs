@@ -6,21 +6,30 @@
 //! (time, size, cross-site requests, headers of the answer) is in `shield`.
 
 mod account;
+mod account_keys;
+mod accounts;
+mod audit_log;
 mod authenticate;
+mod call_records;
+mod calls;
+mod channels;
 mod codes;
 mod cookies;
 mod crowd;
 mod document;
 mod etag;
+mod groups;
 mod idempotency;
 mod input;
 mod keys;
 mod leaks;
+mod looks;
 mod management_keys;
 mod me;
 mod members;
 mod membership;
 mod models;
+mod money;
 mod openapi;
 mod organisation_invitations;
 mod organisation_keys;
@@ -29,7 +38,9 @@ mod organisations;
 mod people;
 mod platform;
 mod projects;
+mod providers;
 mod recording;
+mod registered_models;
 mod registration;
 mod roles;
 mod routes;
@@ -38,8 +49,11 @@ mod sessions;
 mod shield;
 mod sign_in;
 mod staff;
+mod system;
 #[cfg(test)]
 mod tests;
+mod unmask;
+mod wallet;
 
 pub use authenticate::{Authenticate, Authenticating, Client, Presented, Signed};
 pub use cookies::Cookies;
@@ -54,6 +68,8 @@ pub use people::People;
 pub use platform::Platform;
 pub use routes::{Access, Demand, RouteAccess, Routes};
 
+use crate::admin::Settled;
+use crate::admin::set_aside::Settle;
 use crate::problem::Refusal;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -84,7 +100,7 @@ pub struct Console {
     pub identity: Identity,
     /// Models and prices.
     pub catalog: Catalog,
-    /// Wallets, entries and what was used.
+    /// Money and call records.
     pub ledger: Ledger,
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -108,6 +124,10 @@ pub struct Console {
     pub cookies: Cookies,
     /// Called after every change, so that gateways hear of it at once.
     pub changed: Arc<dyn Fn() + Send + Sync>,
+    /// Settles the end of a call that was set aside.
+    pub settle: Arc<Settle>,
+    /// Waits until what was acknowledged to gateways is settled, or for a moment in vain.
+    pub settled: Arc<Settled>,
 }
 
 /// The answer of a handler.
@@ -137,6 +157,20 @@ pub fn routes() -> Routes {
     let routes = projects::routes(routes);
     let routes = organisation_keys::routes(routes);
     let routes = organisation_money::routes(routes);
+    let routes = accounts::routes(routes);
+    let routes = unmask::routes(routes);
+    let routes = looks::routes(routes);
+    let routes = account_keys::routes(routes);
+    let routes = calls::routes(routes);
+    let routes = call_records::routes(routes);
+    let routes = wallet::routes(routes);
+    let routes = money::routes(routes);
+    let routes = groups::routes(routes);
+    let routes = providers::routes(routes);
+    let routes = channels::routes(routes);
+    let routes = registered_models::routes(routes);
+    let routes = audit_log::routes(routes);
+    let routes = system::routes(routes);
     keys::routes(routes)
 }
 
@@ -164,4 +198,9 @@ fn serving(routes: Routes, console: Console) -> Router {
 /// A thing that is not there, or not for this caller: which of them is not told.
 pub(crate) fn not_found(code: &'static str, what: &'static str) -> Refusal {
     Fault::new(ErrorKind::NotFound, code, format!("there is no such {what}")).into()
+}
+
+/// A name that another thing of its kind has.
+pub(crate) fn taken(code: &'static str, what: &'static str) -> Refusal {
+    Fault::new(ErrorKind::Conflict, code, format!("there is a {what} of that name already; change that one")).into()
 }

@@ -1,4 +1,14 @@
-//! Small forms that several resources share on the wire.
+//! Small forms that several resources share on the wire, and those that the admin socket and the console share.
+
+pub mod audit;
+pub mod calls;
+pub mod channels;
+pub mod groups;
+pub mod messages;
+pub mod models;
+pub mod money;
+pub mod providers;
+pub mod set_aside;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -144,4 +154,16 @@ impl<T> Page<T> {
         let next = paged.next.map(|id| id.to_string());
         Self { items: paged.items.into_iter().map(each).collect(), next }
     }
+}
+
+/// The page of a list that is short enough to be read as a whole, oldest first.
+pub(crate) fn paged<T>(
+    mut items: Vec<T>,
+    page: tacit_storage::Page,
+    id: impl Fn(&T) -> uuid::Uuid,
+) -> tacit_storage::Paged<T> {
+    items.retain(|item| page.after.is_none_or(|after| id(item) > after));
+    items.sort_by_key(&id);
+    items.truncate(page.size() + 1);
+    page.take(items, id)
 }

@@ -14,7 +14,7 @@ use tacit_storage::{Page, Paged, ReadTx, StorageError, StorageErrorKind, WriteTx
 use tacit_vault::{Aad, SealKey, keyed_hash};
 use uuid::Uuid;
 
-pub use model::{Account, AccountChange};
+pub use model::{Account, AccountChange, AccountFilter};
 pub(crate) use store::STATEMENTS;
 
 /// Label and domain of the hash by which an account is found by its name.
@@ -154,7 +154,11 @@ impl Identity {
         }
     }
 
-    pub(crate) async fn account_by_id_in_tx(
+    /// The account of that id, as part of a larger transaction.
+    ///
+    /// # Errors
+    /// Storage, keyring.
+    pub async fn account_by_id_in_tx(
         &self,
         tx: &mut ReadTx<'_>,
         id: AccountId,
@@ -169,17 +173,22 @@ impl Identity {
     ///
     /// # Errors
     /// Storage, keyring.
-    pub async fn account_list(&self, page: Page) -> Result<Paged<Account>, IdentityError> {
-        self.db.read("account.list", |tx| Box::pin(self.account_list_in_tx(tx, page))).await
+    pub async fn account_list(&self, filter: &AccountFilter, page: Page) -> Result<Paged<Account>, IdentityError> {
+        self.db.read("account.list", |tx| Box::pin(self.account_list_in_tx(tx, filter, page))).await
     }
 
     /// [`Self::account_list`] as part of a larger transaction.
     ///
     /// # Errors
     /// As there.
-    pub async fn account_list_in_tx(&self, tx: &mut ReadTx<'_>, page: Page) -> Result<Paged<Account>, IdentityError> {
+    pub async fn account_list_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        filter: &AccountFilter,
+        page: Page,
+    ) -> Result<Paged<Account>, IdentityError> {
         let mut items = Vec::new();
-        for row in store::account_list(tx, page).await? {
+        for row in store::account_list(tx, filter, page).await? {
             items.push(self.account_opened(row).await?);
         }
         Ok(page.take(items, |account| account.id.0))

@@ -8,16 +8,22 @@ pub use model::{Contact, ContactKind, HeldContact};
 
 use crate::accounts::opened;
 use crate::{Identity, IdentityError};
+use std::collections::HashMap;
 use tacit_kernel::Personal;
 use tacit_kernel::ids::AccountId;
 use tacit_storage::{ReadTx, StorageErrorKind, WriteTx};
-use tacit_vault::{Aad, keyed_hash};
+use tacit_vault::{Aad, SealKey, keyed_hash};
 
 /// Label and domain of the hash by which a contact is found.
 const LOOKUP: &str = "account-contact";
 
 fn aad(account: AccountId) -> Aad<'static> {
     Aad { table: "account_contacts", column: "value_sealed", row: account.0 }
+}
+
+fn held(key: &SealKey, account: AccountId, row: store::ContactRow) -> Result<HeldContact, IdentityError> {
+    let text = opened(key, &aad(account), &row.value_sealed)?;
+    Ok(HeldContact { contact: Contact::held(row.kind, text.into_inner()), verified_at: row.verified_at })
 }
 
 impl Identity {
@@ -55,11 +61,25 @@ impl Identity {
             return Ok(Vec::new());
         }
         let key = self.subject_key(account).await?.ok_or(IdentityError::AccountErased)?;
-        let held = |row: store::ContactRow| {
-            let text = opened(&key, &aad(account), &row.value_sealed)?;
-            Ok(HeldContact { contact: Contact::held(row.kind, text.into_inner()), verified_at: row.verified_at })
-        };
-        rows.into_iter().map(held).collect()
+        rows.into_iter().map(|row| held(&key, account, row)).collect()
+    }
+
+    /// The contacts of each of these accounts. Of who was erased there are none.
+    ///
+    /// # Errors
+    /// Storage, keyring.
+    pub async fn contacts_of_each_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        accounts: &[AccountId],
+    ) -> Result<HashMap<AccountId, Vec<HeldContact>>, IdentityError> {
+        let mut each: HashMap<AccountId, Vec<HeldContact>> = HashMap::new();
+        for (account, row) in store::of_each(tx, accounts).await? {
+            if let Some(key) = self.subject_key(account).await? {
+                each.entry(account).or_default().push(held(&key, account, row)?);
+            }
+        }
+        Ok(each)
     }
 
     /// Whose contact it is.

@@ -122,6 +122,12 @@ pub enum IdentityError {
     /// Nobody gives what they do not have.
     #[error("nobody gives or takes permissions that they do not have")]
     BeyondOwn,
+    /// Nobody acts on who may do more than they.
+    #[error("this account may do what you may not; ask somebody who may do as much as it")]
+    BeyondReach,
+    /// Nothing can be sent to the account.
+    #[error("the account has no e-mail address and no phone number to send that to")]
+    ContactMissing,
     /// The account has as many as it may.
     #[error("there are as many as there may be; remove one first")]
     TooMuch,
@@ -212,6 +218,8 @@ impl IdentityError {
             Self::RoleInUse => "role.in_use",
             Self::OwnerLast => "role.owner_last",
             Self::BeyondOwn => "role.beyond_own",
+            Self::BeyondReach => "account.beyond_own",
+            Self::ContactMissing => "contact.missing",
             Self::TooMuch => "account.too_much",
             Self::OrganisationNameInvalid => "organisation.name_invalid",
             Self::OrganisationsOff => "organisation.off",
@@ -265,6 +273,7 @@ impl IdentityError {
             | Self::KeyNameTaken
             | Self::AccountErased
             | Self::ContactTaken
+            | Self::ContactMissing
             | Self::SecondFactorSet
             | Self::RoleInUse
             | Self::OwnerLast
@@ -279,7 +288,8 @@ impl IdentityError {
             | Self::RegistrationClosed
             | Self::OrganisationsOff
             | Self::OrganisationClosed
-            | Self::BeyondOwn => ErrorKind::Forbidden,
+            | Self::BeyondOwn
+            | Self::BeyondReach => ErrorKind::Forbidden,
             Self::TooMany { .. } => ErrorKind::Limited,
             Self::Busy => ErrorKind::Unavailable,
             Self::Storage(_) => ErrorKind::Internal,

@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod accounts;
+mod by_staff;
 pub mod codes;
 pub mod contacts;
 pub mod devices;
@@ -30,7 +31,7 @@ pub mod sign_in;
 mod tests;
 mod throttle;
 
-pub use accounts::{Account, AccountChange};
+pub use accounts::{Account, AccountChange, AccountFilter};
 pub use error::IdentityError;
 pub use groups::Group;
 pub use keys::{ApiKey, KeyChange, KeyFacts};

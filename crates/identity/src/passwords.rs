@@ -49,6 +49,15 @@ impl Identity {
         Ok(store::put(tx, account, sealed, self.clock.now()).await?)
     }
 
+    /// Takes the password away: until another one is set the account has none.
+    pub(crate) async fn password_remove_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+    ) -> Result<(), IdentityError> {
+        Ok(store::remove(tx, account).await?)
+    }
+
     /// The kept digest, if the account has a password.
     pub(crate) async fn password_kept_in_tx(
         &self,

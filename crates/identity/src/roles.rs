@@ -6,7 +6,7 @@ mod store;
 
 pub(crate) use store::STATEMENTS;
 
-use crate::access::{BuiltInRole, Caller, Permissions, Via};
+use crate::access::{BuiltInRole, Caller, Permission, Permissions, Via};
 use crate::{Identity, IdentityError};
 use secrecy::SecretString;
 use tacit_kernel::ids::AccountId;
@@ -39,7 +39,7 @@ pub enum Acting {
 }
 
 impl Acting {
-    fn may(self, permissions: Permissions) -> Result<(), IdentityError> {
+    pub(crate) fn may(self, permissions: Permissions) -> Result<(), IdentityError> {
         match self {
             Self::With(own) if !permissions.is_within(own) => Err(IdentityError::BeyondOwn),
             _ => Ok(()),
@@ -92,6 +92,19 @@ impl Identity {
     pub async fn roles_of(&self, account: AccountId) -> Result<Vec<String>, IdentityError> {
         let rows = self.db.read("roles.of", |tx| Box::pin(store::of_account(tx, account))).await?;
         Ok(rows.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// The roles of an account that allow this, by name: as what somebody acts.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn roles_with(&self, account: AccountId, permission: Permission) -> Result<Vec<String>, IdentityError> {
+        let rows = self.db.read("roles.with", |tx| Box::pin(store::of_account(tx, account))).await?;
+        let allows = |(name, custom): (String, Option<Permissions>)| {
+            let own = BuiltInRole::parse(&name).map(BuiltInRole::permissions).or(custom);
+            own.is_some_and(|own| own.has(permission)).then_some(name)
+        };
+        Ok(rows.into_iter().filter_map(allows).collect())
     }
 
     /// All who have a role, with its name; at most so many, after that one.

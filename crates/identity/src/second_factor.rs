@@ -150,7 +150,15 @@ impl Identity {
     /// # Errors
     /// Storage.
     pub async fn second_factor_remove(&self, account: AccountId) -> Result<bool, IdentityError> {
-        Ok(self.db.write("second_factor.remove", |tx| Box::pin(store::remove(tx, account))).await?)
+        self.db.write("second_factor.remove", |tx| Box::pin(self.second_factor_remove_in_tx(tx, account))).await
+    }
+
+    pub(crate) async fn second_factor_remove_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+    ) -> Result<bool, IdentityError> {
+        Ok(store::remove(tx, account).await?)
     }
 
     /// How many recovery codes are left.

@@ -12,7 +12,9 @@ mod sign_in;
 mod world;
 
 use crate::passwords::Cost;
-use crate::{AccountChange, Hashing, Identity, IdentityError, KeyChange, STATEMENTS, second_factor as factor};
+use crate::{
+    AccountChange, AccountFilter, Hashing, Identity, IdentityError, KeyChange, STATEMENTS, second_factor as factor,
+};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use tacit_kernel::call::CallSource;
@@ -141,7 +143,7 @@ both_engines! {
         }
         let (mut seen, mut page) = (Vec::new(), Page { after: None, limit: 2 });
         loop {
-            let got = identity.account_list(page).await.unwrap();
+            let got = identity.account_list(&AccountFilter::default(), page).await.unwrap();
             assert!(got.items.len() <= 2);
             seen.extend(got.items);
             if got.next.is_none() {

@@ -24,6 +24,10 @@ words! {
         AccountRead = "account.read",
         /// An account is changed.
         AccountUpdate = "account.update",
+        /// An account is looked for by its exact name or address.
+        AccountSearch = "account.search",
+        /// Personal fields of an account are shown in clear.
+        AccountUnmask = "account.unmask",
         /// A person is erased.
         AccountErase = "account.erase",
         /// What is held about a person is copied for them.
@@ -42,6 +46,8 @@ words! {
         FactorChange = "second_factor.change",
         /// Somebody shows once more who is there.
         SessionRaise = "session.raise",
+        /// The password or the second factor of somebody else is reset.
+        CredentialsReset = "credentials.reset",
         /// A code is sent.
         CodeSend = "code.send",
         /// An invitation is made.
@@ -122,6 +128,8 @@ words! {
         ChannelCreate = "channel.create",
         /// A channel is changed.
         ChannelUpdate = "channel.update",
+        /// The credential of a channel is shown in clear.
+        CredentialReveal = "credential.reveal",
         /// A model is made.
         ModelCreate = "model.create",
         /// A model is changed.
@@ -201,4 +209,23 @@ words! {
         /// It was refused, with a code.
         Refused = "refused",
     }
+}
+
+impl Action {
+    /// Looks at what is held about somebody: what that person may know of.
+    pub const LOOKS: &'static [Self] = &[
+        Self::AccountRead,
+        Self::AccountSearch,
+        Self::AccountUnmask,
+        Self::AccountExport,
+        Self::KeyList,
+        Self::KeyRead,
+        Self::CallList,
+        Self::CallRead,
+        Self::CallReveal,
+        Self::WalletRead,
+        Self::LedgerList,
+        Self::AuditList,
+        Self::AuditRead,
+    ];
 }

@@ -13,6 +13,7 @@ pub mod error;
 pub mod ids;
 pub mod keytext;
 pub mod limits;
+pub mod masked;
 pub mod money;
 pub mod names;
 pub mod paths;
@@ -22,6 +23,7 @@ pub mod time;
 
 pub use dialect::{Auth, Dialect};
 pub use error::{ErrorKind, Fault};
+pub use masked::Masked;
 pub use money::{Nano, Ppm};
 pub use personal::Personal;
 pub use time::{Clock, SystemClock, Timestamp};

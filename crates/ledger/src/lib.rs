@@ -5,7 +5,7 @@
 //! - [`sessions`] and [`leases`]: what gateways hold of customers' money.
 //! - [`journal`]: what gateways report is durable, before anything is made of it.
 //! - [`settlement`]: calls become records, charges and entries, all or nothing and once only.
-//! - [`calls`], [`spend`] and [`usage`]: what was called and what it cost.
+//! - [`calls`], [`spend`], [`usage`] and [`shared_usage`]: what was called and what it cost.
 //! - [`aside`]: what could not be settled and waits for an operator.
 //! - `currency`: fixed with the first start.
 //! - [`verify`]: recomputes every balance from its entries and every charge from its call.
@@ -19,6 +19,7 @@ pub mod leases;
 pub mod postings;
 pub mod sessions;
 pub mod settlement;
+pub mod shared_usage;
 pub mod spend;
 pub mod usage;
 pub mod verify;
@@ -66,7 +67,7 @@ pub fn statements() -> Vec<&'static Sql> {
         calls::store::STATEMENTS,
         aside::STATEMENTS,
         spend::STATEMENTS,
-        usage::STATEMENTS,
+        shared_usage::STATEMENTS,
         verify::store::STATEMENTS,
     ]
     .concat()

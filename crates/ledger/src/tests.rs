@@ -7,6 +7,7 @@ mod leasing;
 mod property;
 mod settling;
 mod speed;
+mod using;
 mod verifying;
 
 use crate::journal::{JournalBatch, Journaled, SessionOutcome};

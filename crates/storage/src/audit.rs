@@ -29,14 +29,14 @@ use crate::value::Value;
 use checkpoint::Checkpoint;
 use std::fmt;
 use std::sync::Arc;
-use tacit_kernel::audit::Phase;
+use tacit_kernel::audit::{Action, Phase};
 use tacit_kernel::ids::AccountId;
 use tacit_kernel::{Clock, ErrorKind, Fault, Personal};
 use tacit_vault::merkle::{self, TreeHash};
 use tacit_vault::{Aad, NoteKey, NoteVerifier, SealKey};
 use uuid::Uuid;
 
-pub use model::{Actor, Content, DOMAIN, Entry, Exported, Filter, Kept, NewEntry, Object, committed, content_of};
+pub use model::{Actor, Content, DOMAIN, Entry, Exported, Filter, Kept, Look, NewEntry, Object, committed, content_of};
 pub use store::{STATEMENTS, forget_subject};
 
 /// What the name of every log of this program begins with; the rest tells its key from others.
@@ -151,6 +151,14 @@ impl Audit {
         Ok(self.db.read("audit.list", |tx| Box::pin(store::list(tx, filter, before, limit))).await?)
     }
 
+    /// An entry by itself.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub async fn entry(&self, seq: u64) -> Result<Option<Entry>, Fault> {
+        Ok(self.db.read("audit.entry", |tx| Box::pin(store::by_seq(tx, seq))).await?)
+    }
+
     /// An entry with all that can be said about it. Whoever shows it records that first.
     ///
     /// # Errors
@@ -166,13 +174,40 @@ impl Audit {
             })
         });
         let Some((entry, proof)) = found.await? else { return Ok(None) };
-        let key = match entry.kept.subject {
-            Some(subject) => self.keys.get(subject.0).await?,
-            None => Some(self.keys.platform_key().clone()),
-        };
+        let key = self.kept_key(entry.kept.subject).await?;
         let reason = opened(key.as_ref(), "reason_sealed", seq, entry.kept.reason.as_deref());
         let address = opened(key.as_ref(), "address_sealed", seq, entry.kept.address.as_deref());
         Ok(Some(Shown { entry, reason, address, checkpoint: note, proof }))
+    }
+
+    /// Looks at a person's data, newest first, before that number if one is given; at most `limit`. For that person: it
+    /// tells why, and in which role, but not who.
+    ///
+    /// # Errors
+    /// Storage faults, keyring.
+    pub async fn looks(&self, subject: AccountId, before: Option<u64>, limit: u32) -> Result<Vec<Look>, Fault> {
+        let about = (subject, Action::LOOKS);
+        let rows = self.db.read("audit.looks", |tx| Box::pin(store::looks(tx, about, before, limit))).await?;
+        let mut looks = Vec::with_capacity(rows.len());
+        for store::LookRow { look, reason } in rows {
+            let reason = match reason {
+                Some((seq, subject, sealed)) => {
+                    let key = self.kept_key(subject).await?;
+                    opened(key.as_ref(), "reason_sealed", seq, Some(&sealed))
+                }
+                None => None,
+            };
+            looks.push(Look { reason, ..look });
+        }
+        Ok(looks)
+    }
+
+    /// The key that something about that subject was sealed with, if it is still there.
+    async fn kept_key(&self, subject: Option<AccountId>) -> Result<Option<SealKey>, Fault> {
+        match subject {
+            Some(subject) => Ok(self.keys.get(subject.0).await?),
+            None => Ok(Some(self.keys.platform_key().clone())),
+        }
     }
 
     /// Entries from that number on as they are exported, oldest first; at most `limit`.

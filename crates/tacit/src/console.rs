@@ -59,6 +59,8 @@ pub(crate) async fn start(
         crowd: Arc::new(Crowd::new(config.console.anonymous_per_minute, config.console.anonymous_per_second)),
         cookies: cookies(config),
         changed: Arc::clone(&admin.changed),
+        settle: Arc::clone(&admin.settle),
+        settled: Arc::clone(&admin.settled),
     };
     let sweeping = sweep(stores.db.clone(), Arc::clone(&admin.clock), stop.clone());
     let serving = server::serve(listener, console::router(console), stop.cancelled_owned());

@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::{Json, Router, routing::get};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use tacit_identity::AccountChange;
+use tacit_identity::{AccountChange, AccountFilter};
 use tacit_kernel::Personal;
 use tacit_kernel::ids::AccountId;
 use tacit_kernel::ids::GroupId;
@@ -93,7 +93,8 @@ pub(super) fn routes() -> Router<Admin> {
 
 async fn list(State(admin): State<Admin>, Params(query): Params<PageQuery>) -> Answer<Page<Account>> {
     let groups = group_names(&admin).await?;
-    let page = admin.identity.account_list(page_of(query.after.as_deref(), query.limit)?).await?;
+    let page =
+        admin.identity.account_list(&AccountFilter::default(), page_of(query.after.as_deref(), query.limit)?).await?;
     Ok(Json(Page::of(page, |account| shown(account, &groups))))
 }
 

@@ -1,5 +1,6 @@
 //! `/v1/audit`: the audit log, to be looked at, exported and checked.
 
+use super::forms::audit::{base64, listed, shown};
 use super::forms::{Moment, Page};
 use super::input::Params;
 use super::{Admin, Answer, accounts, not_found};
@@ -7,8 +8,10 @@ use axum::extract::{Path, State};
 use axum::{Json, Router, routing::get};
 use serde::{Deserialize, Serialize};
 use tacit_kernel::ids::AccountId;
-use tacit_kernel::{ErrorKind, Fault, Personal};
-use tacit_storage::audit::{Entry, Exported, Filter};
+use tacit_kernel::{Fault, Personal};
+use tacit_storage::audit::{Exported, Filter};
+
+pub use super::forms::audit::AuditEntry;
 
 /// Entries on a page of an export.
 pub const EXPORT_PAGE: u32 = 4096;
@@ -38,46 +41,6 @@ pub struct AuditQuery {
     /// At most so many, 1 to 500; 100 if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
-}
-
-/// An entry.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct AuditEntry {
-    /// Its number.
-    pub seq: u64,
-    /// When it was written.
-    pub at: Moment,
-    /// `operator`, `account`, `management_key` or `system`.
-    pub actor_kind: String,
-    /// Which one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub actor: Option<String>,
-    /// What is done.
-    pub action: String,
-    /// With what kind of thing.
-    pub object_kind: String,
-    /// Which one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub object: Option<String>,
-    /// Whose data.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<AccountId>,
-    /// `begun`, `done` or `refused`.
-    pub phase: String,
-    /// The entry whose outcome this tells.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub about: Option<u64>,
-    /// Names of what is changed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub fields: Vec<String>,
-    /// How many things were changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub affected: Option<u64>,
-    /// Code of a refusal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// Whether the person it was about was erased: what is left is not proved by the log any more.
-    pub erased: bool,
 }
 
 /// An entry with what is sealed in it and the proof that it is in the log.
@@ -151,30 +114,6 @@ pub struct ExportedEntry {
     pub content: Option<String>,
 }
 
-fn base64(bytes: &[u8]) -> String {
-    data_encoding::BASE64.encode(bytes)
-}
-
-fn shown(entry: Entry) -> AuditEntry {
-    let kept = entry.kept;
-    AuditEntry {
-        seq: kept.seq,
-        at: kept.at.into(),
-        actor_kind: kept.actor_kind,
-        actor: kept.actor_id,
-        action: kept.action,
-        object_kind: kept.object_kind,
-        object: kept.object_id,
-        subject: kept.subject,
-        phase: kept.phase,
-        about: kept.about,
-        fields: kept.fields.split(',').filter(|f| !f.is_empty()).map(str::to_owned).collect(),
-        affected: kept.affected,
-        code: kept.code,
-        erased: entry.erased,
-    }
-}
-
 fn exported(entry: Exported) -> ExportedEntry {
     let (salt, content) = entry.opened.map(|(salt, content)| (base64(&salt), content)).unzip();
     ExportedEntry { seq: entry.seq, commitment: base64(&entry.commitment), salt, content }
@@ -191,8 +130,6 @@ pub(super) fn routes() -> Router<Admin> {
 }
 
 async fn list(State(admin): State<Admin>, Params(query): Params<AuditQuery>) -> Answer<Page<AuditEntry>> {
-    let wrong = |_| Fault::new(ErrorKind::Invalid, "request.page", "after must be the `next` of an earlier page");
-    let before: Option<u64> = query.after.as_deref().map(str::parse).transpose().map_err(wrong)?;
     let subject = match &query.subject {
         // Of who was erased no account may be left.
         Some(reference) => match reference.parse::<AccountId>() {
@@ -201,7 +138,6 @@ async fn list(State(admin): State<Admin>, Params(query): Params<AuditQuery>) -> 
         },
         None => None,
     };
-    let limit = query.limit.unwrap_or(100).clamp(1, 500);
     let filter = Filter {
         actor: query.actor,
         action: query.action,
@@ -209,12 +145,7 @@ async fn list(State(admin): State<Admin>, Params(query): Params<AuditQuery>) -> 
         since: query.since.map(|m| m.0),
         until: query.until.map(|m| m.0),
     };
-    let mut items = admin.audit.list(&filter, before, limit + 1).await?;
-    let size = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = items.len() > size;
-    items.truncate(size);
-    let next = if more { items.last().map(|e| e.kept.seq.to_string()) } else { None };
-    Ok(Json(Page { items: items.into_iter().map(shown).collect(), next }))
+    Ok(Json(listed(&admin.audit, &filter, (query.after.as_deref(), query.limit)).await?))
 }
 
 async fn show(State(admin): State<Admin>, Path(seq): Path<String>) -> Answer<AuditDetail> {

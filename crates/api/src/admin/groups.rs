@@ -1,59 +1,12 @@
 //! `/v1/groups`: pricing groups of accounts.
 
-use super::forms::Moment;
 use super::input::Input;
 use super::problem::Refusal;
 use super::{Admin, Answer, not_found, taken};
 use axum::extract::{Path, State};
 use axum::{Json, Router, routing::get};
-use serde::{Deserialize, Serialize};
-use tacit_kernel::Ppm;
-use tacit_kernel::ids::GroupId;
 
-/// A group to create.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewGroup {
-    /// Unique name.
-    pub name: String,
-    /// Applied to every charge of its accounts.
-    pub multiplier: Ppm,
-}
-
-/// What to change.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GroupPatch {
-    /// Applied to every charge from now on.
-    pub multiplier: Ppm,
-}
-
-/// A group.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Group {
-    /// Its id.
-    pub id: GroupId,
-    /// Its name.
-    pub name: String,
-    /// Applied to every charge of its accounts.
-    pub multiplier: Ppm,
-    /// When it was made.
-    pub created_at: Moment,
-    /// When it last changed.
-    pub updated_at: Moment,
-}
-
-impl From<tacit_identity::Group> for Group {
-    fn from(g: tacit_identity::Group) -> Self {
-        Self {
-            id: g.id,
-            name: g.name,
-            multiplier: g.multiplier,
-            created_at: g.created_at.into(),
-            updated_at: g.updated_at.into(),
-        }
-    }
-}
+pub use super::forms::groups::{Group, GroupPatch, NewGroup};
 
 pub(super) fn routes() -> Router<Admin> {
     Router::new().route("/v1/groups", get(list).post(create)).route("/v1/groups/{reference}", get(show).patch(update))

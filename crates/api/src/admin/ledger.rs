@@ -1,15 +1,15 @@
 //! `/v1/ledger`: entries, and the proof that nothing is missing.
 
+use super::forms::money::{page_of_entries, verified};
 use super::forms::{Page, page_of};
 use super::input::Params;
-use super::wallets::{Entry, entries_of};
+use super::wallets::Entry;
 use super::{Admin, Answer, accounts};
 use axum::extract::State;
 use axum::{Json, Router, routing::get};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
-use std::sync::Arc;
-use tacit_kernel::Fault;
+
+pub use super::forms::money::Verification;
 
 /// Which entries to list.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -26,21 +26,6 @@ pub struct EntryQuery {
     pub limit: Option<u32>,
 }
 
-/// What recomputing everything found.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Verification {
-    /// Nothing is wrong.
-    pub balanced: bool,
-    /// Transactions looked at.
-    pub transactions: u64,
-    /// Calls whose charge was computed again.
-    pub calls: u64,
-    /// What is wrong.
-    pub findings: Vec<serde_json::Value>,
-    /// How many more there are than are listed.
-    pub findings_not_listed: u64,
-}
-
 pub(super) fn routes() -> Router<Admin> {
     Router::new().route("/v1/ledger/entries", get(entries)).route("/v1/ledger/verify", get(verify))
 }
@@ -51,23 +36,9 @@ async fn entries(State(admin): State<Admin>, Params(query): Params<EntryQuery>) 
         None => None,
     };
     let page = admin.ledger.entries(account, page_of(query.after.as_deref(), query.limit)?).await?;
-    let next = page.next.map(|id| id.to_string());
-    Ok(Json(Page { items: page.items.into_iter().flat_map(entries_of).collect(), next }))
+    Ok(Json(page_of_entries(page)))
 }
 
 async fn verify(State(admin): State<Admin>) -> Answer<Verification> {
-    let prices = admin.catalog.price_all().await?;
-    let prices: HashMap<_, _> = prices.into_iter().map(|(id, price)| (id, Arc::new(price))).collect();
-    let report = admin.ledger.verify(&|id| prices.get(&id).cloned()).await?;
-    let mut findings = Vec::new();
-    for violation in &report.violations {
-        findings.push(serde_json::to_value(violation).map_err(|e| Fault::internal("ledger.report", e))?);
-    }
-    Ok(Json(Verification {
-        balanced: report.violations.is_empty(),
-        transactions: report.checked.transactions,
-        calls: report.checked.calls,
-        findings,
-        findings_not_listed: report.not_listed,
-    }))
+    Ok(Json(verified(&admin.catalog, &admin.ledger).await?))
 }

@@ -1,5 +1,6 @@
 //! `/v1/messages`: what became of the messages to people, the development outbox, and trying a channel.
 
+use super::forms::messages::shown;
 use super::forms::{Moment, Page, PageQuery, page_of};
 use super::input::{Input, Params};
 use super::{Admin, Answer, not_found};
@@ -8,36 +9,10 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tacit_kernel::Personal;
-use tacit_kernel::ids::{AccountId, MessageId};
-use tacit_operations::messages::{
-    Channel, Content, Failure, KeptContent, KeptMessage, Kind, Language, MessageView, NewMessage, State as Fate,
-};
+use tacit_kernel::ids::MessageId;
+use tacit_operations::messages::{Channel, Content, Failure, KeptContent, KeptMessage, Language, NewMessage};
 
-/// A message that was written: what became of it, not what it said or to whom.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Message {
-    /// Its id.
-    pub id: MessageId,
-    /// Whom it concerns.
-    pub account: Option<AccountId>,
-    /// What it is about.
-    pub kind: Kind,
-    /// Which way it goes.
-    pub channel: Channel,
-    /// In which language.
-    pub language: Language,
-    /// What has become of it.
-    pub state: Fate,
-    /// Attempts so far.
-    pub attempts: u32,
-    /// Why the last attempt failed.
-    pub failure: Option<Failure>,
-    /// When it was written.
-    pub created_at: Moment,
-    /// When it was sent or given up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finished_at: Option<Moment>,
-}
+pub use super::forms::messages::Message;
 
 /// A message of the development outbox: it was not sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -138,21 +113,6 @@ async fn test(State(admin): State<Admin>, Input(form): Input<Try>) -> Answer<Tri
         }
     }
     Ok(Json(tried))
-}
-
-fn shown(message: MessageView) -> Message {
-    Message {
-        id: message.id,
-        account: message.account,
-        kind: message.kind,
-        channel: message.channel,
-        language: message.language,
-        state: message.state,
-        attempts: message.attempts,
-        failure: message.failure,
-        created_at: message.created_at.into(),
-        finished_at: message.finished_at.map(Moment),
-    }
 }
 
 fn kept_shown(message: KeptMessage) -> DevelopmentMessage {

@@ -1,12 +1,12 @@
 //! `/v1/prices`: what models cost. A price never changes; a new version follows it.
 
 use super::forms::Moment;
+use super::forms::models::shown;
 use super::input::{Input, Params};
 use super::{Admin, Answer, models};
 use axum::extract::State;
 use axum::{Json, Router, routing::get};
 use serde::{Deserialize, Serialize};
-use tacit_kernel::ids::PriceId;
 use tacit_kernel::rating;
 
 /// A price version to set.
@@ -30,30 +30,7 @@ pub struct PriceQuery {
     pub model: Option<String>,
 }
 
-/// A version of a price.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Price {
-    /// Its id.
-    pub id: PriceId,
-    /// The model's name.
-    pub model: String,
-    /// Counts up from 1.
-    pub version: i64,
-    /// The price.
-    pub price: rating::Price,
-    /// From when it holds.
-    pub effective_at: Moment,
-}
-
-fn shown(model: &str, version: tacit_catalog::prices::PriceVersion) -> Price {
-    Price {
-        id: version.id,
-        model: model.to_owned(),
-        version: version.version,
-        price: version.price,
-        effective_at: version.effective_at.into(),
-    }
-}
+pub use super::forms::models::Price;
 
 pub(super) fn routes() -> Router<Admin> {
     Router::new().route("/v1/prices", get(list).post(create))

@@ -1,6 +1,7 @@
 //! `/v1/calls/set-aside`: events of calls that could not be settled, and what becomes of them.
 
-use super::forms::{Moment, Page, page_of};
+use super::forms::set_aside::{given_up, resolved, shown};
+use super::forms::{Page, page_of};
 use super::input::Params;
 use super::problem::Refusal;
 use super::{Admin, Answer, not_found};
@@ -9,10 +10,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use std::pin::Pin;
-use tacit_kernel::call::CallEvent;
-use tacit_kernel::ids::{AccountId, CallId, EventId, KeyId, SessionId};
-use tacit_kernel::{Fault, Nano};
-use tacit_ledger::aside::AsideView;
+use tacit_kernel::Fault;
+use tacit_kernel::ids::EventId;
 
 /// Settles an event of that id: the control plane reads what it said, and knows the prices.
 pub type Settle = dyn Fn(EventId) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>> + Send + Sync;
@@ -31,32 +30,7 @@ pub struct AsideQuery {
     pub limit: Option<u32>,
 }
 
-/// An event of a call that could not be settled.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct AsideEvent {
-    /// Its id.
-    pub id: EventId,
-    /// When it was set aside.
-    pub set_aside_at: Moment,
-    /// That a call has begun, or that it has ended.
-    pub event: CallEvent,
-    /// The call, if it said so.
-    pub call: Option<CallId>,
-    /// Who would pay.
-    pub account: Option<AccountId>,
-    /// With which key.
-    pub key: Option<KeyId>,
-    /// What the gateway held for the charge, or had reserved.
-    pub amount: Nano,
-    /// Why it was refused: `field.…` for what cannot be read, `storage.…` for what the database refused,
-    /// `control.panic` for a fault of the program.
-    pub reason: String,
-    /// The gateway's session.
-    pub session: SessionId,
-    /// When it was settled or dropped; absent while it waits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resolved_at: Option<Moment>,
-}
+pub use super::forms::set_aside::AsideEvent;
 
 pub(super) fn routes() -> Router<Admin> {
     Router::new()
@@ -73,38 +47,13 @@ async fn list(State(admin): State<Admin>, Params(query): Params<AsideQuery>) -> 
 async fn settle(State(admin): State<Admin>, Path(id): Path<String>) -> Answer<AsideEvent> {
     let id = parsed(&id)?;
     (admin.settle)(id).await?;
-    resolved(&admin, id).await
+    Ok(Json(resolved(&admin.ledger, id).await?))
 }
 
 async fn give_up(State(admin): State<Admin>, Path(id): Path<String>) -> Answer<AsideEvent> {
-    let id = parsed(&id)?;
-    admin.ledger.aside_drop(id).await?;
-    let answer = resolved(&admin, id).await?;
-    let call = answer.call.map(|id| id.to_string()).unwrap_or_default();
-    tracing::warn!(event = "call.aside_dropped", call.id = call);
-    Ok(answer)
+    Ok(Json(given_up(&admin.ledger, parsed(&id)?).await?))
 }
 
 fn parsed(id: &str) -> Result<EventId, Refusal> {
     Ok(id.parse().map_err(|_| not_found("event.unknown", "event"))?)
-}
-
-async fn resolved(admin: &Admin, id: EventId) -> Answer<AsideEvent> {
-    let event = admin.ledger.aside(id).await?.ok_or_else(|| not_found("event.unknown", "event"))?;
-    Ok(Json(shown(event)))
-}
-
-fn shown(event: AsideView) -> AsideEvent {
-    AsideEvent {
-        id: event.id,
-        set_aside_at: event.created_at.into(),
-        event: event.event,
-        call: event.call,
-        account: event.account,
-        key: event.key,
-        amount: event.amount,
-        reason: event.reason,
-        session: event.session,
-        resolved_at: event.resolved_at.map(Moment),
-    }
 }

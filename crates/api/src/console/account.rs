@@ -56,13 +56,22 @@ struct OwnContact {
 }
 
 /// A kind of address.
-#[derive(Clone, Copy, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+pub(super) enum Kind {
     /// An e-mail address.
     Email,
     /// A phone number.
     Phone,
+}
+
+impl std::convert::From<ContactKind> for Kind {
+    fn from(kind: ContactKind) -> Self {
+        match kind {
+            ContactKind::Email => Self::Email,
+            ContactKind::Phone => Self::Phone,
+        }
+    }
 }
 
 /// What the caller said.
@@ -150,10 +159,7 @@ async fn account_show(State(console): State<Console>, caller: Signed) -> Answer<
     let (held, profile, second_factor) = console.db.read("console.account", |tx| Box::pin(read(tx))).await?;
     let found = console.identity.account_by_ref(&account.to_string()).await?.ok_or(IdentityError::AccountNotFound)?;
     let contact = |held: HeldContact| OwnContact {
-        kind: match held.contact.kind() {
-            ContactKind::Email => Kind::Email,
-            ContactKind::Phone => Kind::Phone,
-        },
+        kind: held.contact.kind().into(),
         value: held.contact.text().to_owned(),
         verified_at: held.verified_at.into(),
     };

@@ -11,10 +11,12 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponseParts, ResponseParts};
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 use std::time::Duration;
+use tacit_catalog::CatalogError;
 use tacit_identity::IdentityError;
 use tacit_kernel::ids::{self, AccountId};
 use tacit_kernel::{ErrorKind, Fault, Timestamp};
@@ -83,6 +85,26 @@ impl Idempotent {
         let request = serde_json::to_vec(request).map_err(|e| Fault::internal("idempotency.unwritable", e))?;
         let hashes = (keyed_hash(&secret, HASH_KEY, &whose), keyed_hash(&secret, HASH_REQUEST, &request));
         Ok(Once { account, hashes: Some(hashes) })
+    }
+}
+
+impl Idempotent {
+    /// A key of the books for this operation of that caller: what is done under it is done once for good, and not only for a
+    /// day.
+    ///
+    /// # Errors
+    /// If the request has no idempotency key.
+    pub(super) fn for_good(
+        self,
+        console: &Console,
+        caller: &Signed,
+        operation: &'static str,
+    ) -> Result<String, Refusal> {
+        let message = "send an Idempotency-Key, so that money is moved once";
+        let missing = || Fault::new(ErrorKind::Invalid, "idempotency.key_missing", message);
+        let once = self.of(console, caller, operation, &())?;
+        let (key, _) = once.hashes.ok_or_else(missing)?;
+        Ok(format!("console-{}", HEXLOWER.encode(&key)))
     }
 }
 
@@ -200,6 +222,15 @@ impl From<MessagesError> for Undone {
     fn from(error: MessagesError) -> Self {
         match error {
             MessagesError::Storage(error) => Self::Storage(error),
+            other => Self::Refused(other.into()),
+        }
+    }
+}
+
+impl From<CatalogError> for Undone {
+    fn from(error: CatalogError) -> Self {
+        match error {
+            CatalogError::Storage(error) => Self::Storage(error),
             other => Self::Refused(other.into()),
         }
     }

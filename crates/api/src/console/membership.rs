@@ -43,7 +43,7 @@ impl Asked {
     pub(super) fn of(request: &Request) -> Self {
         let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
         Self {
-            organisation: recording::named(route, request.uri().path(), "{organisation}"),
+            organisation: recording::organisation_of(route, request.uri().path()),
             changes: !request.method().is_safe(),
         }
     }

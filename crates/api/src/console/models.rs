@@ -2,6 +2,7 @@
 
 use super::{Access, Console, ETag, IfMatch, Routes};
 use crate::forms::Moment;
+use crate::forms::models::PriceParts;
 use crate::problem::Refusal;
 use axum::Json;
 use axum::extract::State;
@@ -40,49 +41,6 @@ struct Price {
     #[serde(flatten)]
     #[schema(value_type = PriceParts)]
     parts: rating::Price,
-}
-
-/// How [`rating::Price`] is written. Amounts are decimal numbers in the settlement currency, as text.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the form of another type")]
-struct PriceParts {
-    /// For every call.
-    per_call: String,
-    /// Rates by context length; the last tier that begins below the number of input tokens holds.
-    tiers: Vec<PriceTier>,
-}
-
-/// Rates per million tokens. One that is absent is that of the class it belongs to: see docs/billing.md.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the form of another type")]
-struct PriceTier {
-    /// Holds for calls with more input tokens than this; the first tier has 0 and also covers none.
-    above_input_tokens: u64,
-    /// Fresh text input.
-    input: String,
-    /// Visible output.
-    output: String,
-    /// Input read from the provider's prompt cache.
-    #[schema(required = false, nullable = false)]
-    cache_read: Option<String>,
-    /// Input written to the cache for five minutes.
-    #[schema(required = false, nullable = false)]
-    cache_write_5m: Option<String>,
-    /// Input written to the cache for an hour.
-    #[schema(required = false, nullable = false)]
-    cache_write_1h: Option<String>,
-    /// Audio input.
-    #[schema(required = false, nullable = false)]
-    audio_input: Option<String>,
-    /// Image input.
-    #[schema(required = false, nullable = false)]
-    image_input: Option<String>,
-    /// Reasoning output.
-    #[schema(required = false, nullable = false)]
-    reasoning: Option<String>,
-    /// Audio output.
-    #[schema(required = false, nullable = false)]
-    audio_output: Option<String>,
 }
 
 /// What can be called.

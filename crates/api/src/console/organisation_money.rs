@@ -10,7 +10,7 @@ use tacit_identity::organisations::OrganisationPermission;
 use tacit_kernel::ids::{AccountId, ProjectId, TransactionId};
 use tacit_kernel::{ErrorKind, Fault, Nano, Timestamp};
 use tacit_ledger::postings::TransactionView;
-use tacit_ledger::usage::{UsageBy, UsageLine, UsageWish};
+use tacit_ledger::shared_usage::{UsageBy, UsageLine, UsageWish};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -217,7 +217,7 @@ async fn organisation_usage_list(
         after: query.after.as_deref().map(place).transpose()?,
         limit: limit + 1,
     };
-    let mut lines = console.ledger.usage(member.organisation, wish).await?;
+    let mut lines = console.ledger.shared_usage(member.organisation, wish).await?;
     let size = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = lines.len() > size;
     lines.truncate(size);

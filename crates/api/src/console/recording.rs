@@ -2,13 +2,20 @@
 //! runs, or refused; a second entry tells the outcome. What a request is stands in [`action_of`]; a test walks all routes and
 //! finds one that is missing there, and the guard refuses it.
 
+use super::unmask::Field;
 use super::{Client, Console, Signed};
+use crate::forms::audit::place;
 use crate::problem::{Refusal, RefusalCode};
-use axum::http::Method;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{Method, Uri};
 use axum::response::Response;
-use tacit_identity::access::Via;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::collections::HashMap;
+use tacit_identity::access::{Permission, Via};
 use tacit_kernel::audit::{Action, ObjectKind, Phase};
-use tacit_kernel::ids::AccountId;
+use tacit_kernel::ids::{AccountId, CallId, EventId};
 use tacit_kernel::{ErrorKind, Fault, Personal};
 use tacit_storage::audit::{Actor, NewEntry, Object};
 
@@ -28,6 +35,18 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
     let recorded = match (method.as_str(), path) {
         // Of reads only those that show what is somebody else's.
         ("GET" | "HEAD", "/api/v1/staff") => (A::StaffList, O::Role),
+        ("GET" | "HEAD", "/api/v1/accounts") => (A::AccountList, O::Account),
+        ("GET" | "HEAD", "/api/v1/accounts/{account}") => (A::AccountRead, O::Account),
+        ("GET" | "HEAD", "/api/v1/accounts/{account}/keys") => (A::KeyList, O::Key),
+        ("GET" | "HEAD", "/api/v1/accounts/{account}/keys/{key}") => (A::KeyRead, O::Key),
+        ("GET" | "HEAD", "/api/v1/accounts/{account}/wallet") => (A::WalletRead, O::Wallet),
+        ("GET" | "HEAD", "/api/v1/accounts/{account}/entries" | "/api/v1/ledger/entries") => (A::LedgerList, O::Ledger),
+        ("GET" | "HEAD", "/api/v1/audit/entries") => (A::AuditList, O::Audit),
+        ("GET" | "HEAD", "/api/v1/audit/entries/{seq}") => (A::AuditRead, O::Audit),
+        ("GET" | "HEAD", "/api/v1/sent-messages") => (A::MessageList, O::Message),
+        ("GET" | "HEAD", "/api/v1/set-aside") => (A::EventList, O::Event),
+        ("GET" | "HEAD", "/api/v1/call-records") => (A::CallList, O::Call),
+        ("GET" | "HEAD", "/api/v1/call-records/{call}") => (A::CallRead, O::Call),
         ("GET" | "HEAD", _) => return Some(Recorded::Nothing),
         // A route of the tests of the guard.
         #[cfg(test)]
@@ -77,6 +96,27 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("PUT" | "DELETE", "/api/v1/roles/{role}") => (A::RoleChange, O::Role),
         ("PUT", "/api/v1/staff/{account}/roles/{role}") => (A::StaffGrant, O::Role),
         ("DELETE", "/api/v1/staff/{account}/roles/{role}") => (A::StaffRevoke, O::Role),
+        ("POST", "/api/v1/accounts") => (A::AccountCreate, O::Account),
+        ("POST", "/api/v1/accounts/search") => (A::AccountSearch, O::Account),
+        ("PATCH", "/api/v1/accounts/{account}") => (A::AccountUpdate, O::Account),
+        ("POST", "/api/v1/accounts/{account}/unmask") => (A::AccountUnmask, O::Account),
+        ("DELETE", "/api/v1/accounts/{account}/sessions") => (A::SessionEnd, O::Account),
+        ("POST", "/api/v1/accounts/{account}/credentials-reset") => (A::CredentialsReset, O::Account),
+        ("PATCH", "/api/v1/accounts/{account}/keys/{key}") => (A::KeyUpdate, O::Key),
+        ("POST", "/api/v1/accounts/{account}/movements") => (A::WalletMove, O::Wallet),
+        ("POST", "/api/v1/call-records/{call}/unmask") => (A::CallReveal, O::Call),
+        ("POST", "/api/v1/groups") => (A::GroupCreate, O::Group),
+        ("PATCH", "/api/v1/groups/{group}") => (A::GroupUpdate, O::Group),
+        ("POST", "/api/v1/providers") => (A::ProviderCreate, O::Provider),
+        ("PATCH", "/api/v1/providers/{provider}") => (A::ProviderUpdate, O::Provider),
+        ("POST", "/api/v1/channels") => (A::ChannelCreate, O::Channel),
+        ("PATCH", "/api/v1/channels/{channel}") => (A::ChannelUpdate, O::Channel),
+        ("POST", "/api/v1/channels/{channel}/credentials/{credential}/reveal") => (A::CredentialReveal, O::Channel),
+        ("POST", "/api/v1/registered-models") => (A::ModelCreate, O::Model),
+        ("PATCH", "/api/v1/registered-models/{model}") => (A::ModelUpdate, O::Model),
+        ("POST", "/api/v1/registered-models/{model}/prices") => (A::PriceCreate, O::Price),
+        ("POST", "/api/v1/set-aside/{event}/settle") => (A::EventSettle, O::Event),
+        ("POST", "/api/v1/set-aside/{event}/drop") => (A::EventDrop, O::Event),
         _ => return None,
     };
     Some(Recorded::As(recorded.0, recorded.1))
@@ -86,10 +126,77 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Concerns(pub(super) AccountId);
 
-/// The account that a path names there, by its id.
-pub(super) fn named(route: &str, path: &str, parameter: &str) -> Option<AccountId> {
+/// What is to be read from the body of a request of that route for the log: names of fields that it may change.
+fn changes_of(method: &Method, path: &str) -> &'static [&'static str] {
+    match (method.as_str(), path) {
+        ("POST", "/api/v1/accounts") => &["name", "group", "limits"],
+        ("PATCH", "/api/v1/accounts/{account}") => &["group", "limits", "status"],
+        ("PATCH", "/api/v1/accounts/{account}/keys/{key}") => &["limits", "status"],
+        ("POST", "/api/v1/accounts/{account}/movements") => &["kind", "amount"],
+        _ => &[],
+    }
+}
+
+/// The longest reason, in bytes.
+pub(super) const REASON_MAX: usize = 1000;
+
+/// Of a body, what the log says of it. Whatever else is in it is passed over; what is wrong with it, its handler tells.
+#[derive(Deserialize)]
+struct Said {
+    #[serde(default)]
+    reason: Option<String>,
+    /// Of what is shown in clear.
+    #[serde(default)]
+    fields: Vec<String>,
+}
+
+/// The reason that a body gives, and which fields it names.
+fn said(method: &Method, path: &str, body: &[u8]) -> (Option<Personal<String>>, Vec<&'static str>) {
+    let changed: HashMap<String, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
+    let said: Option<Said> = serde_json::from_slice(body).ok();
+    let mut fields: Vec<&'static str> =
+        changes_of(method, path).iter().copied().filter(|field| changed.contains_key(*field)).collect();
+    let Some(said) = said else { return (None, fields) };
+    if path == "/api/v1/call-records/{call}/unmask" {
+        fields.extend(["address", "user_agent"]);
+    }
+    let shown = Field::ALL.iter().map(|field| field.as_str());
+    fields.extend(shown.filter(|field| said.fields.iter().any(|said| said == field)));
+    let told = said.reason.filter(|text| !text.trim().is_empty() && text.len() <= REASON_MAX);
+    (told.map(Personal::new), fields)
+}
+
+/// The parameter of that name in a path.
+fn named<'p>(route: &str, path: &'p str, parameter: &str) -> Option<&'p str> {
     let place = route.split('/').position(|part| part == parameter)?;
-    path.split('/').nth(place)?.parse().ok()
+    path.split('/').nth(place)
+}
+
+/// The organisation that a path names.
+pub(super) fn organisation_of(route: &str, path: &str) -> Option<AccountId> {
+    named(route, path, "{organisation}")?.parse().ok()
+}
+
+/// Whose data a request is about: of the account that it names, or of whom the call, the event or the entry is that it names.
+async fn subject_of(console: &Console, route: &str, uri: &Uri) -> Result<Option<AccountId>, Fault> {
+    if let Some(text) = named(route, uri.path(), "{account}") {
+        return Ok(text.parse().ok());
+    }
+    if let Some(text) = named(route, uri.path(), "{call}") {
+        let Ok(id) = text.parse::<CallId>() else { return Ok(None) };
+        return Ok(console.ledger.call(id).await?.map(|call| call.account));
+    }
+    if let Some(text) = named(route, uri.path(), "{seq}") {
+        let Some(seq) = place(text) else { return Ok(None) };
+        return Ok(console.audit.entry(seq).await?.and_then(|entry| entry.kept.subject));
+    }
+    if let Some(text) = named(route, uri.path(), "{event}") {
+        let Ok(id) = text.parse::<EventId>() else { return Ok(None) };
+        return Ok(console.ledger.aside(id).await?.and_then(|event| event.account));
+    }
+    let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let narrowed = query.find(|(name, _)| name == "account" || name == "subject");
+    Ok(narrowed.and_then(|(_, value)| value.parse().ok()))
 }
 
 /// A request whose begin is durable.
@@ -98,15 +205,53 @@ pub(super) struct Begun {
     seq: u64,
 }
 
+/// That a request was written down, and why it is made. Whoever shows something in clear asks for it, so that it cannot be
+/// forgotten: where nothing was written there is none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reasoned {
+    told: bool,
+}
+
+impl Begun {
+    pub(super) const fn reasoned(&self) -> Reasoned {
+        Reasoned { told: self.entry.reason.is_some() }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Reasoned {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let missing = || Fault::internal("audit.undeclared", "a route that shows something and is not recorded");
+        let reasoned = parts.extensions.get::<Self>().copied().ok_or_else(missing)?;
+        if !reasoned.told {
+            let message = "say why: reason is a text of 1 to 1,000 bytes";
+            return Err(Refusal::from(Fault::new(ErrorKind::Invalid, "request.reason", message)).about("reason"));
+        }
+        Ok(reasoned)
+    }
+}
+
+/// A request as it is written down.
+pub(super) struct Asked<'r> {
+    pub(super) method: &'r Method,
+    /// As it was registered.
+    pub(super) route: &'r str,
+    pub(super) uri: &'r Uri,
+    pub(super) body: &'r [u8],
+    /// What its caller needed to be allowed, if it is staff who asks.
+    pub(super) needed: Option<Permission>,
+}
+
 /// Writes down what is about to happen, if it is to be; the handler must not run if this fails.
 pub(super) async fn begin(
     console: &Console,
-    (method, route, path): (&Method, &str, &str),
+    asked: Asked<'_>,
     caller: Option<&Signed>,
     client: Client,
 ) -> Result<Option<Begun>, Refusal> {
     let missing = || Refusal::from(Fault::internal("audit.undeclared", "a route that is not declared"));
-    let (action, kind) = match action_of(method, route).ok_or_else(missing)? {
+    let (action, kind) = match action_of(asked.method, asked.route).ok_or_else(missing)? {
         Recorded::Nothing => return Ok(None),
         Recorded::As(action, kind) => (action, kind),
     };
@@ -117,24 +262,48 @@ pub(super) async fn begin(
         None => Actor::System,
     };
     // Whose data it is: of whom staff acts on, else the caller's own.
-    let mut subject = named(route, path, "{account}").or(caller.map(|caller| caller.account));
+    let own = caller.filter(|_| asked.needed.is_none()).map(|caller| caller.account);
+    let mut subject = subject_of(console, asked.route, asked.uri).await?.or(own);
     // Nothing can be sealed for who was erased, or never was.
     if let Some(account) = subject
         && console.keys.get(account.0).await?.is_none()
     {
         subject = None;
     }
-    let address = client.address.map(|address| Personal::new(address.to_canonical().to_string()));
-    // What belongs to an organisation is told by which one.
-    let organisation = named(route, path, "{organisation}").filter(|_| kind == ObjectKind::Organisation);
-    let object = organisation.map_or_else(|| Object::any(kind), |id| Object::one(kind, id));
-    let entry = NewEntry { address, ..NewEntry::begun(actor, action, object, subject) };
+    let object = match subject {
+        Some(account) if matches!(kind, ObjectKind::Account | ObjectKind::Wallet) => Object::one(kind, account),
+        // It has an owner, so it is there.
+        Some(_) if kind == ObjectKind::Call => {
+            Object { kind, id: named(asked.route, asked.uri.path(), "{call}").map(str::to_owned) }
+        }
+        // What belongs to an organisation is told by which one.
+        _ if kind == ObjectKind::Organisation => match organisation_of(asked.route, asked.uri.path()) {
+            Some(id) => Object::one(kind, id),
+            None => Object::any(kind),
+        },
+        _ => Object::any(kind),
+    };
+    let (reason, fields) = said(asked.method, asked.route, asked.body);
+    let entry = NewEntry {
+        address: client.address.map(|address| Personal::new(address.to_canonical().to_string())),
+        role: role(console, caller, asked.needed).await?,
+        reason,
+        fields,
+        ..NewEntry::begun(actor, action, object, subject)
+    };
     let seq = console.audit.record(&entry).await.map_err(|fault| {
         tracing::error!(event = "audit.not_recorded", error.code = fault.code);
         let message = "the audit log cannot be written, so nothing was done";
         Fault::new(ErrorKind::Unavailable, "audit.unavailable", message).with_detail(fault.code)
     })?;
     Ok(Some(Begun { entry, seq }))
+}
+
+/// As what staff acts: the roles that allow it, by name.
+async fn role(console: &Console, caller: Option<&Signed>, needed: Option<Permission>) -> Result<Option<String>, Fault> {
+    let (Some(caller), Some(permission)) = (caller, needed) else { return Ok(None) };
+    let roles = console.identity.roles_with(caller.account, permission).await?;
+    Ok((!roles.is_empty()).then(|| roles.join(",")))
 }
 
 /// Writes the outcome. That it cannot be written is logged: what it tells of was announced.

@@ -3,11 +3,12 @@
 
 use super::document;
 use super::membership;
-use super::recording;
+use super::recording::{self, Asked};
 use super::sign_in::SignedInAnew;
 use super::{Client, Console, Presented, Signed};
 use crate::problem::Refusal;
 use axum::Router;
+use axum::body::{Body, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -171,16 +172,32 @@ async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> 
             Err(refusal) => return unauthenticated(refusal),
         }
     }
-    recorded(&guard.console, request, next).await
+    recorded(&guard.console, guard.demand.access, request, next).await
 }
 
 /// Runs the handler between the two entries of the audit log that tell of it.
-async fn recorded(console: &Console, request: Request, next: Next) -> Response {
+async fn recorded(console: &Console, access: Access, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().cloned();
-    let (method, named) = (request.method().clone(), request.uri().path().to_owned());
     let (caller, client) = (request.extensions().get::<Signed>().cloned(), Client::of(request.headers()));
-    let route = (&method, path.as_ref().map_or("", MatchedPath::as_str), named.as_str());
-    match Box::pin(recording::begin(console, route, caller.as_ref(), client)).await {
+    let (mut parts, body) = request.into_parts();
+    // It has arrived, and is bounded.
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let asked = Asked {
+        method: &parts.method,
+        route: path.as_ref().map_or("", MatchedPath::as_str),
+        uri: &parts.uri,
+        body: &body,
+        needed: match access {
+            Access::Needs(permission) => Some(permission),
+            Access::Public | Access::SignedIn | Access::Member(_) => None,
+        },
+    };
+    let begun = Box::pin(recording::begin(console, asked, caller.as_ref(), client)).await;
+    if let Ok(Some(begun)) = &begun {
+        parts.extensions.insert(begun.reasoned());
+    }
+    let request = Request::from_parts(parts, Body::from(body));
+    match begun {
         Ok(Some(begun)) => {
             let mut response = next.run(request).await;
             if let Some(anew) = response.extensions_mut().remove::<SignedInAnew>() {

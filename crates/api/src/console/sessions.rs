@@ -38,9 +38,9 @@ struct OwnSession {
 
 /// How many sessions ended.
 #[derive(Serialize, ToSchema)]
-struct Ended {
+pub(super) struct Ended {
     /// How many.
-    ended: u64,
+    pub(super) ended: u64,
 }
 
 pub(super) fn routes(routes: Routes) -> Routes {

@@ -1,11 +1,15 @@
 //! The console API over a real socket.
 
 mod access;
+mod crawl;
 mod generated;
 mod keys;
 mod organisations;
 mod people;
 mod requests;
+mod staff_accounts;
+mod staff_catalogue;
+mod staff_records;
 
 use super::{
     Access, Authenticate, Authenticating, Client, Console, Cookies, Crowd, Organisations, People, Platform, Presented,
@@ -127,6 +131,9 @@ async fn served_with(db: Db, routes: Routes) -> Served {
     knows("ann", ann, Permissions::NONE, false);
     knows("tm-ann", ann, Permissions::NONE, false);
     knows("bob", bob, Permissions::NONE, false);
+    knows("tm-owner", staff, Permissions::all(), false);
+    // May change channels, and no prices.
+    knows("wirer", staff, [Permission::ProvidersWrite].into_iter().collect(), true);
     for role in BuiltInRole::ALL {
         knows(role.as_str(), staff, role.permissions(), false);
         knows(&format!("{}-stepped-up", role.as_str()), staff, role.permissions(), true);
@@ -166,6 +173,8 @@ async fn served_with(db: Db, routes: Routes) -> Served {
         changed: Arc::new(move || {
             tell.fetch_add(1, Ordering::Relaxed);
         }),
+        settle: Arc::new(|_| Box::pin(async { Ok(()) })),
+        settled: Arc::new(|| Box::pin(async {})),
     };
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("console.sock");

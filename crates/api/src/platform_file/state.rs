@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use tacit_catalog::prices::price_in_force;
 use tacit_catalog::{Catalog, Channel, Model, PriceVersion, Provider};
-use tacit_identity::{Account, ApiKey, Group, Identity};
+use tacit_identity::{Account, AccountFilter, ApiKey, Group, Identity};
 use tacit_kernel::ids::{AccountId, GroupId};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::{Fault, Personal, Timestamp};
@@ -62,7 +62,8 @@ impl Present {
             Accounts::All => {
                 let mut page = Page { after: None, limit: 500 };
                 loop {
-                    let Paged { items, next } = identity.account_list_in_tx(tx, page).await?;
+                    let Paged { items, next } =
+                        identity.account_list_in_tx(tx, &AccountFilter::default(), page).await?;
                     for account in items {
                         let Some(name) = account.name.clone().map(Personal::into_inner) else { continue };
                         present.read_keys(identity, tx, &name, account.id).await?;

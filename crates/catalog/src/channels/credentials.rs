@@ -105,22 +105,45 @@ impl Catalog {
         Ok(())
     }
 
+    /// The secret of a credential of a channel. Whoever shows it has recorded that first.
+    ///
+    /// # Errors
+    /// [`CatalogError::ChannelNotFound`], `CredentialNotFound`; storage.
+    pub async fn credential_reveal(&self, channel: ChannelId, name: &str) -> Result<SecretString, CatalogError> {
+        self.db
+            .read("credential.reveal", |tx| {
+                Box::pin(async move {
+                    let found = Self::credential_named(tx, channel, name).await?;
+                    let id = found.ok_or(CatalogError::CredentialNotFound)?.id;
+                    let sealed = store::credential_sealed(tx, id).await?.ok_or(CatalogError::CredentialNotFound)?;
+                    Ok(self.credential_opened(id, &sealed)?)
+                })
+            })
+            .await
+    }
+
     /// Deletes a credential of a channel; its secret is gone.
     ///
     /// # Errors
     /// [`CatalogError::ChannelNotFound`], `CredentialNotFound`; storage.
     pub async fn credential_delete(&self, channel: ChannelId, name: &str) -> Result<(), CatalogError> {
-        let now = self.clock.now();
-        self.db
-            .write("credential.delete", |tx| {
-                Box::pin(async move {
-                    let found = Self::credential_named(tx, channel, name).await?;
-                    store::credential_delete(tx, found.ok_or(CatalogError::CredentialNotFound)?.id).await?;
-                    changes::append(tx, &Change::Catalog, now).await?;
-                    Ok(())
-                })
-            })
-            .await
+        self.db.write("credential.delete", |tx| Box::pin(self.credential_delete_in_tx(tx, channel, name))).await
+    }
+
+    /// [`Self::credential_delete`] as part of a larger transaction.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn credential_delete_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        channel: ChannelId,
+        name: &str,
+    ) -> Result<(), CatalogError> {
+        let found = Self::credential_named(tx, channel, name).await?;
+        store::credential_delete(tx, found.ok_or(CatalogError::CredentialNotFound)?.id).await?;
+        changes::append(tx, &Change::Catalog, self.clock.now()).await?;
+        Ok(())
     }
 
     /// The digest by which a secret is compared with the one that is kept.

@@ -62,6 +62,7 @@ const CREDENTIAL_REPLACE: Sql = Sql::new(
     "UPDATE channel_credentials SET secret_sealed = $2, secret_digest = $3, status = $4, updated_at = $5 WHERE id = $1",
 );
 const CREDENTIAL_STATUS: Sql = Sql::new("UPDATE channel_credentials SET status = $2, updated_at = $3 WHERE id = $1");
+const CREDENTIAL_SEALED: Sql = Sql::new("SELECT secret_sealed FROM channel_credentials WHERE id = $1");
 const CREDENTIAL_DELETE: Sql = Sql::new("DELETE FROM channel_credentials WHERE id = $1");
 
 /// Every statement of channels.
@@ -81,6 +82,7 @@ pub(crate) const STATEMENTS: &[&Sql] = &[
     &CREDENTIAL_INSERT,
     &CREDENTIAL_REPLACE,
     &CREDENTIAL_STATUS,
+    &CREDENTIAL_SEALED,
     &CREDENTIAL_DELETE,
 ];
 
@@ -254,6 +256,10 @@ pub(super) async fn credential_status(
 ) -> Result<(), StorageError> {
     let values = [id.into(), crate::status_word(enabled).into(), now.into()];
     tx.execute(&CREDENTIAL_STATUS, &values).await.map(drop)
+}
+
+pub(super) async fn credential_sealed(tx: &mut ReadTx<'_>, id: CredentialId) -> Result<Option<Vec<u8>>, StorageError> {
+    tx.one(&CREDENTIAL_SEALED, &[id.into()]).await?.map(|row| row.get("secret_sealed")).transpose()
 }
 
 pub(super) async fn credential_delete(tx: &mut WriteTx<'_>, id: CredentialId) -> Result<(), StorageError> {

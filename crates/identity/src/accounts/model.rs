@@ -23,6 +23,15 @@ pub struct Account {
     pub updated_at: Timestamp,
 }
 
+/// Which accounts to list; every part given must hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AccountFilter {
+    /// Of this group.
+    pub group: Option<GroupId>,
+    /// In use, or not.
+    pub enabled: Option<bool>,
+}
+
 /// What to change of an account; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
 pub struct AccountChange {

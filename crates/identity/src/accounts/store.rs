@@ -1,9 +1,10 @@
 //! The SQL of accounts.
 
+use super::AccountFilter;
 use tacit_kernel::Timestamp;
 use tacit_kernel::ids::{AccountId, GroupId};
 use tacit_kernel::limits::Limits;
-use tacit_storage::{Page, ReadTx, Row, Sql, StorageError, WriteTx};
+use tacit_storage::{Page, ReadTx, Row, Sql, SqlText, StorageError, WriteTx};
 
 const BY_ID: Sql = Sql::new(
     "SELECT id, group_id, name_sealed, name_lookup, status, limits, created_at, updated_at FROM accounts WHERE id = $1",
@@ -12,10 +13,8 @@ const BY_LOOKUP: Sql = Sql::new(
     "SELECT id, group_id, name_sealed, name_lookup, status, limits, created_at, updated_at FROM accounts \
      WHERE name_lookup = $1",
 );
-const LIST: Sql = Sql::new(
-    "SELECT id, group_id, name_sealed, name_lookup, status, limits, created_at, updated_at FROM accounts \
-     WHERE id > $1 ORDER BY id LIMIT $2",
-);
+const LIST: &str = "SELECT id, group_id, name_sealed, name_lookup, status, limits, created_at, updated_at FROM accounts \
+     WHERE 1 = 1";
 const INSERT: Sql = Sql::new(
     "INSERT INTO accounts (id, group_id, name_sealed, name_lookup, status, limits, created_at, updated_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -26,7 +25,7 @@ const UPDATE: Sql = Sql::new(
 );
 
 /// Every statement of accounts.
-pub(crate) const STATEMENTS: &[&Sql] = &[&BY_ID, &BY_LOOKUP, &LIST, &INSERT, &UPDATE];
+pub(crate) const STATEMENTS: &[&Sql] = &[&BY_ID, &BY_LOOKUP, &INSERT, &UPDATE];
 
 /// A row, its name still sealed.
 pub(super) struct AccountRow {
@@ -62,8 +61,17 @@ pub(super) async fn account_by_lookup(tx: &mut ReadTx<'_>, lookup: &[u8]) -> Res
 }
 
 /// One more than the page holds, so that the caller sees whether there is a next page.
-pub(super) async fn account_list(tx: &mut ReadTx<'_>, page: Page) -> Result<Vec<AccountRow>, StorageError> {
-    tx.all(&LIST, &[page.after.unwrap_or_default().into(), page.fetch().into()]).await?.iter().map(account).collect()
+pub(super) async fn account_list(
+    tx: &mut ReadTx<'_>,
+    filter: &AccountFilter,
+    page: Page,
+) -> Result<Vec<AccountRow>, StorageError> {
+    let text = SqlText::new(LIST)
+        .bind(" AND id > ", page.after.unwrap_or_default())
+        .bind_some(" AND group_id = ", filter.group)
+        .bind_some(" AND status = ", filter.enabled.map(crate::status_word))
+        .bind(" ORDER BY id LIMIT ", page.fetch());
+    tx.query(text).await?.iter().map(account).collect()
 }
 
 pub(super) async fn account_insert(tx: &mut WriteTx<'_>, a: &AccountRow, limits: String) -> Result<(), StorageError> {

@@ -5,7 +5,7 @@ use email_address::EmailAddress;
 use phonenumber::{Mode, country};
 use std::fmt;
 use std::str::FromStr as _;
-use tacit_kernel::{Personal, Timestamp};
+use tacit_kernel::{Masked, Personal, Timestamp};
 
 /// Longest address, in bytes (RFC 5321, 4.5.3.1.3).
 const EMAIL_MAX: usize = 254;
@@ -93,20 +93,10 @@ impl Contact {
 
     /// As much as a list shows: `+86138****1234`, `a***@example.org`.
     #[must_use]
-    pub fn masked(&self) -> String {
-        let text = self.text.reveal();
+    pub fn masked(&self) -> Masked {
         match self.kind {
-            ContactKind::Email => {
-                let (local, domain) = text.split_once('@').unwrap_or((text, ""));
-                let first: String = local.chars().take(1).collect();
-                format!("{first}***@{domain}")
-            }
-            ContactKind::Phone => {
-                // E.164 is ASCII. The last four stay, four before them go.
-                let (head, last) = text.split_at(text.len().saturating_sub(4));
-                let (head, _) = head.split_at(head.len().saturating_sub(4));
-                format!("{head}****{last}")
-            }
+            ContactKind::Email => Masked::email(&self.text),
+            ContactKind::Phone => Masked::phone(&self.text),
         }
     }
 }
@@ -160,8 +150,8 @@ mod tests {
 
     #[test]
     fn a_list_shows_no_more_than_it_must() {
-        assert_eq!(Contact::phone("13800138000", Some("CN")).unwrap().masked(), "+86138****8000");
-        assert_eq!(Contact::email("ann@example.org").unwrap().masked(), "a***@example.org");
+        assert_eq!(Contact::phone("13800138000", Some("CN")).unwrap().masked().as_str(), "+86138****8000");
+        assert_eq!(Contact::email("ann@example.org").unwrap().masked().as_str(), "a***@example.org");
         assert_eq!(format!("{:?}", Contact::email("ann@example.org").unwrap()), "[email]");
     }
 }

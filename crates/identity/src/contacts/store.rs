@@ -3,7 +3,7 @@
 use super::ContactKind;
 use tacit_kernel::Timestamp;
 use tacit_kernel::ids::AccountId;
-use tacit_storage::{ReadTx, Sql, StorageError, WriteTx};
+use tacit_storage::{ReadTx, Row, Sql, SqlText, StorageError, WriteTx};
 
 // `ON CONFLICT` names the key, so that only the look-up can be violated.
 const PUT: Sql = Sql::new(
@@ -38,16 +38,27 @@ pub(super) async fn put(
 }
 
 pub(super) async fn of_account(tx: &mut ReadTx<'_>, account: AccountId) -> Result<Vec<ContactRow>, StorageError> {
-    let rows = tx.all(&OF_ACCOUNT, &[account.into()]).await?;
-    let contact = |row: &tacit_storage::Row| {
-        let kind = ContactKind::from_word(&row.get::<String>("kind")?);
-        Ok(ContactRow {
-            kind: kind.ok_or_else(|| StorageError::inconsistent("account_contacts", "kind"))?,
-            value_sealed: row.get("value_sealed")?,
-            verified_at: row.get("verified_at")?,
-        })
-    };
-    rows.iter().map(contact).collect()
+    tx.all(&OF_ACCOUNT, &[account.into()]).await?.iter().map(contact).collect()
+}
+
+/// Those of each of these accounts, in the order of accounts and kinds.
+pub(super) async fn of_each(
+    tx: &mut ReadTx<'_>,
+    accounts: &[AccountId],
+) -> Result<Vec<(AccountId, ContactRow)>, StorageError> {
+    let text = SqlText::new("SELECT account_id, kind, value_sealed, verified_at FROM account_contacts WHERE 1 = 1")
+        .list(" AND account_id IN ", accounts.iter().copied())
+        .push(" ORDER BY account_id, kind");
+    tx.query(text).await?.iter().map(|row| Ok((row.get("account_id")?, contact(row)?))).collect()
+}
+
+fn contact(row: &Row) -> Result<ContactRow, StorageError> {
+    let kind = ContactKind::from_word(&row.get::<String>("kind")?);
+    Ok(ContactRow {
+        kind: kind.ok_or_else(|| StorageError::inconsistent("account_contacts", "kind"))?,
+        value_sealed: row.get("value_sealed")?,
+        verified_at: row.get("verified_at")?,
+    })
 }
 
 pub(super) async fn owner(tx: &mut ReadTx<'_>, lookup: &[u8; 32]) -> Result<Option<AccountId>, StorageError> {

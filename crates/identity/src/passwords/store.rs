@@ -10,8 +10,10 @@ const PUT: Sql = Sql::new(
 );
 const GET: Sql = Sql::new("SELECT digest_sealed FROM account_passwords WHERE account_id = $1");
 
+const REMOVE: Sql = Sql::new("DELETE FROM account_passwords WHERE account_id = $1");
+
 /// Every statement of passwords.
-pub(crate) const STATEMENTS: &[&Sql] = &[&PUT, &GET];
+pub(crate) const STATEMENTS: &[&Sql] = &[&PUT, &GET, &REMOVE];
 
 pub(super) async fn put(
     tx: &mut WriteTx<'_>,
@@ -24,4 +26,8 @@ pub(super) async fn put(
 
 pub(super) async fn get(tx: &mut ReadTx<'_>, account: AccountId) -> Result<Option<Vec<u8>>, StorageError> {
     tx.one(&GET, &[account.into()]).await?.map(|row| row.get("digest_sealed")).transpose()
+}
+
+pub(super) async fn remove(tx: &mut WriteTx<'_>, account: AccountId) -> Result<(), StorageError> {
+    tx.execute(&REMOVE, &[account.into()]).await.map(drop)
 }

@@ -81,6 +81,8 @@ pub struct NewEntry {
     pub action: Action,
     /// With what.
     pub object: Object,
+    /// In which roles of staff, with commas between; none where it is not as staff that somebody acts.
+    pub role: Option<String>,
     /// Whose data it concerns, if it is one account's.
     pub subject: Option<AccountId>,
     /// How far it has come.
@@ -107,6 +109,7 @@ impl NewEntry {
             actor,
             action,
             object,
+            role: None,
             subject,
             phase: Phase::Begun,
             about: None,
@@ -131,6 +134,8 @@ pub struct Kept {
     pub actor_kind: String,
     /// Which one of its kind.
     pub actor_id: Option<String>,
+    /// In which roles of staff, with commas between.
+    pub actor_role: Option<String>,
     /// See [`Action`].
     pub action: String,
     /// See [`ObjectKind`].
@@ -163,6 +168,7 @@ impl Kept {
             at,
             actor_kind: new.actor.kind().as_str().to_owned(),
             actor_id: new.actor.id(),
+            actor_role: new.role.clone(),
             action: new.action.as_str().to_owned(),
             object_kind: new.object.kind.as_str().to_owned(),
             object_id: new.object.id.clone(),
@@ -215,6 +221,25 @@ pub struct Filter {
     pub until: Option<Timestamp>,
 }
 
+/// A look at somebody's data, as that person may know of it: never who looked.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// Number of the entry.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// See [`ActorKind`].
+    pub actor_kind: String,
+    /// In which roles of staff, with commas between, if that is known.
+    pub actor_role: Option<String>,
+    /// See [`Action`].
+    pub action: String,
+    /// Names of what was shown in clear, with commas between.
+    pub fields: String,
+    /// Why, if that was said and is still readable.
+    pub reason: Option<Personal<String>>,
+}
+
 /// The content of an entry, of which the canonical bytes are the JSON: fields in this order, none that is empty, no white
 /// space. Sealed values are base64.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -228,6 +253,9 @@ pub struct Content {
     /// Which one of its kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor_id: Option<String>,
+    /// In which roles of staff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor_role: Option<String>,
     /// What is done.
     pub action: String,
     /// Kind of thing.
@@ -268,6 +296,7 @@ pub fn content_of(kept: &Kept) -> String {
         time_micros: kept.at.0,
         actor_kind: kept.actor_kind.clone(),
         actor_id: kept.actor_id.clone(),
+        actor_role: kept.actor_role.clone(),
         action: kept.action.clone(),
         object_kind: kept.object_kind.clone(),
         object_id: kept.object_id.clone(),

@@ -1,7 +1,7 @@
 //! The SQL of entries and checkpoints.
 
 use super::checkpoint::Checkpoint;
-use super::model::{Entry, Exported, Filter, Kept, content_of};
+use super::model::{Entry, Exported, Filter, Kept, Look, content_of};
 use super::{nodes, number};
 use crate::error::{StorageError, StorageErrorKind};
 use crate::row::Row;
@@ -9,19 +9,26 @@ use crate::sql::{Sql, SqlText};
 use crate::tx::{ReadTx, WriteTx};
 use crate::value::Value;
 use tacit_kernel::Timestamp;
+use tacit_kernel::audit::Action;
 use tacit_kernel::ids::AccountId;
 
 const INSERT: Sql = Sql::new(
     "INSERT INTO audit_entries (seq, created_at, commitment, salt, actor_kind, actor_id, action, object_kind, object_id, \
-     subject_id, phase, about, fields, affected, code, reason_sealed, address_sealed) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+     subject_id, phase, about, fields, affected, code, reason_sealed, address_sealed, actor_role) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
 );
 const FROM: Sql = Sql::new(
     "SELECT seq, created_at, commitment, salt, actor_kind, actor_id, action, object_kind, object_id, subject_id, phase, \
-     about, fields, affected, code, reason_sealed, address_sealed FROM audit_entries WHERE seq >= $1 ORDER BY seq LIMIT $2",
+     about, fields, affected, code, reason_sealed, address_sealed, actor_role FROM audit_entries WHERE seq >= $1 ORDER BY seq LIMIT $2",
 );
 const LIST: &str = "SELECT seq, created_at, commitment, salt, actor_kind, actor_id, action, object_kind, object_id, subject_id, phase, \
-     about, fields, affected, code, reason_sealed, address_sealed FROM audit_entries WHERE seq >= 0";
+     about, fields, affected, code, reason_sealed, address_sealed, actor_role FROM audit_entries WHERE seq >= 0";
+// What an outcome tells of is left to it. An entry without one may have shown something all the same. The reason stands in
+// the entry that announced it.
+const LOOKS: &str = "SELECT e.seq AS seq, e.created_at AS created_at, e.actor_kind AS actor_kind, e.actor_role AS actor_role, \
+     e.action AS action, e.fields AS fields, b.seq AS begun_seq, b.subject_id AS begun_subject_id, b.reason_sealed AS reason_sealed \
+     FROM audit_entries e JOIN audit_entries b ON b.seq = COALESCE(e.about, e.seq) \
+     WHERE e.phase <> 'refused' AND NOT EXISTS (SELECT 1 FROM audit_entries o WHERE o.about = e.seq)";
 const ERASED: Sql = Sql::new("SELECT seq FROM audit_entries WHERE salt IS NULL AND seq >= $1 ORDER BY seq LIMIT $2");
 // Of what somebody did with the data of others it stays who it was: else erasing oneself would hide a look.
 const FORGET: Sql = Sql::new(
@@ -73,6 +80,7 @@ pub(super) async fn insert(
         kept.code.clone().into(),
         kept.reason.clone().into(),
         kept.address.clone().into(),
+        kept.actor_role.clone().into(),
     ];
     tx.execute(&INSERT, &row).await.map(drop).map_err(nodes::taken)
 }
@@ -83,6 +91,7 @@ fn kept(row: &Row) -> Result<Kept, StorageError> {
         at: row.get("created_at")?,
         actor_kind: row.get("actor_kind")?,
         actor_id: row.get("actor_id")?,
+        actor_role: row.get("actor_role")?,
         action: row.get("action")?,
         object_kind: row.get("object_kind")?,
         object_id: row.get("object_id")?,
@@ -122,6 +131,44 @@ pub(super) async fn list(
         .bind_some(" AND created_at < ", filter.until)
         .bind(" ORDER BY seq DESC LIMIT ", limit);
     tx.query(text).await?.iter().map(entry).collect()
+}
+
+/// A look, its reason still sealed: with the number and the subject that it was sealed for.
+pub(super) struct LookRow {
+    pub(super) look: Look,
+    pub(super) reason: Option<(u64, Option<AccountId>, Vec<u8>)>,
+}
+
+/// Looks at that person's data, newest first.
+pub(super) async fn looks(
+    tx: &mut ReadTx<'_>,
+    (subject, actions): (AccountId, &[Action]),
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<LookRow>, StorageError> {
+    let text = SqlText::new(LOOKS)
+        .bind(" AND e.subject_id = ", subject)
+        .list(" AND e.action IN ", actions.iter().map(|action| action.as_str()))
+        .bind_some(" AND e.seq < ", before.map(number).transpose()?)
+        .bind(" ORDER BY e.seq DESC LIMIT ", limit);
+    tx.query(text).await?.iter().map(look).collect()
+}
+
+fn look(row: &Row) -> Result<LookRow, StorageError> {
+    let sealed: Option<Vec<u8>> = row.get("reason_sealed")?;
+    let (seq, subject) = (row.get("begun_seq")?, row.get("begun_subject_id")?);
+    Ok(LookRow {
+        look: Look {
+            seq: row.get("seq")?,
+            at: row.get("created_at")?,
+            actor_kind: row.get("actor_kind")?,
+            actor_role: row.get("actor_role")?,
+            action: row.get("action")?,
+            fields: row.get("fields")?,
+            reason: None,
+        },
+        reason: sealed.map(|sealed| (seq, subject, sealed)),
+    })
 }
 
 pub(super) async fn export(tx: &mut ReadTx<'_>, from: u64, limit: u32) -> Result<Vec<Exported>, StorageError> {

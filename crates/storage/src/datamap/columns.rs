@@ -414,7 +414,8 @@ columns! {
         DEVELOPMENT_MESSAGE.category("user.content").protected(Protection::SealedSubject) => content_sealed;
     }
     audit_entries {
-        AUDIT => created_at, salt, actor_kind, action, object_kind, object_id, phase, about, fields, affected, code;
+        AUDIT => created_at, salt, actor_kind, action, object_kind, object_id, phase, about, fields, affected, code,
+            actor_role;
         AUDIT.category("user.unique_id") => actor_id, subject_id;
         AUDIT.category("user.content").protected(Protection::SealedSubject) => reason_sealed;
         AUDIT.category("user.device.ip_address").protected(Protection::SealedSubject) => address_sealed;

@@ -6,8 +6,8 @@ use crate::platform_file::{Action, Applied, ApplyRequest, Kind, Plan, PlatformFi
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use tacit_catalog::Catalog;
-use tacit_identity::Identity;
 use tacit_identity::passwords::{Cost, Hashing};
+use tacit_identity::{AccountFilter, Identity};
 use tacit_kernel::time::ManualClock;
 use tacit_kernel::{Clock, Ppm, Timestamp};
 use tacit_storage::testing::{MIGRATED_AT, test_key_store};
@@ -165,7 +165,7 @@ both_engines! {
             assert!(fault.message.contains(place), "{fault}");
             assert!(!format!("{fault:?}").contains("canary"));
             assert_eq!(told(&db).await, 0);
-            assert_eq!(w.identity.account_list(Page::default()).await.unwrap().items, []);
+            assert_eq!(w.identity.account_list(&AccountFilter::default(), Page::default()).await.unwrap().items, []);
             assert_eq!(w.catalog.provider_list().await.unwrap(), []);
         }
     }

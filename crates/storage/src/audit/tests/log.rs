@@ -167,6 +167,7 @@ both_engines! {
         let new = NewEntry {
             fields: vec!["name"],
             affected: Some(1),
+            role: Some("admin".to_owned()),
             about: Some(0),
             code: Some("a"),
             reason: text(),
@@ -174,7 +175,7 @@ both_engines! {
             ..change(Some(subject))
         };
         let changes = [
-            "created_at = created_at + 1", "salt = commitment", "actor_kind = 'system'", "actor_id = '7'", "action = 'x'",
+            "created_at = created_at + 1", "salt = commitment", "actor_kind = 'system'", "actor_id = '7'", "actor_role = 'x'", "action = 'x'",
             "object_kind = 'x'", "object_id = 'x'", "subject_id = NULL", "phase = 'done'", "about = 7", "fields = 'x'",
             "affected = 7", "code = 'x'", "reason_sealed = commitment", "address_sealed = commitment", "commitment = salt",
         ];
@@ -197,6 +198,46 @@ both_engines! {
         assert!(wrong.is_empty() && opens.len() == changes.len() + 1, "{wrong:?}");
     }
 
+    /// What the person may know: what was done, or may have been, in which role and why. Not what was refused, nor changes.
+    async fn a_person_sees_looks(db: Db) {
+        let keys = keys().await;
+        let audit = Audit::new(db.clone(), keys.clone(), Arc::new(SystemClock));
+        let (subject, other) = (AccountId::fresh(), AccountId::fresh());
+        for account in [subject, other] {
+            keys.create(account.0).await.unwrap();
+        }
+        let look = |subject: Option<AccountId>, why: &str| NewEntry {
+            action: Action::AccountUnmask,
+            role: Some("risk".to_owned()),
+            reason: Some(Personal::new(why.to_owned())),
+            fields: vec!["name", "email"],
+            ..change(subject)
+        };
+        let record = async |new: &NewEntry, outcome: Option<(Phase, Option<AccountId>)>| {
+            let seq = audit.record(new).await.unwrap();
+            if let Some((phase, subject)) = outcome {
+                audit.record(&NewEntry { subject, ..new.outcome(seq, phase) }).await.unwrap();
+            }
+        };
+        record(&look(Some(subject), "first"), Some((Phase::Done, Some(subject)))).await;
+        record(&look(Some(subject), "refused"), Some((Phase::Refused, Some(subject)))).await;
+        record(&look(Some(other), "of another"), Some((Phase::Done, Some(other)))).await;
+        record(&change(Some(subject)), Some((Phase::Done, Some(subject)))).await;
+        // Whose data it was is known only behind it, and nobody knows what became of the last.
+        record(&look(None, "by name"), Some((Phase::Done, Some(subject)))).await;
+        record(&look(Some(subject), "cut off"), None).await;
+        let looks = audit.looks(subject, None, 10).await.unwrap();
+        let why: Vec<_> = looks.iter().map(|look| look.reason.as_ref().unwrap().reveal().as_str()).collect();
+        assert_eq!(why, ["cut off", "by name", "first"]);
+        let first = looks.last().unwrap();
+        assert_eq!((first.actor_role.as_deref(), first.fields.as_str(), first.action.as_str()), (Some("risk"), "name,email", "account.unmask"));
+        let rest = audit.looks(subject, Some(looks[0].seq), 1).await.unwrap();
+        assert_eq!((rest.len(), rest[0].seq), (1, looks[1].seq));
+        db.write("test.forget", |tx| Box::pin(forget_subject(tx, subject))).await.unwrap();
+        assert!(audit.looks(subject, None, 10).await.unwrap().is_empty());
+        assert_eq!(audit.looks(other, None, 10).await.unwrap().len(), 1);
+    }
+
     async fn what_the_tree_depends_on_cannot_be_changed(db: Db) {
         let audit = log_of(&db).await;
         fill(&audit, 257).await;
@@ -205,6 +246,7 @@ both_engines! {
             "UPDATE audit_entries SET commitment = salt",
             "UPDATE audit_entries SET seq = seq + 1000",
             "UPDATE audit_entries SET action = 'x'",
+            "UPDATE audit_entries SET actor_role = 'x', salt = NULL",
             "UPDATE audit_entries SET actor_id = '7', salt = NULL",
             "UPDATE audit_entries SET fields = 'x', salt = NULL",
             "UPDATE audit_entries SET object_id = NULL",

@@ -1,0 +1,169 @@
+//! `/api/v1/accounts/{account}/keys`: the API keys of all accounts, for staff. Names are masked, for people name keys after
+//! themselves and their employers; the key itself nobody can see.
+
+use super::idempotency::Undone;
+use super::keys::LimitsForm;
+use super::{Access, Answer, Console, ETag, IfMatch, Input, Params, Routes, not_found};
+use crate::forms::{Moment, Page, PageQuery, Status, page_of};
+use crate::problem::{Problem, Refusal};
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use tacit_identity::access::Permission;
+use tacit_identity::{ApiKey, KeyChange};
+use tacit_kernel::Masked;
+use tacit_kernel::call::CallSource;
+use tacit_kernel::ids::{AccountId, KeyId};
+use tacit_kernel::limits::Limits;
+use tacit_storage::{ReadTx, WriteTx};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+/// A key of somebody, its name masked.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct AccountKey {
+    /// Its id, `key_…`.
+    #[schema(value_type = String)]
+    id: KeyId,
+    /// Its name, masked; `null` if it can no longer be read.
+    #[schema(value_type = Option<String>)]
+    name: Option<Masked>,
+    /// `sk-…` and its last four characters.
+    hint: String,
+    /// What its calls count as.
+    #[schema(value_type = String)]
+    source: CallSource,
+    /// In use or not.
+    status: Status,
+    /// What it may do at most.
+    #[schema(value_type = LimitsForm)]
+    limits: Limits,
+    /// When it was made.
+    created_at: Moment,
+    /// When it last changed.
+    updated_at: Moment,
+}
+
+/// What to change; what is absent stays.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+struct AccountKeyPatch {
+    /// Other limits; they replace all that were set.
+    #[schema(value_type = Option<LimitsForm>)]
+    limits: Option<Limits>,
+    /// In use or not.
+    status: Option<Status>,
+    /// Why; kept sealed in the audit log.
+    #[schema(max_length = 1000)]
+    #[serde(rename = "reason")]
+    _reason: Option<String>,
+}
+
+impl From<ApiKey> for AccountKey {
+    fn from(key: ApiKey) -> Self {
+        Self {
+            id: key.id,
+            name: key.name.as_ref().map(Masked::name),
+            hint: key.hint,
+            source: key.source,
+            status: Status::of(key.enabled),
+            limits: key.limits,
+            created_at: key.created_at.into(),
+            updated_at: key.updated_at.into(),
+        }
+    }
+}
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes
+        .add(Access::Needs(Permission::KeysRead), routes!(account_keys_list))
+        .add(Access::Needs(Permission::KeysRead), routes!(account_keys_show))
+        .add(Access::Needs(Permission::KeysWrite), routes!(account_keys_update))
+}
+
+fn account_of(text: &str) -> Result<AccountId, Refusal> {
+    text.parse().map_err(|_| not_found("account.not_found", "account"))
+}
+
+/// The account and the key that a path names.
+fn both(path: &(String, String)) -> Result<(AccountId, KeyId), Refusal> {
+    let key = path.1.parse().map_err(|_| not_found("key.not_found", "key"))?;
+    Ok((account_of(&path.0)?, key))
+}
+
+async fn found(console: &Console, tx: &mut ReadTx<'_>, (account, id): (AccountId, KeyId)) -> Result<ApiKey, Undone> {
+    let found = console.identity.key_by_ref_in_tx(tx, &id.to_string()).await?;
+    found.filter(|key| key.account == account).ok_or_else(|| not_found("key.not_found", "key").into())
+}
+
+/// The API keys of an account, oldest first.
+#[utoipa::path(get, path = "/api/v1/accounts/{account}/keys", tag = "accounts", params(
+    ("account" = String, Path, description = "The account's id."), PageQuery,
+), responses(
+    (status = 200, description = "A page of keys.", body = Page<AccountKey>),
+))]
+async fn account_keys_list(
+    State(console): State<Console>,
+    Path(account): Path<String>,
+    Params(query): Params<PageQuery>,
+) -> Answer<Page<AccountKey>> {
+    let account = account_of(&account)?;
+    let page = page_of(query.after.as_deref(), query.limit)?;
+    let known =
+        console.db.read("console.account.known", |tx| Box::pin(console.identity.account_by_id_in_tx(tx, account)));
+    known.await?.ok_or_else(|| not_found("account.not_found", "account"))?;
+    let keys = console.identity.key_list(Some(account), page).await?;
+    Ok(Json(Page::of(keys, AccountKey::from)))
+}
+
+/// An API key of an account.
+#[utoipa::path(get, path = "/api/v1/accounts/{account}/keys/{key}", tag = "accounts", params(
+    ("account" = String, Path, description = "The account's id."),
+    ("key" = String, Path, description = "The key's id."),
+    ("if-none-match" = Option<String>, Header, description = "The version that the caller has."),
+), responses(
+    (status = 200, description = "The key.", body = AccountKey,
+        headers(("etag" = String, description = "The version."))),
+    (status = 304, description = "The caller has this version."),
+))]
+async fn account_keys_show(
+    State(console): State<Console>,
+    versions: IfMatch,
+    Path(path): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    let (console, ids) = (&console, both(&path)?);
+    let found: Result<ApiKey, Undone> =
+        console.db.read("console.account_key.show", |tx| Box::pin(found(console, tx, ids))).await;
+    let key = AccountKey::from(found?);
+    Ok(versions.shown(ETag::of(console, &key)?, Json(key)))
+}
+
+/// Changes limits or status of an API key of an account; disabled, it serves no call any more.
+#[utoipa::path(patch, path = "/api/v1/accounts/{account}/keys/{key}", tag = "accounts", params(
+    ("account" = String, Path, description = "The account's id."),
+    ("key" = String, Path, description = "The key's id."),
+    ("if-match" = Option<String>, Header, description = "Change it only if this is its version."),
+), request_body = AccountKeyPatch, responses(
+    (status = 200, description = "The key as it is now.", body = AccountKey,
+        headers(("etag" = String, description = "The version."))),
+    (status = 412, description = "It has another version.", body = Problem, content_type = "application/problem+json"),
+))]
+async fn account_keys_update(
+    State(console): State<Console>,
+    versions: IfMatch,
+    Path(path): Path<(String, String)>,
+    Input(patch): Input<AccountKeyPatch>,
+) -> Result<Response, Refusal> {
+    let ids = both(&path)?;
+    let change = &KeyChange { name: None, limits: patch.limits, enabled: patch.status.map(Status::enabled) };
+    let (console, versions) = (&console, &versions);
+    let update = async |tx: &mut WriteTx<'_>| {
+        let before = AccountKey::from(found(console, tx, ids).await?);
+        versions.check(&ETag::of(console, &before)?)?;
+        Ok::<_, Undone>(console.identity.key_update_in_tx(tx, ids.1, change).await?)
+    };
+    let update = &update;
+    let key = AccountKey::from(console.db.write("console.account_key.update", |tx| Box::pin(update(tx))).await?);
+    Ok((ETag::of(console, &key)?, Json(key)).into_response())
+}

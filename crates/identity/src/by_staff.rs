@@ -1,0 +1,91 @@
+//! What staff does with the sign-in of somebody else. Nobody acts on an account that may do more than they: else whoever may
+//! reset a password could close out, or become, the owner.
+
+use crate::contacts::{Contact, ContactKind};
+use crate::roles::Acting;
+use crate::{Account, AccountChange, Identity, IdentityError};
+use tacit_kernel::ids::AccountId;
+use tacit_storage::{ReadTx, WriteTx};
+
+impl Identity {
+    /// Changes an account of somebody else.
+    ///
+    /// # Errors
+    /// As [`Self::account_update`], and [`IdentityError::BeyondReach`].
+    pub async fn account_update_by_staff_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        acting: Acting,
+        (account, change): (AccountId, &AccountChange),
+    ) -> Result<Account, IdentityError> {
+        self.within_reach_in_tx(tx, acting, account).await?;
+        self.account_update_in_tx(tx, account, change).await
+    }
+
+    /// Ends all sessions of somebody else. How many.
+    ///
+    /// # Errors
+    /// [`IdentityError::AccountNotFound`], [`IdentityError::BeyondReach`]; storage.
+    pub async fn sessions_end_by_staff(&self, acting: Acting, account: AccountId) -> Result<u64, IdentityError> {
+        let end = async |tx: &mut WriteTx<'_>| {
+            self.within_reach_in_tx(tx, acting, account).await?;
+            self.sessions_end_in_tx(tx, account, None).await
+        };
+        let end = &end;
+        self.db.write("session.end_by_staff", |tx| Box::pin(end(tx))).await
+    }
+
+    /// Takes the password of somebody else away and ends their sessions. Gives the address to which a code is to be sent, with
+    /// which they set another one.
+    ///
+    /// # Errors
+    /// [`IdentityError::AccountNotFound`], [`IdentityError::BeyondReach`], [`IdentityError::ContactMissing`]; storage,
+    /// keyring.
+    pub async fn password_void_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        acting: Acting,
+        account: AccountId,
+    ) -> Result<Contact, IdentityError> {
+        self.within_reach_in_tx(tx, acting, account).await?;
+        let mut held = self.contacts_of_in_tx(tx, account).await?;
+        held.sort_by_key(|held| held.contact.kind() != ContactKind::Email);
+        let to = held.into_iter().next().ok_or(IdentityError::ContactMissing)?.contact;
+        self.password_remove_in_tx(tx, account).await?;
+        self.sessions_end_in_tx(tx, account, None).await?;
+        Ok(to)
+    }
+
+    /// Takes the second factor of somebody else away and ends their sessions.
+    ///
+    /// # Errors
+    /// [`IdentityError::AccountNotFound`], [`IdentityError::BeyondReach`]; storage.
+    pub async fn second_factor_void_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        acting: Acting,
+        account: AccountId,
+    ) -> Result<(), IdentityError> {
+        self.within_reach_in_tx(tx, acting, account).await?;
+        self.second_factor_remove_in_tx(tx, account).await?;
+        self.sessions_end_in_tx(tx, account, None).await?;
+        Ok(())
+    }
+
+    /// Whether somebody may act on that account.
+    ///
+    /// # Errors
+    /// [`IdentityError::AccountNotFound`], [`IdentityError::BeyondReach`]; storage.
+    pub async fn within_reach_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        acting: Acting,
+        account: AccountId,
+    ) -> Result<(), IdentityError> {
+        if self.account_by_id_in_tx(tx, account).await?.is_none() {
+            return Err(IdentityError::AccountNotFound);
+        }
+        let theirs = self.permissions_of_in_tx(tx, account).await?;
+        acting.may(theirs).map_err(|_| IdentityError::BeyondReach)
+    }
+}
