@@ -15,21 +15,22 @@ use serde::{Deserialize, Serialize};
 use tacit_identity::IdentityError;
 use tacit_identity::organisations::{Invited, MemberInvitation, OrganisationPermission, OrganisationRole};
 use tacit_kernel::ids::{AccountId, MemberInvitationId};
-use tacit_kernel::{ErrorKind, Fault, Personal};
+use tacit_kernel::{ErrorKind, Fault, Masked, Personal};
 use tacit_operations::messages::Content;
 use tacit_storage::WriteTx;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 /// An invitation that waits for its answer.
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = MemberInvitation)]
 struct View {
     /// Its id, `minv_…`.
     #[schema(value_type = String)]
     id: MemberInvitationId,
     /// Where it was sent, masked; `null` if it can no longer be read.
-    to: Option<String>,
+    #[schema(value_type = Option<String>)]
+    to: Option<Masked>,
     /// As what.
     #[schema(value_type = RoleForm)]
     role: OrganisationRole,
@@ -134,7 +135,8 @@ async fn member_invitations_create(
     let once = &idempotent.of(&console, &caller, "organisations.invitations.create", &request)?;
     let (console, to, language) = (&console, &to, new.language.into());
     let invite = async |tx: &mut WriteTx<'_>| {
-        if let Some(made) = once.stored::<View>(console, tx).await? {
+        // As it was shown: what is masked cannot be read back into its type.
+        if let Some(made) = once.stored::<serde_json::Value>(console, tx).await? {
             return Ok((made, true));
         }
         let identity = &console.identity;
@@ -150,7 +152,8 @@ async fn member_invitations_create(
         // Sealed with the organisation's key: whom it is for may have no account.
         let until = invitation.expires_at;
         console.write_to(tx, (to, language), Some(member.organisation), content, until).await?;
-        let made = View::from(invitation);
+        let made = serde_json::to_value(View::from(invitation));
+        let made = made.map_err(|e| Fault::internal("member_invitation.unwritable", e))?;
         once.keep(console, tx, &made).await?;
         Ok::<_, Undone>((made, false))
     };
