@@ -5,11 +5,12 @@ use secrecy::ExposeSecret;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
-use tacit_api::console::{Authenticate, Authenticating, Client, Console, Cookies, Platform, Presented, router};
+use tacit_api::console::{Authenticate, Authenticating, Client, Console, Cookies, Platform, Presented, Ways, router};
 use tacit_api::server;
 use tacit_catalog::{Catalog, ModelSpec};
 use tacit_identity::Identity;
 use tacit_identity::access::{BuiltInRole, Caller, Via};
+use tacit_identity::passkeys::PasskeySite;
 use tacit_identity::passwords::{Cost, Hashing};
 use tacit_kernel::ids::ManagementKeyId;
 use tacit_kernel::limits::Limits;
@@ -78,6 +79,10 @@ async fn main() -> Result<(), Failed> {
         audit,
         registration: Arc::default(),
         registration_group: "default".into(),
+        ways: Arc::new(Ways {
+            passkeys: PasskeySite::new("https://tacit.example", "tacit.example"),
+            ..Ways::default()
+        }),
         authenticate: Arc::new(One(caller)),
         cookies: Cookies::Secure,
         changed: Arc::new(|| ()),

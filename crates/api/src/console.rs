@@ -12,6 +12,7 @@ mod cookies;
 mod document;
 mod etag;
 mod idempotency;
+mod identities;
 mod input;
 mod keys;
 mod leaks;
@@ -19,6 +20,7 @@ mod management_keys;
 mod me;
 mod models;
 mod openapi;
+mod passkeys;
 mod people;
 mod platform;
 mod recording;
@@ -32,6 +34,7 @@ mod sign_in;
 mod staff;
 #[cfg(test)]
 mod tests;
+mod ways;
 
 pub use authenticate::{Authenticate, Authenticating, Client, Presented, Signed};
 pub use cookies::Cookies;
@@ -42,6 +45,7 @@ pub use input::{Input, Params, Reference};
 pub use people::People;
 pub use platform::Platform;
 pub use routes::{Access, Demand, RouteAccess, Routes};
+pub use ways::Ways;
 
 use crate::problem::Refusal;
 use axum::Router;
@@ -84,6 +88,8 @@ pub struct Console {
     pub registration: Arc<RegistrationRules>,
     /// The pricing group of who registers, by name.
     pub registration_group: String,
+    /// Ways to sign in beside passwords and codes.
+    pub ways: Arc<Ways>,
     /// Who a caller is.
     pub authenticate: Arc<dyn Authenticate>,
     /// How cookies are set.
@@ -107,6 +113,9 @@ pub fn routes() -> Routes {
     let routes = codes::routes(routes);
     let routes = registration::routes(routes);
     let routes = sign_in::routes(routes);
+    let routes = ways::routes(routes);
+    let routes = identities::routes(routes);
+    let routes = passkeys::routes(routes);
     let routes = account::routes(routes);
     let routes = sessions::routes(routes);
     let routes = second_factor::routes(routes);

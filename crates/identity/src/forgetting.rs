@@ -1,4 +1,4 @@
-//! What has served its time is deleted: codes, counted guesses, sessions, invitations. In steps, so that no transaction is
+//! What has served its time is deleted: codes, counted guesses, sessions, invitations, ceremonies. In steps, so that no transaction is
 //! long.
 
 use crate::{Identity, IdentityError};
@@ -18,8 +18,9 @@ impl Identity {
             let guesses = self.guesses_forget_in_tx(tx, STEP).await?;
             let sessions = self.sessions_forget_in_tx(tx, STEP).await?;
             let invitations = self.invitations_forget_in_tx(tx, STEP).await?;
+            let ceremonies = self.ceremonies_forget_in_tx(tx, STEP).await?;
             let step = u64::from(STEP);
-            Ok::<_, IdentityError>([codes, guesses, sessions, invitations].iter().any(|deleted| *deleted >= step))
+            Ok::<_, IdentityError>([codes, guesses, sessions, invitations, ceremonies].iter().any(|deleted| *deleted >= step))
         };
         let step = &step;
         self.db.write("identity.forget", |tx| Box::pin(step(tx))).await

@@ -9,15 +9,18 @@
 
 pub mod access;
 pub mod accounts;
+mod ceremonies;
 pub mod codes;
 pub mod contacts;
 mod error;
 mod forgetting;
 pub mod groups;
+pub mod identities;
 pub mod keys;
 pub mod leaks;
 pub mod management_keys;
 mod named;
+pub mod passkeys;
 pub mod passwords;
 pub mod registration;
 pub mod roles;
@@ -68,6 +71,9 @@ pub const STATEMENTS: &[&[&Sql]] = &[
     passwords::STATEMENTS,
     sessions::STATEMENTS,
     second_factor::STATEMENTS,
+    ceremonies::STATEMENTS,
+    identities::STATEMENTS,
+    passkeys::STATEMENTS,
     registration::STATEMENTS,
     roles::STATEMENTS,
     management_keys::STATEMENTS,

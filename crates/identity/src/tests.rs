@@ -1,6 +1,8 @@
 //! The contract of groups, accounts and keys, on both engines.
 
 mod codes;
+mod identities;
+mod passkeys;
 mod registration;
 mod roles;
 mod second_factor;

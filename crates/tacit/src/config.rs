@@ -4,6 +4,7 @@
 mod messages;
 pub(crate) mod resolve;
 pub(crate) mod settings;
+mod sign_in;
 pub(crate) mod source;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ mod tests;
 pub(crate) use messages::{MessageTls, Messages, SmsProvider};
 use serde::{Deserialize, Serialize};
 use source::{DatabaseUrl, Source};
+pub(crate) use sign_in::{IdentityProvider, ProviderPreset, SignIn, site};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,6 +30,7 @@ pub(crate) struct Config {
     pub(crate) control: Control,
     pub(crate) console: Console,
     pub(crate) registration: Registration,
+    pub(crate) sign_in: SignIn,
     pub(crate) link: Link,
     pub(crate) money: Money,
     pub(crate) messages: Messages,
@@ -107,6 +110,8 @@ pub(crate) struct Control {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Console {
     pub(crate) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
     pub(crate) listen: Endpoint,
     pub(crate) connect: Endpoint,
     pub(crate) network: Network,
@@ -383,6 +388,7 @@ impl Config {
             wrong("gateway.name", "use 1 to 64 letters, digits, dots, dashes and underscores".into());
         }
         self.messages.contradictions(&mut wrong);
+        self.sign_in.contradictions(self.console.url.as_deref(), &mut wrong);
         if self.profile == Profile::Development && !self.practice.listen.ip().is_loopback() {
             wrong("practice.listen", "the practice provider asks for no key: give a loopback address".into());
         }

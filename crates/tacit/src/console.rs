@@ -50,6 +50,7 @@ pub(crate) async fn start(
         audit: admin.audit.clone(),
         registration: Arc::new(config.registration.rules()),
         registration_group: config.registration.group.clone(),
+        ways: Arc::new(crate::sign_in::ways(config, &admin.clock)?),
         authenticate: Arc::new(People(admin.identity.clone())),
         cookies: cookies(config),
         changed: Arc::clone(&admin.changed),

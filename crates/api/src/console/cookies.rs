@@ -25,16 +25,35 @@ impl Cookies {
         }
     }
 
-    /// The token of a sign-in, if the request shows one. Two cookies of that name are none.
+    /// The name of the cookie that tells the browser in which signing in with a provider was begun.
+    const fn flow_name(self) -> &'static str {
+        match self {
+            Self::Secure => "__Host-tacit-sign-in",
+            Self::PlainForDevelopment => "tacit-sign-in",
+        }
+    }
+
+    /// The token of a sign-in, if the request shows one.
     #[must_use]
     pub fn session(self, headers: &HeaderMap) -> Option<SecretString> {
+        Self::shown(self.session_name(), headers)
+    }
+
+    /// What tells the browser in which signing in with a provider was begun.
+    #[must_use]
+    pub fn flow(self, headers: &HeaderMap) -> Option<SecretString> {
+        Self::shown(self.flow_name(), headers)
+    }
+
+    /// The value of a cookie. Two of that name are none.
+    fn shown(name: &str, headers: &HeaderMap) -> Option<SecretString> {
         let mut found = headers
             .get_all(header::COOKIE)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(Cookie::split_parse)
             .filter_map(Result::ok)
-            .filter(|cookie| cookie.name() == self.session_name() && !cookie.value().is_empty());
+            .filter(|cookie| cookie.name() == name && !cookie.value().is_empty());
         let first = found.next()?;
         if found.next().is_some() {
             return None;
@@ -48,6 +67,14 @@ impl Cookies {
     /// The token has characters that a cookie cannot hold, which no token of ours has.
     pub fn set_session(self, token: &str, seconds: Option<u32>) -> Result<HeaderValue, Fault> {
         self.set(self.session_name(), token, seconds)
+    }
+
+    /// `Set-Cookie` that tells the browser in which signing in with a provider is begun, for so many seconds.
+    ///
+    /// # Errors
+    /// As [`Self::set_session`].
+    pub fn set_flow(self, value: &str, seconds: u32) -> Result<HeaderValue, Fault> {
+        self.set(self.flow_name(), value, Some(seconds))
     }
 
     /// `Set-Cookie` that makes the browser forget the sign-in.

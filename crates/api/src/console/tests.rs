@@ -140,6 +140,7 @@ async fn served_with(db: Db, routes: Routes) -> Served {
         audit: Audit::new(db.clone(), keys.clone(), clock.clone()),
         registration: Arc::default(),
         registration_group: "default".into(),
+        ways: Arc::default(),
         authenticate: Arc::new(Known { people: People(identity.clone()), callers }),
         cookies: Cookies::Secure,
         changed: Arc::new(move || {

@@ -1,7 +1,7 @@
 use super::world::{HOUR, PASSWORD, World, email, origin, secret};
 use crate::IdentityError;
 use crate::codes::CodePurpose;
-use crate::second_factor::SecondFactor;
+use crate::second_factor::{Enrolment, SecondFactor};
 use crate::sign_in::Proof;
 use data_encoding::BASE32_NOPAD;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -10,12 +10,12 @@ use tacit_kernel::ids::{AccountId, SignInId};
 use tacit_storage::{Db, both_engines};
 
 /// What the app of somebody shows.
-struct App(Vec<u8>);
+pub(super) struct App(Vec<u8>);
 
 impl App {
     async fn set_up(world: &World, account: AccountId, but: Option<SignInId>) -> (Self, Vec<SecretString>) {
         let begun = world.identity.totp_begin(account, "Tacit", "ann").await.unwrap();
-        let app = Self(BASE32_NOPAD.decode(begun.secret.expose_secret().as_bytes()).unwrap());
+        let app = Self::of(&begun);
         assert!(begun.url.expose_secret().contains(begun.secret.expose_secret()));
         let wrong = world.identity.totp_confirm(account, &secret("000000"), None).await;
         assert!(matches!(wrong, Err(IdentityError::SecondFactorWrong)));
@@ -24,7 +24,12 @@ impl App {
         (app, codes)
     }
 
-    fn shows(&self, world: &World) -> SecretString {
+    /// The app that was given that.
+    pub(super) fn of(begun: &Enrolment) -> Self {
+        Self(BASE32_NOPAD.decode(begun.secret.expose_secret().as_bytes()).unwrap())
+    }
+
+    pub(super) fn shows(&self, world: &World) -> SecretString {
         let app = totp_rs::Builder::new().with_secret(self.0.clone()).build().unwrap();
         let seconds = u64::try_from(world.clock.now().0 / 1_000_000).unwrap();
         secret(&app.generate(seconds).to_string())

@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     Word(&'static [&'static str]),
     /// A secret: `{ env = "NAME" }` or `{ file = "/path" }`.
     Secret,
+    /// Providers of identities: an array of tables.
+    Providers,
     /// The URL of a database; one with a password in it counts as a secret.
     Database,
 }
@@ -264,6 +266,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How often the control plane checks the whole ledger, as `tacit ledger verify` does; 0: never.",
     ),
     setting("console.name", Kind::Text, "\"Tacit\"", "The name of the platform, as it is shown to people."),
+    optional(
+        "console.url",
+        Kind::Text,
+        "\"https://ai.example\"",
+        "Where people reach the platform: scheme and host. Providers of identities send people back there, and passkeys are\n\
+         for that host: another one makes them worthless. Without it neither is offered.",
+    ),
     setting(
         "console.listen",
         Kind::Endpoint,
@@ -310,6 +319,22 @@ pub(crate) const SETTINGS: &[Setting] = &[
     asked("registration.use_case", "\"off\"", "What the service is to be used for."),
     asked("registration.experience", "\"off\"", "Experience with such services."),
     asked("registration.referrer", "\"off\"", "How they heard of the service."),
+    setting(
+        "sign_in.providers",
+        Kind::Providers,
+        "[]",
+        "Providers of identities to sign in with (docs/accounts.md), in this file only, a table each:\n\
+         [[sign_in.providers]]\n\
+         id = \"example\"            in paths; tell the provider console.url/sign-in/callback/example\n\
+         preset = \"oidc\"           or \"google\", \"github\", \"wechat\", \"qq\"\n\
+         issuer = \"https://id.example\"    for \"oidc\"\n\
+         client_id = \"tacit\"\n\
+         client_secret = { file = \"/etc/tacit/example.secret\" }\n\
+         name_en = \"Example\"\n\
+         name_zh = \"示例\"\n\
+         Also: allow_private = true for an address that is not on the public internet; ca = \"/path\" who signed its\n\
+         certificate; authorize_url, token_url, user_url instead of those of a preset.",
+    ),
     setting(
         "link.listen",
         Kind::Endpoint,
