@@ -20,7 +20,9 @@ impl Identity {
             let invitations = self.invitations_forget_in_tx(tx, STEP).await?;
             let ceremonies = self.ceremonies_forget_in_tx(tx, STEP).await?;
             let step = u64::from(STEP);
-            Ok::<_, IdentityError>([codes, guesses, sessions, invitations, ceremonies].iter().any(|deleted| *deleted >= step))
+            Ok::<_, IdentityError>(
+                [codes, guesses, sessions, invitations, ceremonies].iter().any(|deleted| *deleted >= step),
+            )
         };
         let step = &step;
         self.db.write("identity.forget", |tx| Box::pin(step(tx))).await

@@ -11,8 +11,8 @@ mod tests;
 
 pub(crate) use messages::{MessageTls, Messages, SmsProvider};
 use serde::{Deserialize, Serialize};
-use source::{DatabaseUrl, Source};
 pub(crate) use sign_in::{IdentityProvider, ProviderPreset, SignIn, site};
+use source::{DatabaseUrl, Source};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

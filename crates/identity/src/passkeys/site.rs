@@ -12,8 +12,8 @@ use webauthn_rp::request::register::{
     PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle16, Username,
 };
 use webauthn_rp::request::{AsciiDomain, PublicKeyCredentialDescriptor, RpId};
-use webauthn_rp::response::auth::error::AuthCeremonyErr;
 use webauthn_rp::response::auth::DiscoverableAuthentication16;
+use webauthn_rp::response::auth::error::AuthCeremonyErr;
 use webauthn_rp::response::register::{DynamicState, StaticState};
 use webauthn_rp::response::{AuthTransports, CredentialId};
 use webauthn_rp::{

@@ -26,8 +26,7 @@ const NAME: Sql = Sql::new("UPDATE passkeys SET name_sealed = $2, updated_at = $
 const DELETE: Sql = Sql::new("DELETE FROM passkeys WHERE account_id = $1 AND id = $2");
 
 /// Every statement of passkeys.
-pub(crate) const STATEMENTS: &[&Sql] =
-    &[&INSERT, &BY_CREDENTIAL, &BY_ID, &OF_ACCOUNT, &COUNT, &USED, &NAME, &DELETE];
+pub(crate) const STATEMENTS: &[&Sql] = &[&INSERT, &BY_CREDENTIAL, &BY_ID, &OF_ACCOUNT, &COUNT, &USED, &NAME, &DELETE];
 
 /// A row, what is sealed still sealed.
 pub(super) struct PasskeyRow {

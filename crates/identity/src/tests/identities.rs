@@ -11,10 +11,9 @@ use tacit_kernel::ids::AccountId;
 use tacit_storage::{Db, Page, Row, Sql, StorageError, both_engines};
 use totp_rs::Builder;
 
-const ROWS: Sql = Sql::new(
-    "SELECT subject_lookup AS a, subject_sealed AS b, shown_sealed AS c FROM linked_identities",
-);
-const CEREMONIES: Sql = Sql::new("SELECT handle_hash AS a, browser_hash AS b, content_sealed AS c FROM sign_in_ceremonies");
+const ROWS: Sql = Sql::new("SELECT subject_lookup AS a, subject_sealed AS b, shown_sealed AS c FROM linked_identities");
+const CEREMONIES: Sql =
+    Sql::new("SELECT handle_hash AS a, browser_hash AS b, content_sealed AS c FROM sign_in_ceremonies");
 
 fn stranger(subject: &str) -> Stranger {
     Stranger::new("example", subject.to_owned(), None, "canary@example.org")
@@ -106,6 +105,7 @@ both_engines! {
         let (ann, ben) = (world.person("ann").await.session, world.person("ben").await.session);
         let flow = begin().await;
         lost(world.identity.identity_returned(&flow, Some(&ann), &origin(1)).await);
+        let flow = Flow::fresh();
         world.identity.identity_begin(&flow, &begun(), Some(&ann), &origin(1)).await.unwrap();
         lost(back(&flow).await);
         lost(world.identity.identity_returned(&flow, Some(&ben), &origin(1)).await);

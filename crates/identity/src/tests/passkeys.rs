@@ -1,4 +1,5 @@
 use super::identities::signed_in_alone;
+use super::second_factor::App;
 use super::world::{HOUR, SECOND, World, origin};
 use crate::passkeys::{Passkey, PasskeySite, Question};
 use crate::sessions::{Method, Session};
@@ -57,8 +58,7 @@ impl Authenticator {
         let attested = [&[0; 16], [0, 32].as_slice(), &self.id, &cose].concat();
         let data = [self.data(self.flags | 0x40), attested].concat();
         let length = [0x58, u8::try_from(data.len()).unwrap()];
-        let object =
-            [b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData".as_slice(), &length, &data].concat();
+        let object = [b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData".as_slice(), &length, &data].concat();
         let client = self.client_data("webauthn.create", options);
         json!({
             "id": BASE64URL_NOPAD.encode(&self.id), "rawId": BASE64URL_NOPAD.encode(&self.id), "type": "public-key",
@@ -101,12 +101,7 @@ impl Town {
         self.world.identity.passkey_begin(&self.site, session, &origin(1)).await.unwrap()
     }
 
-    async fn put(
-        &self,
-        session: &Session,
-        ceremony: &SecretString,
-        answer: &Value,
-    ) -> Result<Passkey, IdentityError> {
+    async fn put(&self, session: &Session, ceremony: &SecretString, answer: &Value) -> Result<Passkey, IdentityError> {
         let name = &Personal::new("laptop".to_owned());
         let put = async |tx: &mut WriteTx<'_>| {
             let said = (name, answer);
@@ -154,7 +149,7 @@ both_engines! {
         assert_eq!((made.name.reveal().as_str(), made.used_at), ("laptop", None));
         // A second factor is not asked for: this is both.
         let begun = town.world.identity.totp_begin(session.account, "Tacit", "ann").await.unwrap();
-        let app = super::second_factor::App::of(&begun);
+        let app = App::of(&begun);
         town.world.identity.totp_confirm(session.account, &app.shows(&town.world), Some(session.id)).await.unwrap();
         let signed_in = town.sign_in(&mut phone).await.unwrap().session;
         assert_eq!((signed_in.account, signed_in.method, signed_in.complete), (session.account, Method::Passkey, true));

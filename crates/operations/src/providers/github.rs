@@ -46,11 +46,7 @@ impl GitHub {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let state = CsrfToken::new(state.to_owned());
         let (url, _) = self.client.authorize_url(move || state).set_pkce_challenge(challenge).url();
-        Started {
-            url: url.into(),
-            nonce: SecretString::from(""),
-            verifier: SecretString::from(verifier.into_secret()),
-        }
+        Started { url: url.into(), nonce: SecretString::from(""), verifier: SecretString::from(verifier.into_secret()) }
     }
 
     pub(super) async fn finish(&self, returned: &Returned<'_>) -> Result<Person, ProviderError> {
@@ -64,10 +60,6 @@ impl GitHub {
             _ => ProviderError::Refused,
         })?;
         let user: User = self.web.get(&self.user, Some(tokens.access_token().secret())).await?;
-        Ok(Person {
-            subject: Personal::new(user.id.to_string()),
-            also: None,
-            shown: Personal::new(user.login),
-        })
+        Ok(Person { subject: Personal::new(user.id.to_string()), also: None, shown: Personal::new(user.login) })
     }
 }

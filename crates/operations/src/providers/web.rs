@@ -36,11 +36,7 @@ impl Web {
     }
 
     /// Reads JSON, also in the wrapping in which QQ puts it for scripts.
-    pub(super) async fn get<T: DeserializeOwned>(
-        &self,
-        url: &Url,
-        bearer: Option<&str>,
-    ) -> Result<T, ProviderError> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, url: &Url, bearer: Option<&str>) -> Result<T, ProviderError> {
         let mut request = http::Request::builder().method(Method::GET).uri(url.as_str());
         request = request.header(header::ACCEPT, "application/json");
         if let Some(token) = bearer {

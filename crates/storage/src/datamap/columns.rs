@@ -179,12 +179,10 @@ const SECOND_FACTOR: Class =
 const RECOVERY: Class =
     Class::account("user.authorization.credentials", "recovery_codes.account_id -> accounts.id", SIGN_IN)
         .cites(&["YY-2.1", "YY-7", "YY-10"]);
-const LINKED_IDENTITY: Class =
-    Class::account("user.unique_id", "linked_identities.account_id -> accounts.id", SIGN_IN)
-        .cites(&["YY-2.1", "YY-7", "01-2.1.1"]);
-const PASSKEY: Class =
-    Class::account("user.authorization.credentials", "passkeys.account_id -> accounts.id", SIGN_IN)
-        .cites(&["YY-2.1", "YY-7", "YY-10"]);
+const LINKED_IDENTITY: Class = Class::account("user.unique_id", "linked_identities.account_id -> accounts.id", SIGN_IN)
+    .cites(&["YY-2.1", "YY-7", "01-2.1.1"]);
+const PASSKEY: Class = Class::account("user.authorization.credentials", "passkeys.account_id -> accounts.id", SIGN_IN)
+    .cites(&["YY-2.1", "YY-7", "YY-10"]);
 /// What was begun to sign in; ten minutes, and gone with its first use.
 const CEREMONY: Class = Class::account("user.authorization", "sign_in_ceremonies.account_id -> accounts.id", SIGN_IN)
     .kept(Retention::Days { min: 0, max: 1 })

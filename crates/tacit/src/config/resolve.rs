@@ -345,9 +345,11 @@ fn is_reference(value: &Value) -> bool {
 fn providers(value: &Value) -> Result<(), String> {
     match value.clone().try_into::<Vec<IdentityProvider>>() {
         Ok(_) => Ok(()),
-        Err(_) => Err("give tables [[sign_in.providers]] in the file, each with id, preset, client_id, client_secret (a \
+        Err(_) => {
+            Err("give tables [[sign_in.providers]] in the file, each with id, preset, client_id, client_secret (a \
              reference), name_en and name_zh, and nothing that is not in `tacit config example`"
-            .to_owned()),
+                .to_owned())
+        }
     }
 }
 
