@@ -9,6 +9,8 @@ CRASHES      ?= 50
 BENCH        ?= --engine both
 FUZZ_TARGETS := envelope sse_openai sse_anthropic usage
 VENV         := target/venv
+# What npm writes last.
+OIDC         := tests/e2e/oidc/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo build test test-rust test-sdk generate fuzz crash check fmt lint deny tidy audit bench
@@ -36,7 +38,7 @@ built:
 test-rust: built nextest ## Unit, property and storage tests on both engines; canary gate, crash loop, process separation
 	$(CARGO) nextest run --workspace
 
-test-sdk: built $(VENV)/ready ## The real OpenAI and Anthropic SDKs against the real binary
+test-sdk: built $(VENV)/ready $(OIDC) ## The real SDKs, a real OpenID provider and a real browser against the real binary
 	$(VENV)/bin/python -m pytest -q tests/e2e
 
 generate: ## Write anew what is made from the program: docs/reference
@@ -80,4 +82,8 @@ nextest:
 $(VENV)/ready: tests/e2e/requirements.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install -q --disable-pip-version-check -r tests/e2e/requirements.txt
+	touch $@
+
+$(OIDC): tests/e2e/oidc/package-lock.json
+	cd tests/e2e/oidc && npm ci --silent --no-audit --no-fund
 	touch $@

@@ -7,12 +7,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 use tacit_api::console::{
-    Authenticate, Authenticating, Client, Console, Cookies, Crowd, Organisations, Platform, Presented, router,
+    Authenticate, Authenticating, Client, Console, Cookies, Crowd, Organisations, Platform, Presented, Ways, router,
 };
 use tacit_api::server;
 use tacit_catalog::{Catalog, ModelSpec};
 use tacit_identity::Identity;
 use tacit_identity::access::{BuiltInRole, Caller, Via};
+use tacit_identity::passkeys::PasskeySite;
 use tacit_identity::passwords::{Cost, Hashing};
 use tacit_kernel::ids::ManagementKeyId;
 use tacit_kernel::limits::Limits;
@@ -84,6 +85,10 @@ async fn main() -> Result<(), Failed> {
         registration: Arc::default(),
         registration_group: "default".into(),
         organisations: Organisations { open: true, url: Some("https://tacit.example".into()) },
+        ways: Arc::new(Ways {
+            passkeys: PasskeySite::new("https://tacit.example", "tacit.example"),
+            ..Ways::default()
+        }),
         authenticate: Arc::new(One(caller)),
         // Whoever tries what the document promises asks for much.
         crowd: Arc::new(Crowd::new(NonZeroU32::MAX, NonZeroU32::MAX)),

@@ -20,6 +20,7 @@ mod document;
 mod etag;
 mod groups;
 mod idempotency;
+mod identities;
 mod input;
 mod keys;
 mod leaks;
@@ -35,6 +36,7 @@ mod organisation_invitations;
 mod organisation_keys;
 mod organisation_money;
 mod organisations;
+mod passkeys;
 mod people;
 mod platform;
 mod projects;
@@ -54,6 +56,7 @@ mod system;
 mod tests;
 mod unmask;
 mod wallet;
+mod ways;
 
 pub use authenticate::{Authenticate, Authenticating, Client, Presented, Signed};
 pub use cookies::Cookies;
@@ -67,6 +70,7 @@ pub use organisations::Organisations;
 pub use people::People;
 pub use platform::Platform;
 pub use routes::{Access, Demand, RouteAccess, Routes};
+pub use ways::Ways;
 
 use crate::admin::Settled;
 use crate::admin::set_aside::Settle;
@@ -116,6 +120,8 @@ pub struct Console {
     pub registration_group: String,
     /// Organisations, and how people are invited to them.
     pub organisations: Organisations,
+    /// Ways to sign in beside passwords and codes.
+    pub ways: Arc<Ways>,
     /// Who a caller is.
     pub authenticate: Arc<dyn Authenticate>,
     /// How much people who are not signed in may ask for.
@@ -145,6 +151,9 @@ pub fn routes() -> Routes {
     let routes = codes::routes(routes);
     let routes = registration::routes(routes);
     let routes = sign_in::routes(routes);
+    let routes = ways::routes(routes);
+    let routes = identities::routes(routes);
+    let routes = passkeys::routes(routes);
     let routes = account::routes(routes);
     let routes = sessions::routes(routes);
     let routes = second_factor::routes(routes);

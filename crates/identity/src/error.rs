@@ -1,5 +1,6 @@
 //! What can go wrong with groups, accounts and keys.
 
+use tacit_kernel::ids::AccountId;
 use tacit_kernel::{ErrorKind, Fault};
 use tacit_storage::{Retryable, StorageError};
 
@@ -90,6 +91,33 @@ pub enum IdentityError {
     /// Something sensitive.
     #[error("show once more that it is you")]
     StepUpRequired,
+    /// What was begun with a provider or a passkey is not there.
+    #[error("this was begun in another browser, too long ago, or is done already; begin again")]
+    SignInLost,
+    /// An account has that identity.
+    #[error("that identity belongs to an account already")]
+    IdentityTaken,
+    /// No such identity of the account.
+    #[error("there is no such identity")]
+    IdentityNotFound,
+    /// The last way to sign in.
+    #[error("this is the last way in; set a password or add another one first")]
+    WayInLast,
+    /// What should be a new passkey is none.
+    #[error("that is no passkey for this site that verifies who holds it; try again, or with another device")]
+    PasskeyInvalid,
+    /// An account has that passkey.
+    #[error("that passkey is registered already")]
+    PasskeyTaken,
+    /// No such passkey of the account.
+    #[error("there is no such passkey")]
+    PasskeyNotFound,
+    /// The counter of a passkey went back.
+    #[error("that passkey may have been copied; sign in another way and remove it")]
+    PasskeyCopied {
+        /// Whose it is.
+        account: AccountId,
+    },
     /// Nobody may register.
     #[error("registration is closed")]
     RegistrationClosed,
@@ -210,6 +238,14 @@ impl IdentityError {
             Self::SecondFactorSet => "second_factor.set",
             Self::ProofWrong => "step_up.proof_wrong",
             Self::StepUpRequired => "access.step_up_required",
+            Self::SignInLost => "sign_in.lost",
+            Self::IdentityTaken => "identity.taken",
+            Self::IdentityNotFound => "identity.not_found",
+            Self::WayInLast => "sign_in.last_way",
+            Self::PasskeyInvalid => "passkey.invalid",
+            Self::PasskeyTaken => "passkey.taken",
+            Self::PasskeyNotFound => "passkey.not_found",
+            Self::PasskeyCopied { .. } => "passkey.copied",
             Self::RegistrationClosed => "registration.closed",
             Self::RegistrationField { .. } => "registration.field",
             Self::InvitationInvalid => "invitation.invalid",
@@ -253,6 +289,8 @@ impl IdentityError {
             | Self::CodeWrong
             | Self::SecondFactorWrong
             | Self::ProofWrong
+            | Self::SignInLost
+            | Self::PasskeyInvalid
             | Self::RegistrationField { .. }
             | Self::InvitationInvalid
             | Self::OrganisationNameInvalid
@@ -268,6 +306,8 @@ impl IdentityError {
             | Self::MemberNotFound
             | Self::MemberInvitationNotFound
             | Self::ProjectNotFound
+            | Self::IdentityNotFound
+            | Self::PasskeyNotFound
             | Self::RoleNotFound => ErrorKind::NotFound,
             Self::AccountNameTaken
             | Self::KeyNameTaken
@@ -275,6 +315,9 @@ impl IdentityError {
             | Self::ContactTaken
             | Self::ContactMissing
             | Self::SecondFactorSet
+            | Self::IdentityTaken
+            | Self::WayInLast
+            | Self::PasskeyTaken
             | Self::RoleInUse
             | Self::OwnerLast
             | Self::OrganisationOwner
@@ -288,6 +331,7 @@ impl IdentityError {
             | Self::RegistrationClosed
             | Self::OrganisationsOff
             | Self::OrganisationClosed
+            | Self::PasskeyCopied { .. }
             | Self::BeyondOwn
             | Self::BeyondReach => ErrorKind::Forbidden,
             Self::TooMany { .. } => ErrorKind::Limited,

@@ -1,5 +1,5 @@
-//! What has served its time is deleted: codes, counted guesses, sessions, invitations, devices,
-//! revoked management keys. In steps, so that no transaction is
+//! What has served its time is deleted: codes, counted guesses, sessions, invitations, devices, ceremonies, revoked
+//! management keys. In steps, so that no transaction is
 //! long.
 
 use crate::{Identity, IdentityError};
@@ -22,10 +22,9 @@ impl Identity {
             let devices = self.devices_forget_in_tx(tx, STEP).await?;
             let keys = self.management_keys_forget_in_tx(tx, STEP).await?;
             let members = self.member_invitations_forget_in_tx(tx, STEP).await?;
-            let step = u64::from(STEP);
-            Ok::<_, IdentityError>(
-                [codes, guesses, sessions, invitations, devices, keys, members].iter().any(|deleted| *deleted >= step),
-            )
+            let ceremonies = self.ceremonies_forget_in_tx(tx, STEP).await?;
+            let all = [codes, guesses, sessions, invitations, devices, keys, members, ceremonies];
+            Ok::<_, IdentityError>(all.iter().any(|deleted| *deleted >= u64::from(STEP)))
         };
         let step = &step;
         self.db.write("identity.forget", |tx| Box::pin(step(tx))).await

@@ -10,17 +10,20 @@
 pub mod access;
 pub mod accounts;
 mod by_staff;
+mod ceremonies;
 pub mod codes;
 pub mod contacts;
 pub mod devices;
 mod error;
 mod forgetting;
 pub mod groups;
+pub mod identities;
 pub mod keys;
 pub mod leaks;
 pub mod management_keys;
 mod named;
 pub mod organisations;
+pub mod passkeys;
 pub mod passwords;
 pub mod registration;
 pub mod roles;
@@ -72,6 +75,9 @@ pub const STATEMENTS: &[&[&Sql]] = &[
     sessions::STATEMENTS,
     devices::STATEMENTS,
     second_factor::STATEMENTS,
+    ceremonies::STATEMENTS,
+    identities::STATEMENTS,
+    passkeys::STATEMENTS,
     registration::STATEMENTS,
     roles::STATEMENTS,
     management_keys::STATEMENTS,

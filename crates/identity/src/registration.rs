@@ -44,7 +44,8 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::RegistrationField`] names what is missing or wrong, [`IdentityError::CodeWrong`],
     /// [`IdentityError::InvitationInvalid`], [`IdentityError::AccountNameTaken`], [`IdentityError::ContactTaken`],
-    /// [`IdentityError::PasswordWeak`], [`IdentityError::TooMany`], [`IdentityError::Busy`]; storage, keyring.
+    /// [`IdentityError::SignInLost`], [`IdentityError::IdentityTaken`], [`IdentityError::PasswordWeak`],
+    /// [`IdentityError::TooMany`], [`IdentityError::Busy`]; storage, keyring.
     pub async fn register(
         &self,
         rules: &RegistrationRules,
@@ -82,12 +83,23 @@ impl Identity {
                 Some(code) => self.invitation_take_in_tx(tx, code).await?,
                 None => None,
             };
+            let stranger = match &asked.identity {
+                Some((ticket, browser)) => Some(self.ticket_take_in_tx(tx, (ticket, browser)).await?),
+                None => None,
+            };
             let account = self.account_create_in_tx(tx, name, group, &Limits::default()).await?.id;
             for contact in [&asked.email, &asked.phone].into_iter().flatten() {
                 self.contact_put_in_tx(tx, account, &contact.0).await?;
             }
             self.registered_in_tx(tx, account, asked, digest, invited_by).await?;
-            let method = if digest.is_some() && codes.is_empty() { Method::Password } else { Method::Code };
+            if let Some(stranger) = &stranger {
+                self.identity_put_in_tx(tx, account, stranger).await?;
+            }
+            let method = match &stranger {
+                Some(_) => Method::Identity,
+                None if digest.is_some() && codes.is_empty() => Method::Password,
+                None => Method::Code,
+            };
             let (token, session) = self.session_open_in_tx(tx, account, method, true, origin).await?;
             let new_device = self.device_seen_in_tx(tx, account, origin).await?;
             self.guessed_right_in_tx(tx, counted).await?;

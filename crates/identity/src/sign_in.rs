@@ -284,7 +284,7 @@ impl Identity {
         self.db.write("contact.change", |tx| Box::pin(change(tx))).await?
     }
 
-    async fn signed_in_in_tx(
+    pub(crate) async fn signed_in_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
         account: AccountId,
@@ -303,7 +303,7 @@ impl Identity {
         Ok(SignedIn { token, session, new_device })
     }
 
-    async fn complete_session_in_tx(
+    pub(crate) async fn complete_session_in_tx(
         &self,
         tx: &mut ReadTx<'_>,
         token: &SecretString,
@@ -313,7 +313,7 @@ impl Identity {
     }
 
     /// Guesses at what belongs to somebody who is signed in count for the account itself.
-    fn guess_of(&self, session: &Session, origin: &Origin) -> [Counted; 3] {
+    pub(crate) fn guess_of(&self, session: &Session, origin: &Origin) -> [Counted; 3] {
         let mut target = [0; 32];
         for (to, from) in target.iter_mut().zip(session.account.0.as_bytes()) {
             *to = *from;

@@ -2,7 +2,9 @@
 
 mod codes;
 mod devices;
+mod identities;
 mod organisations;
+mod passkeys;
 mod registration;
 mod roles;
 mod second_factor;

@@ -36,6 +36,10 @@ const SENT_TO: Rule = Rule { domain: "sent-to", free: 3, first: 60, most: 14_400
 const SENT_FROM_NETWORK: Rule = Rule { domain: "sent-from-network", free: 200, first: 10, most: 600 };
 const SENT_FROM: Rule = Rule { domain: "sent-from", free: 20, first: 10, most: 3600 };
 
+/// What is begun and waits for its other half: a row each. A page that offers passkeys begins with each look at it.
+const BEGUN_FROM: Rule = Rule { domain: "begun-from", free: 300, first: 1, most: 60 };
+const BEGUN_FROM_NETWORK: Rule = Rule { domain: "begun-from-network", free: 3000, first: 1, most: 10 };
+
 /// Something that is counted.
 pub(crate) struct Counted {
     rule: &'static Rule,
@@ -106,6 +110,15 @@ impl Identity {
             self.counted(&SENT_TO, target),
             self.counted(&SENT_FROM, from.to_string().as_bytes()),
             self.counted(&SENT_FROM_NETWORK, network(from).to_string().as_bytes()),
+        ]
+    }
+
+    /// What is counted where somebody at that address begins what needs two requests.
+    pub(crate) fn beginning(&self, from: IpAddr) -> [Counted; 2] {
+        let from = from.to_canonical();
+        [
+            self.counted(&BEGUN_FROM, from.to_string().as_bytes()),
+            self.counted(&BEGUN_FROM_NETWORK, network(from).to_string().as_bytes()),
         ]
     }
 

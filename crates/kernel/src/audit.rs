@@ -44,6 +44,10 @@ words! {
         ContactChange = "contact.change",
         /// A second factor is set up, or taken away, or its recovery codes are made anew.
         FactorChange = "second_factor.change",
+        /// An identity of a third party is linked with an account, or unlinked.
+        IdentityChange = "identity.change",
+        /// A passkey is registered, named or removed.
+        PasskeyChange = "passkey.change",
         /// Somebody shows once more who is there.
         SessionRaise = "session.raise",
         /// The password or the second factor of somebody else is reset.

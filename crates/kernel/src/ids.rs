@@ -113,6 +113,10 @@ macro_rules! every_id {
             InvitationId = "inv";
             /// A sign-in of an account to the console, from its beginning to its end.
             SignInId = "sess";
+            /// An identity of a third party that an account is linked with.
+            LinkedIdentityId = "ident";
+            /// A passkey.
+            PasskeyId = "pkey";
             /// A key with which a program uses the console API.
             ManagementKeyId = "mkey";
             /// A staff role of the operator's own.

@@ -1,7 +1,9 @@
-//! Serving people. So far: the messages that the platform sends them, by e-mail and SMS ([`messages`]).
+//! Serving people: the messages that the platform sends them, by e-mail and SMS ([`messages`]), and what other providers
+//! say of who they are ([`providers`]).
 
 pub mod datamap;
 pub mod messages;
+pub mod providers;
 
 use tacit_storage::Sql;
 

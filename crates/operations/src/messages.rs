@@ -13,7 +13,7 @@ mod development;
 mod error;
 mod metrics;
 mod model;
-mod outbound;
+pub(crate) mod outbound;
 mod sms;
 mod smtp;
 mod store;

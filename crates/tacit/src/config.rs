@@ -4,12 +4,14 @@
 mod messages;
 pub(crate) mod resolve;
 pub(crate) mod settings;
+mod sign_in;
 pub(crate) mod source;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use messages::{MessageTls, Messages, SmsProvider};
 use serde::{Deserialize, Serialize};
+pub(crate) use sign_in::{IdentityProvider, ProviderPreset, SignIn, site};
 use source::{DatabaseUrl, Source};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -30,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) console: Console,
     pub(crate) registration: Registration,
     pub(crate) organisations: Organisations,
+    pub(crate) sign_in: SignIn,
     pub(crate) link: Link,
     pub(crate) money: Money,
     pub(crate) messages: Messages,
@@ -109,13 +112,13 @@ pub(crate) struct Control {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Console {
     pub(crate) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
     pub(crate) listen: Endpoint,
     pub(crate) connect: Endpoint,
     pub(crate) network: Network,
     pub(crate) anonymous_per_minute: NonZeroU32,
     pub(crate) anonymous_per_second: NonZeroU32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) url: Option<String>,
 }
 
 /// Who may make organisations.
@@ -383,12 +386,6 @@ impl Config {
         if self.console.name.trim().is_empty() || self.console.name.chars().count() > 64 {
             wrong("console.name", "use 1 to 64 characters".into());
         }
-        if self.console.url.as_deref().is_some_and(|url| !is_origin(url, self.profile)) {
-            wrong(
-                "console.url",
-                "give where people reach the platform, such as https://ai.example.com, without a path".into(),
-            );
-        }
         socket_length("control.admin_socket", &self.control.admin_socket, &mut wrong);
         if self.money.currency.len() != 3 || !self.money.currency.bytes().all(|b| b.is_ascii_uppercase()) {
             wrong(
@@ -402,22 +399,12 @@ impl Config {
             wrong("gateway.name", "use 1 to 64 letters, digits, dots, dashes and underscores".into());
         }
         self.messages.contradictions(&mut wrong);
+        self.sign_in.contradictions(self.console.url.as_deref(), &mut wrong);
         if self.profile == Profile::Development && !self.practice.listen.ip().is_loopback() {
             wrong("practice.listen", "the practice provider asks for no key: give a loopback address".into());
         }
         found
     }
-}
-
-/// Whether it is scheme, host and port of a platform; without encryption for a developer alone.
-fn is_origin(url: &str, profile: Profile) -> bool {
-    let Ok(parsed) = url.parse::<http::Uri>() else { return false };
-    let scheme = match parsed.scheme_str() {
-        Some("https") => true,
-        Some("http") => profile == Profile::Development,
-        _ => false,
-    };
-    scheme && parsed.host().is_some_and(|host| !host.is_empty()) && parsed.path() == "/" && parsed.query().is_none()
 }
 
 /// Whether a `tcp://` endpoint names a loopback address by its number.

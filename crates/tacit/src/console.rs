@@ -1,6 +1,6 @@
 //! The console API of a control plane: put together, and served where gateways forward to.
 
-use crate::config::{Config, Endpoint, Profile, Switch};
+use crate::config::{Config, Endpoint, Profile, Switch, site};
 use crate::control::Stores;
 use anyhow::Context as _;
 use std::sync::Arc;
@@ -53,8 +53,9 @@ pub(crate) async fn start(
         registration_group: config.registration.group.clone(),
         organisations: Organisations {
             open: config.organisations.open == Switch::On,
-            url: config.console.url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
+            url: config.console.url.as_deref().and_then(site).map(|(origin, _)| origin),
         },
+        ways: Arc::new(crate::sign_in::ways(config, &admin.clock)?),
         authenticate: Arc::new(People(admin.identity.clone())),
         crowd: Arc::new(Crowd::new(config.console.anonymous_per_minute, config.console.anonymous_per_second)),
         cookies: cookies(config),

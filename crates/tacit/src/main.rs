@@ -16,6 +16,7 @@ mod practice;
 mod prove;
 mod serve;
 mod setup;
+mod sign_in;
 
 use clap::Parser;
 use std::process::ExitCode;

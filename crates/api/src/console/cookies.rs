@@ -34,19 +34,34 @@ impl Cookies {
         }
     }
 
-    /// The token of a sign-in, if the request shows one. Two cookies of that name are none.
+    /// The name of the cookie that tells the browser in which signing in with a provider was begun.
+    const fn flow_name(self) -> &'static str {
+        match self {
+            Self::Secure => "__Host-tacit-sign-in",
+            Self::PlainForDevelopment => "tacit-sign-in",
+        }
+    }
+
+    /// The token of a sign-in, if the request shows one.
     #[must_use]
     pub fn session(self, headers: &HeaderMap) -> Option<SecretString> {
-        Self::one(headers, self.session_name())
+        Self::shown(self.session_name(), headers)
     }
 
     /// What the device is known by, likewise.
     #[must_use]
     pub fn device(self, headers: &HeaderMap) -> Option<SecretString> {
-        Self::one(headers, self.device_name())
+        Self::shown(self.device_name(), headers)
     }
 
-    fn one(headers: &HeaderMap, name: &str) -> Option<SecretString> {
+    /// What tells the browser in which signing in with a provider was begun.
+    #[must_use]
+    pub fn flow(self, headers: &HeaderMap) -> Option<SecretString> {
+        Self::shown(self.flow_name(), headers)
+    }
+
+    /// The value of a cookie. Two of that name are none.
+    fn shown(name: &str, headers: &HeaderMap) -> Option<SecretString> {
         let mut found = headers
             .get_all(header::COOKIE)
             .iter()
@@ -75,6 +90,14 @@ impl Cookies {
     /// As [`Self::set_session`].
     pub fn set_device(self, token: &str, seconds: u32) -> Result<HeaderValue, Fault> {
         self.set(self.device_name(), token, Some(seconds))
+    }
+
+    /// `Set-Cookie` that tells the browser in which signing in with a provider is begun, for so many seconds.
+    ///
+    /// # Errors
+    /// As [`Self::set_session`].
+    pub fn set_flow(self, value: &str, seconds: u32) -> Result<HeaderValue, Fault> {
+        self.set(self.flow_name(), value, Some(seconds))
     }
 
     /// `Set-Cookie` that makes the browser forget the sign-in.

@@ -22,7 +22,7 @@ use tacit_storage::audit::{Actor, NewEntry, Object};
 /// What is recorded of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recorded {
-    /// It shows what is the caller's own, or nobody's.
+    /// It shows what is the caller's own, or nobody's, or asks a question.
     Nothing,
     /// This, with that.
     As(Action, ObjectKind),
@@ -56,7 +56,24 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("POST", "/api/v1/sign-in/password" | "/api/v1/sign-in/code" | "/api/v1/sign-in/second-factor") => {
             (A::SessionCreate, O::Session)
         }
-        ("POST", "/api/v1/step-up") => (A::SessionRaise, O::Session),
+        // Questions: nothing of anybody is changed until they are answered.
+        (
+            "POST",
+            "/api/v1/sign-in/providers/{provider}"
+            | "/api/v1/sign-in/passkey/begin"
+            | "/api/v1/step-up/passkey/begin"
+            | "/api/v1/account/passkeys/begin"
+            | "/api/v1/account/identities/link/{provider}",
+        ) => return Some(Recorded::Nothing),
+        ("POST", "/api/v1/sign-in/providers/{provider}/finish" | "/api/v1/sign-in/passkey") => {
+            (A::SessionCreate, O::Session)
+        }
+        ("POST", "/api/v1/account/identities/link/{provider}/finish")
+        | ("DELETE", "/api/v1/account/identities/{identity}") => (A::IdentityChange, O::Account),
+        ("POST", "/api/v1/account/passkeys") | ("PATCH" | "DELETE", "/api/v1/account/passkeys/{passkey}") => {
+            (A::PasskeyChange, O::Account)
+        }
+        ("POST", "/api/v1/step-up" | "/api/v1/step-up/passkey") => (A::SessionRaise, O::Session),
         ("POST", "/api/v1/sign-out") | ("DELETE", "/api/v1/sessions" | "/api/v1/sessions/{session}") => {
             (A::SessionEnd, O::Session)
         }

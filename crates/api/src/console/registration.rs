@@ -1,11 +1,12 @@
 //! `/api/v1/registration`: becoming a customer.
 
+use super::identities::browser;
 use super::people::{From, Tongue, email_of, phone_of};
 use super::sign_in::{SignedIn, answer};
 use super::{Access, Console, Input, Routes};
 use crate::problem::{Problem, Refusal};
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,10 @@ struct NewAccount {
     /// An invitation.
     #[schema(max_length = 64)]
     invitation: Option<String>,
+    /// The ticket that signing in with a provider gave, which makes that identity theirs. Good once, in the browser where it
+    /// was given.
+    #[schema(max_length = 128)]
+    identity: Option<String>,
     /// In which language they are written to.
     #[serde(default)]
     #[schema(required = false)]
@@ -172,18 +177,23 @@ pub(super) fn routes(routes: Routes) -> Routes {
     (status = 201, description = "Registered and signed in.", body = SignedIn,
         headers(("set-cookie" = String, description = "The session."))),
     (status = 403, description = "Registration is closed, or not set up.", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "The name or an address is taken.", body = Problem,
+    (status = 409, description = "The name, an address or the identity is taken.", body = Problem,
         content_type = "application/problem+json"),
 ))]
 async fn registration_create(
     State(console): State<Console>,
     From(origin): From,
+    headers: HeaderMap,
     Input(new): Input<NewAccount>,
 ) -> Result<Response, Refusal> {
     let proved = |of: fn(&str) -> Result<Contact, Refusal>, field: Option<Proved>| {
         field.map(|proved| Ok::<_, Refusal>((of(&proved.value)?, SecretString::from(proved.code)))).transpose()
     };
     let guardian = new.guardian.map(|g| Ok::<_, Refusal>((g.address.contact()?, SecretString::from(g.code))));
+    let identity = new.identity.map(|ticket| {
+        let browser = browser(&console, &headers).map_err(|refusal| refusal.about("identity"))?;
+        Ok::<_, Refusal>((SecretString::from(ticket), browser))
+    });
     let asked = Registration {
         username: new.username.map(Personal::new),
         password: new.password.map(SecretString::from),
@@ -193,6 +203,7 @@ async fn registration_create(
         age: new.age.into(),
         guardian: guardian.transpose().map_err(|refusal| refusal.about("guardian.address"))?,
         invitation: new.invitation.map(SecretString::from),
+        identity: identity.transpose()?,
         language: new.language.into(),
     };
     let group = console.identity.group_by_name(&console.registration_group).await?.ok_or_else(|| {
@@ -202,6 +213,7 @@ async fn registration_create(
     let registered = Box::pin(console.identity.register(&console.registration, &asked, group.id, &origin)).await;
     let registered = registered.map_err(|error| match error {
         IdentityError::RegistrationField { field, .. } => Refusal::from(error).about(field),
+        IdentityError::SignInLost => Refusal::from(error).about("identity"),
         other => other.into(),
     })?;
     answer(&console, StatusCode::CREATED, &registered)

@@ -22,7 +22,7 @@ struct OwnSession {
     id: SignInId,
     /// Whether it is the one that asks.
     current: bool,
-    /// How it began: `password` or `code`.
+    /// How it began: `password`, `code`, `identity` or `passkey`.
     method: String,
     /// What the device calls itself.
     device: String,

@@ -177,7 +177,7 @@ impl SignedInAnew {
 }
 
 /// The token that a request shows.
-fn token(console: &Console, headers: &HeaderMap) -> Result<SecretString, Refusal> {
+pub(super) fn token(console: &Console, headers: &HeaderMap) -> Result<SecretString, Refusal> {
     console.cookies.session(headers).ok_or_else(|| IdentityError::SessionGone.into())
 }
 

@@ -167,6 +167,7 @@ async fn served_with(db: Db, routes: Routes) -> Served {
         registration: Arc::default(),
         registration_group: "default".into(),
         organisations: Organisations { open: true, url: Some("https://tacit.example".into()) },
+        ways: Arc::default(),
         authenticate: Arc::new(Known { people: People(identity.clone()), callers }),
         crowd: Arc::new(Crowd::new(NonZeroU32::new(CROWD).unwrap(), NonZeroU32::MAX)),
         cookies: Cookies::Secure,

@@ -152,6 +152,8 @@ pub struct Registration {
     pub guardian: Option<(Contact, SecretString)>,
     /// The invitation.
     pub invitation: Option<SecretString>,
+    /// The ticket of an identity of a third party that is to be theirs, and what the cookie of their browser says.
+    pub identity: Option<(SecretString, SecretString)>,
     /// In which language they are written to.
     pub language: Language,
 }
@@ -202,7 +204,8 @@ pub(super) fn check(rules: &RegistrationRules, asked: &Registration) -> Result<(
     if asked.username.as_ref().is_some_and(|name| is_address(name.reveal())) {
         return Err(field("username", "a name is no e-mail address and no phone number"));
     }
-    if asked.email.is_none() && asked.phone.is_none() && (asked.password.is_none() || asked.username.is_none()) {
+    let by_name = asked.password.is_some() && asked.username.is_some();
+    if asked.email.is_none() && asked.phone.is_none() && !by_name && asked.identity.is_none() {
         return Err(field("email", "without an address and a password nobody could sign in"));
     }
     match (asked.age, &asked.guardian) {

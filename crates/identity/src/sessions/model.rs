@@ -29,6 +29,10 @@ pub enum Method {
     Password,
     /// With a code that was sent.
     Code,
+    /// With an identity of a third party.
+    Identity,
+    /// With a passkey.
+    Passkey,
 }
 
 impl Method {
@@ -38,11 +42,13 @@ impl Method {
         match self {
             Self::Password => "password",
             Self::Code => "code",
+            Self::Identity => "identity",
+            Self::Passkey => "passkey",
         }
     }
 
     pub(super) fn from_word(word: &str) -> Option<Self> {
-        [Self::Password, Self::Code].into_iter().find(|method| method.word() == word)
+        [Self::Password, Self::Code, Self::Identity, Self::Passkey].into_iter().find(|method| method.word() == word)
     }
 }
 

@@ -1,7 +1,7 @@
 use super::world::{HOUR, PASSWORD, World, email, origin, secret};
 use crate::IdentityError;
 use crate::codes::CodePurpose;
-use crate::second_factor::SecondFactor;
+use crate::second_factor::{Enrolment, SecondFactor};
 use crate::sign_in::Proof;
 use data_encoding::BASE32_NOPAD;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -15,13 +15,18 @@ pub(super) struct App(Vec<u8>);
 impl App {
     pub(super) async fn set_up(world: &World, account: AccountId, but: Option<SignInId>) -> (Self, Vec<SecretString>) {
         let begun = world.identity.totp_begin(account, "Tacit", "ann").await.unwrap();
-        let app = Self(BASE32_NOPAD.decode(begun.secret.expose_secret().as_bytes()).unwrap());
+        let app = Self::of(&begun);
         assert!(begun.url.expose_secret().contains(begun.secret.expose_secret()));
         let wrong = world.identity.totp_confirm(account, &secret("000000"), None).await;
         assert!(matches!(wrong, Err(IdentityError::SecondFactorWrong)));
         let codes = world.identity.totp_confirm(account, &app.shows(world), but).await.unwrap();
         assert_eq!(codes.len(), 10);
         (app, codes)
+    }
+
+    /// The app that was given that.
+    pub(super) fn of(begun: &Enrolment) -> Self {
+        Self(BASE32_NOPAD.decode(begun.secret.expose_secret().as_bytes()).unwrap())
     }
 
     pub(super) fn shows(&self, world: &World) -> SecretString {

@@ -49,6 +49,7 @@ pub(super) fn plain() -> Registration {
         age: AgeBand::Adult,
         guardian: None,
         invitation: None,
+        identity: None,
         language: Language::En,
     }
 }

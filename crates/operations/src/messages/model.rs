@@ -176,6 +176,10 @@ words! {
         Password = "password",
         /// Its second factor.
         SecondFactor = "second_factor",
+        /// The identities of third parties that it is linked with.
+        Identity = "identity",
+        /// Its passkeys.
+        Passkey = "passkey",
     }
 }
 

@@ -183,6 +183,14 @@ const SECOND_FACTOR: Class =
 const RECOVERY: Class =
     Class::account("user.authorization.credentials", "recovery_codes.account_id -> accounts.id", SIGN_IN)
         .cites(&["YY-2.1", "YY-7", "YY-10"]);
+const LINKED_IDENTITY: Class = Class::account("user.unique_id", "linked_identities.account_id -> accounts.id", SIGN_IN)
+    .cites(&["YY-2.1", "YY-7", "01-2.1.1"]);
+const PASSKEY: Class = Class::account("user.authorization.credentials", "passkeys.account_id -> accounts.id", SIGN_IN)
+    .cites(&["YY-2.1", "YY-7", "YY-10"]);
+/// What was begun to sign in; ten minutes, and gone with its first use.
+const CEREMONY: Class = Class::account("user.authorization", "sign_in_ceremonies.account_id -> accounts.id", SIGN_IN)
+    .kept(Retention::Days { min: 0, max: 1 })
+    .cites(&["YY-2.1", "YY-10"]);
 const MANAGEMENT_KEY: Class =
     Class::account("user.authorization", "management_keys.account_id -> accounts.id", SIGN_IN)
         .cites(&["YY-2.1", "YY-7", "YY-10"]);
@@ -296,6 +304,25 @@ columns! {
         PROJECT => id, status, created_at, updated_at;
         PROJECT.category("user.content").protected(Protection::SealedSubject) => name_sealed;
         PROJECT.category("user.financial").purposes(MONEY).cites(&["YY-2.3", "YY-7"]) => budget;
+    }
+    linked_identities {
+        LINKED_IDENTITY => id, account_id;
+        LINKED_IDENTITY.protected(Protection::KeyedHash) => subject_lookup;
+        LINKED_IDENTITY.category("user.account.username").protected(Protection::SealedSubject) => subject_sealed, shown_sealed;
+        LINKED_IDENTITY.category("user.account") => provider, linked_at, used_at;
+    }
+    passkeys {
+        PASSKEY.category("user.unique_id") => id, account_id;
+        PASSKEY.protected(Protection::KeyedHash) => credential_lookup;
+        PASSKEY.protected(Protection::SealedSubject) => credential_sealed;
+        PASSKEY.category("user.content").protected(Protection::SealedSubject) => name_sealed;
+        PASSKEY => created_at, used_at, updated_at;
+    }
+    sign_in_ceremonies {
+        CEREMONY.category("user.unique_id") => account_id;
+        CEREMONY.protected(Protection::KeyedHash) => handle_hash, browser_hash;
+        CEREMONY.protected(Protection::SealedPlatform) => content_sealed;
+        CEREMONY => purpose, expires_at;
     }
     staff_roles {
         CONFIGURED => name, permissions, created_at, updated_at;

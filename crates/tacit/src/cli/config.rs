@@ -5,6 +5,8 @@ use crate::config::settings::{SETTINGS, example};
 use crate::output::{self, Row};
 use clap::Subcommand;
 use serde::Serialize;
+use std::sync::Arc;
+use tacit_kernel::{Clock, SystemClock};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
@@ -74,7 +76,7 @@ pub(crate) fn run(global: &Global, command: &ConfigCommand) -> anyhow::Result<()
                     wrong.push(format!("{}: {e}", path.display()));
                 }
             }
-            for (key, source) in config.messages.secrets() {
+            for (key, source) in config.messages.secrets().chain(config.sign_in.secrets()) {
                 if let Err(e) = source.read() {
                     wrong.push(format!("{key}: {e}"));
                 }
@@ -82,6 +84,12 @@ pub(crate) fn run(global: &Global, command: &ConfigCommand) -> anyhow::Result<()
             // It reads the secrets too, which are told above.
             if wrong.is_empty()
                 && let Err(e) = crate::messages::setup(&config)
+            {
+                wrong.push(format!("{e:#}"));
+            }
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+            if wrong.is_empty()
+                && let Err(e) = crate::sign_in::ways(&config, &clock)
             {
                 wrong.push(format!("{e:#}"));
             }

@@ -2,7 +2,7 @@
 
 use super::settings::{Kind, SETTINGS, Setting, by_key};
 use super::source::has_password;
-use super::{Config, Endpoint};
+use super::{Config, Endpoint, IdentityProvider};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -197,12 +197,20 @@ fn unclaimed(
     values: &BTreeMap<&'static str, (Value, Origin)>,
     problems: &mut Vec<Problem>,
 ) {
-    let named: Vec<&str> = values.values().filter_map(|(v, _)| v.get("env").and_then(Value::as_str)).collect();
+    let within = |v: &Value| v.as_array().cloned().unwrap_or_default();
+    let named: Vec<String> = values
+        .values()
+        .flat_map(|(v, _)| {
+            let secrets = within(v).into_iter().filter_map(|inner| inner.get("client_secret").cloned());
+            std::iter::once(v.clone()).chain(secrets).collect::<Vec<_>>()
+        })
+        .filter_map(|v| v.get("env").and_then(Value::as_str).map(str::to_owned))
+        .collect();
     for (name, _) in environment {
         let Some(rest) = name.strip_prefix("TACIT_") else { continue };
         let known = OTHER_VARIABLES.contains(&name.as_str())
             || RESERVED_PREFIXES.iter().any(|p| name.starts_with(p))
-            || named.contains(&name.as_str())
+            || named.contains(name)
             || SETTINGS.iter().any(|s| s.variable() == *name);
         if !known {
             problems.push(unknown(&rest.to_lowercase().replace("__", "."), Origin::Environment(name.clone())));
@@ -237,6 +245,7 @@ fn substitute(value: &mut Value, data_dir: &str) {
     match value {
         Value::String(text) if text.contains("{data_dir}") => *text = text.replace("{data_dir}", data_dir),
         Value::Table(table) => table.iter_mut().for_each(|(_, inner)| substitute(inner, data_dir)),
+        Value::Array(list) => list.iter_mut().for_each(|inner| substitute(inner, data_dir)),
         _ => {}
     }
 }
@@ -314,6 +323,7 @@ fn value_of_toml(setting: &Setting, value: Value) -> Result<Value, String> {
         Kind::Secret => is_reference(&value).then_some(()).ok_or_else(|| {
             "a secret is given by reference only: { env = \"NAME\" } or { file = \"/path\" }".to_owned()
         }),
+        Kind::Providers => providers(&value),
         Kind::Database => database(&value),
     };
     fine.map(|()| value)
@@ -330,6 +340,17 @@ fn is_reference(value: &Value) -> bool {
     value.as_table().is_some_and(|t| {
         t.len() == 1 && t.iter().all(|(k, v)| (k == "env" || k == "file") && v.as_str().is_some_and(|s| !s.is_empty()))
     })
+}
+
+fn providers(value: &Value) -> Result<(), String> {
+    match value.clone().try_into::<Vec<IdentityProvider>>() {
+        Ok(_) => Ok(()),
+        Err(_) => {
+            Err("give tables [[sign_in.providers]] in the file, each with id, preset, client_id, client_secret (a \
+             reference), name_en and name_zh, and nothing that is not in `tacit config example`"
+                .to_owned())
+        }
+    }
 }
 
 fn database(value: &Value) -> Result<(), String> {

@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     Word(&'static [&'static str]),
     /// A secret: `{ env = "NAME" }` or `{ file = "/path" }`.
     Secret,
+    /// Providers of identities: an array of tables.
+    Providers,
     /// The URL of a database; one with a password in it counts as a secret.
     Database,
 }
@@ -264,6 +266,17 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How often the control plane checks the whole ledger, as `tacit ledger verify` does; 0: never.",
     ),
     setting("console.name", Kind::Text, "\"Tacit\"", "The name of the platform, as it is shown to people."),
+    in_development(
+        optional(
+            "console.url",
+            Kind::Text,
+            "\"https://ai.example\"",
+            "Where people reach the platform: scheme and host. Links in messages begin with it, providers of identities send\n\
+             people back there, and passkeys are for that host: another one makes them worthless. Without it none of them is\n\
+             offered, nor invitations to organisations.",
+        ),
+        "\"http://localhost:8080\"",
+    ),
     setting(
         "console.listen",
         Kind::Endpoint,
@@ -283,15 +296,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "\"loopback\"",
         "Which addresses console.listen and console.connect may name. \"private\": any; the operator says that nobody but\n\
          gateways and control planes can reach or read that network.",
-    ),
-    in_development(
-        optional(
-            "console.url",
-            Kind::Text,
-            "\"https://ai.example.com\"",
-            "Where people reach the platform: links in messages begin with it. Without it nobody is invited to organisations.",
-        ),
-        "\"http://127.0.0.1:8080\"",
     ),
     setting(
         "console.anonymous_per_minute",
@@ -338,6 +342,22 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Kind::Word(&["on", "off"]),
         "\"on\"",
         "Whether people may make organisations (docs/organisations.md).",
+    ),
+    setting(
+        "sign_in.providers",
+        Kind::Providers,
+        "[]",
+        "Providers of identities to sign in with (docs/accounts.md), in this file only, a table each:\n\
+         [[sign_in.providers]]\n\
+         id = \"example\"            in paths; tell the provider console.url/sign-in/callback/example\n\
+         preset = \"oidc\"           or \"google\", \"github\", \"wechat\", \"qq\"\n\
+         issuer = \"https://id.example\"    for \"oidc\"\n\
+         client_id = \"tacit\"\n\
+         client_secret = { file = \"/etc/tacit/example.secret\" }\n\
+         name_en = \"Example\"\n\
+         name_zh = \"示例\"\n\
+         Also: allow_private = true for an address that is not on the public internet; ca = \"/path\" who signed its\n\
+         certificate; authorize_url, token_url, user_url instead of those of a preset.",
     ),
     setting(
         "link.listen",

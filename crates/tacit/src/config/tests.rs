@@ -281,3 +281,33 @@ fn the_example_file_is_fresh_and_says_what_holds_anyway() {
     assert!(live.contains("listen = "), "{live}");
     assert_eq!(good(&live, &[], &[]).config, good("", &[], &[]).config);
 }
+
+#[test]
+fn providers_of_identities_are_tables_of_the_file_with_secrets_by_reference() {
+    let provider = |more: &str| {
+        format!(
+            "[console]\nurl = \"https://ai.example\"\n[[sign_in.providers]]\nid = \"a\"\npreset = \"github\"\nclient_id = \"x\"\n\
+             name_en = \"A\"\nname_zh = \"甲\"\n{more}"
+        )
+    };
+    let secret = "client_secret = { env = \"TACIT_GITHUB\" }\n";
+    // The variable of a secret is none that is unknown.
+    let config = good(&provider(secret), &[("TACIT_GITHUB", "s")], &[]).config;
+    assert_eq!(config.sign_in.providers[0].client_secret, Source::Env("TACIT_GITHUB".into()));
+    assert_eq!(serde_json::from_str::<Config>(&serde_json::to_string(&config).unwrap()).unwrap(), config);
+
+    for (file, wanted) in [
+        (provider("client_secret = \"canary\"\n"), "give tables"),
+        (provider(&format!("{secret}canary = 1\n")), "give tables"),
+        (provider(secret).replace("github", "canary"), "give tables"),
+        (provider(secret).replace("github", "oidc"), "needs an issuer"),
+        (provider(secret).replace("url = \"https://ai.example\"", ""), "console.url: set it"),
+        (provider(secret).replace("https://ai.example", "http://ai.example"), "scheme and host alone"),
+        (provider(secret).replace("https://ai.example", "https://ai.example/console"), "scheme and host alone"),
+    ] {
+        let said = bad(&file, &[], &[]).join("\n");
+        assert!(said.contains(wanted) && !said.contains("canary"), "{said}");
+    }
+    assert_eq!(sign_in::site("http://localhost:8080").unwrap(), ("http://localhost:8080".into(), "localhost".into()));
+    assert_eq!(sign_in::site("https://ai.example:443/").unwrap(), ("https://ai.example".into(), "ai.example".into()));
+}
