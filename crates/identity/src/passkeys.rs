@@ -188,8 +188,9 @@ impl Identity {
                 return Ok(Err(IdentityError::AccountDisabled));
             }
             self.guessed_right_in_tx(tx, counted).await?;
+            let new_device = self.device_seen_in_tx(tx, shown, origin).await?;
             let (token, session) = self.session_open_in_tx(tx, shown, Method::Passkey, true, origin).await?;
-            Ok(Ok(SignedIn { token, session }))
+            Ok(Ok(SignedIn { token, session, new_device }))
         };
         let open = &open;
         self.db.write("sign_in.passkey", |tx| Box::pin(open(tx))).await?
@@ -218,7 +219,7 @@ impl Identity {
             }
             self.guessed_right_in_tx(tx, &counted).await?;
             let (token, session) = self.session_raise_in_tx(tx, &session).await?;
-            Ok(Ok(SignedIn { token, session }))
+            Ok(Ok(SignedIn { token, session, new_device: None }))
         };
         let raise = &raise;
         self.db.write("sign_in.step_up_passkey", |tx| Box::pin(raise(tx))).await?
