@@ -50,6 +50,9 @@ impl SharedBudgets {
     }
 }
 
+/// What was taken over; instead the counters that have no mark.
+type Loaded = Result<Option<Arc<SharedBudgets>>, Vec<Arc<Counters>>>;
+
 /// The counters of all budgets that are in use.
 #[derive(Default)]
 pub(super) struct Pool(Mutex<HashMap<Which, Arc<Counters>>>);
@@ -62,7 +65,7 @@ impl Pool {
         account: AccountId,
         told: &[wire::SharedBudget],
         mark: impl Fn(&Arc<Counters>) -> Option<i64>,
-    ) -> Result<Result<Option<Arc<SharedBudgets>>, Vec<Arc<Counters>>>, tacit_link::Refused> {
+    ) -> Result<Loaded, tacit_link::Refused> {
         if told.is_empty() {
             return Ok(Ok(None));
         }

@@ -9,7 +9,7 @@ use crate::organisations::{Invited, MemberChange, Organisation, OrganisationRole
 use crate::roles::Acting;
 use crate::{AccountChange, ApiKey, IdentityError, KeyChange};
 use model::Model;
-use proptest::strategy::ValueTree;
+use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -349,8 +349,8 @@ both_engines! {
     async fn whatever_members_do_there_is_an_owner_and_nobody_gives_more_than_they_have(db: Db) {
         let world = World::new(db).await;
         let mut runner = TestRunner::deterministic();
-        for round in 0..6 {
-            let steps = proptest::collection::vec(model::step(), 40).new_tree(&mut runner).unwrap().current();
+        for round in 0..8 {
+            let steps = proptest::collection::vec(model::step(), 80).new_tree(&mut runner).unwrap().current();
             Model::play(&world, round, &steps).await;
         }
     }
