@@ -7,6 +7,7 @@
 
 mod account;
 mod account_keys;
+mod account_resets;
 mod accounts;
 mod audit_log;
 mod authenticate;
@@ -137,6 +138,7 @@ pub fn routes() -> Routes {
     let routes = management_keys::routes(routes);
     let routes = leaks::routes(routes);
     let routes = accounts::routes(routes);
+    let routes = account_resets::routes(routes);
     let routes = unmask::routes(routes);
     let routes = looks::routes(routes);
     let routes = account_keys::routes(routes);
