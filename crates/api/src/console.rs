@@ -7,6 +7,7 @@
 
 mod account;
 mod account_keys;
+mod account_resets;
 mod accounts;
 mod audit_log;
 mod authenticate;
@@ -167,6 +168,7 @@ pub fn routes() -> Routes {
     let routes = organisation_keys::routes(routes);
     let routes = organisation_money::routes(routes);
     let routes = accounts::routes(routes);
+    let routes = account_resets::routes(routes);
     let routes = unmask::routes(routes);
     let routes = looks::routes(routes);
     let routes = account_keys::routes(routes);
