@@ -235,7 +235,7 @@ def test_github_wechat_and_qq_as_they_are(town, somebody):
     query, url = Somebody(town).begin("/sign-in/providers/wechat")
     assert url.endswith("#wechat_redirect") and (query["appid"], query["scope"]) == (CLIENT, "snsapi_login")
     # A code that is none is refused by each in its own way.
-    for provider in ("github", "wechat", "qq", "liar"):
+    for provider in ("github", "wechat", "qq"):
         refused = Somebody(town).come_back(provider, "x", 401, code="stolen")
         assert refused["code"] == "provider.refused", provider
     # A token of another program.

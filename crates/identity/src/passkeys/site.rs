@@ -9,7 +9,7 @@ use tacit_kernel::ids::AccountId;
 use webauthn_rp::bin::{Decode as _, Encode as _};
 use webauthn_rp::request::auth::AuthenticationVerificationOptions;
 use webauthn_rp::request::register::{
-    PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle16, Username,
+    CredProtect, PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle16, Username,
 };
 use webauthn_rp::request::{AsciiDomain, PublicKeyCredentialDescriptor, RpId};
 use webauthn_rp::response::auth::DiscoverableAuthentication16;
@@ -92,7 +92,10 @@ impl PasskeySite {
             })
         });
         let held: Vec<_> = held.collect::<Option<_>>().ok_or_else(|| wrong("passkey.held"))?;
-        let options = PublicKeyCredentialCreationOptions::passkey(&self.host, user, held);
+        let mut options = PublicKeyCredentialCreationOptions::passkey(&self.host, user, held);
+        // The library would have it enforced, and browsers refuse authenticators that do not know it, which are most. Every
+        // use asks for verification anyway.
+        options.extensions.cred_protect = CredProtect::None;
         let (server, client) = options.start_ceremony().map_err(|_| wrong("passkey.options"))?;
         let challenge = server.encode().map_err(|_| wrong("passkey.state"))?;
         let options = serde_json::to_value(&client).map_err(|_| wrong("passkey.options"))?;
