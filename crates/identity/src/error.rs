@@ -125,6 +125,9 @@ pub enum IdentityError {
     /// The account has as many as it may.
     #[error("there are as many as there may be; remove one first")]
     TooMuch,
+    /// Verification.
+    #[error(transparent)]
+    Verification(#[from] crate::verification::VerificationError),
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -171,6 +174,7 @@ impl IdentityError {
             Self::OwnerLast => "role.owner_last",
             Self::BeyondOwn => "role.beyond_own",
             Self::TooMuch => "account.too_much",
+            Self::Verification(error) => error.code(),
             Self::Storage(_) => "storage",
             Self::Keyring(fault) => fault.code,
         }
@@ -211,6 +215,7 @@ impl IdentityError {
             }
             Self::TooMany { .. } => ErrorKind::Limited,
             Self::Busy => ErrorKind::Unavailable,
+            Self::Verification(error) => error.kind(),
             Self::Storage(_) => ErrorKind::Internal,
             Self::Keyring(fault) => fault.kind,
         }

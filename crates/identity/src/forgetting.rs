@@ -1,4 +1,5 @@
-//! What has served its time is deleted: codes, counted guesses, sessions, invitations. In steps, so that no transaction is
+//! What has served its time is deleted: codes, counted guesses, sessions, invitations, what
+//! cases of verification hold. In steps, so that no transaction is
 //! long.
 
 use crate::{Identity, IdentityError};
@@ -22,6 +23,7 @@ impl Identity {
             Ok::<_, IdentityError>([codes, guesses, sessions, invitations].iter().any(|deleted| *deleted >= step))
         };
         let step = &step;
-        self.db.write("identity.forget", |tx| Box::pin(step(tx))).await
+        let more = self.db.write("identity.forget", |tx| Box::pin(step(tx))).await?;
+        Ok(self.cases_forget_step().await? || more)
     }
 }

@@ -6,6 +6,7 @@ mod roles;
 mod second_factor;
 mod sessions;
 mod sign_in;
+mod verification;
 mod world;
 
 use crate::passwords::Cost;

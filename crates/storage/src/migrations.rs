@@ -36,6 +36,7 @@ pub(crate) static MAIN: Migrations = Migrations {
         include_str!("../migrations/0004_sign_in.sql"),
         include_str!("../migrations/0005_messages.sql"),
         include_str!("../migrations/0006_idempotency.sql"),
+        include_str!("../migrations/0008_verification.sql"),
     ],
 };
 
