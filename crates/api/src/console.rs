@@ -32,6 +32,11 @@ mod sign_in;
 mod staff;
 #[cfg(test)]
 mod tests;
+mod verification;
+mod verification_agency;
+mod verification_forms;
+mod verification_notices;
+mod verification_review;
 
 pub use authenticate::{Authenticate, Authenticating, Client, Presented, Signed};
 pub use cookies::Cookies;
@@ -42,6 +47,7 @@ pub use input::{Input, Params, Reference};
 pub use people::People;
 pub use platform::Platform;
 pub use routes::{Access, Demand, RouteAccess, Routes};
+pub use verification_agency::ask_agency;
 
 use crate::problem::Refusal;
 use axum::Router;
@@ -113,6 +119,8 @@ pub fn routes() -> Routes {
     let routes = staff::routes(routes);
     let routes = management_keys::routes(routes);
     let routes = leaks::routes(routes);
+    let routes = verification::routes(routes);
+    let routes = verification_review::routes(routes);
     keys::routes(routes)
 }
 

@@ -1,5 +1,7 @@
-//! Serving people. So far: the messages that the platform sends them, by e-mail and SMS ([`messages`]).
+//! Serving people: the messages that the platform sends them, by e-mail and SMS ([`messages`]); the agency that is asked
+//! whether a name and a number belong together ([`agency`]).
 
+pub mod agency;
 pub mod datamap;
 pub mod messages;
 

@@ -13,13 +13,13 @@ mod development;
 mod error;
 mod metrics;
 mod model;
-mod outbound;
-mod sms;
+pub(crate) mod outbound;
+pub(crate) mod sms;
 mod smtp;
 mod store;
 mod templates;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use attempt::{Attempt, NotTaken, Taken};
 pub use development::{KeptContent, KeptMessage};

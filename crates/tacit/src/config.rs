@@ -7,6 +7,7 @@ pub(crate) mod settings;
 pub(crate) mod source;
 #[cfg(test)]
 mod tests;
+mod verification;
 
 pub(crate) use messages::{MessageTls, Messages, SmsProvider};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tacit_identity::registration::{Need, ProfileField, RegistrationRules};
+pub(crate) use verification::Verification;
 
 /// What a process of Tacit is told. It holds no secret, only where secrets are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,7 @@ pub(crate) struct Config {
     pub(crate) control: Control,
     pub(crate) console: Console,
     pub(crate) registration: Registration,
+    pub(crate) verification: Verification,
     pub(crate) link: Link,
     pub(crate) money: Money,
     pub(crate) messages: Messages,
@@ -383,6 +386,7 @@ impl Config {
             wrong("gateway.name", "use 1 to 64 letters, digits, dots, dashes and underscores".into());
         }
         self.messages.contradictions(&mut wrong);
+        self.verification.contradictions(&mut wrong);
         if self.profile == Profile::Development && !self.practice.listen.ip().is_loopback() {
             wrong("practice.listen", "the practice provider asks for no key: give a loopback address".into());
         }

@@ -28,6 +28,8 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
     let recorded = match (method.as_str(), path) {
         // Of reads only those that show what is somebody else's.
         ("GET" | "HEAD", "/api/v1/staff") => (A::StaffList, O::Role),
+        ("GET" | "HEAD", "/api/v1/verification-reviews") => (A::VerificationList, O::Verification),
+        ("GET" | "HEAD", "/api/v1/verification-reviews/{case}") => (A::VerificationRead, O::Verification),
         ("GET" | "HEAD", _) => return Some(Recorded::Nothing),
         // A route of the tests of the guard.
         #[cfg(test)]
@@ -58,6 +60,18 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("PUT" | "DELETE", "/api/v1/roles/{role}") => (A::RoleChange, O::Role),
         ("PUT", "/api/v1/staff/{account}/roles/{role}") => (A::StaffGrant, O::Role),
         ("DELETE", "/api/v1/staff/{account}/roles/{role}") => (A::StaffRevoke, O::Role),
+        ("POST", "/api/v1/verification/cases") => (A::VerificationOpen, O::Verification),
+        ("PUT", "/api/v1/verification/cases/{case}") => (A::VerificationUpdate, O::Verification),
+        ("PUT" | "DELETE", "/api/v1/verification/cases/{case}/papers/{paper}") => {
+            (A::VerificationUpdate, O::Verification)
+        }
+        ("POST", "/api/v1/verification/cases/{case}/submission") => (A::VerificationSubmit, O::Verification),
+        ("DELETE", "/api/v1/verification/cases/{case}") => (A::VerificationWithdraw, O::Verification),
+        (
+            "POST",
+            "/api/v1/verification-reviews/{case}/details" | "/api/v1/verification-reviews/{case}/papers/{paper}",
+        ) => (A::VerificationReveal, O::Verification),
+        ("POST", "/api/v1/verification-reviews/{case}/verdict") => (A::VerificationDecide, O::Verification),
         _ => return None,
     };
     Some(Recorded::As(recorded.0, recorded.1))
@@ -91,12 +105,7 @@ pub(super) async fn begin(
         Recorded::Nothing => return Ok(None),
         Recorded::As(action, kind) => (action, kind),
     };
-    let actor = match caller.map(|caller| caller.via) {
-        Some(Via::Session(_)) => caller.map_or(Actor::System, |caller| Actor::Account(caller.account)),
-        Some(Via::ManagementKey(key)) => Actor::ManagementKey(key.to_string()),
-        // Nobody is signed in: what the platform does for whoever asks.
-        None => Actor::System,
-    };
+    let actor = actor(caller);
     // Whose data it is: of whom staff acts on, else the caller's own.
     let mut subject = named(route, path).or(caller.map(|caller| caller.account));
     // Nothing can be sealed for who was erased, or never was.
@@ -105,14 +114,31 @@ pub(super) async fn begin(
     {
         subject = None;
     }
-    let address = client.address.map(|address| Personal::new(address.to_canonical().to_string()));
-    let entry = NewEntry { address, ..NewEntry::begun(actor, action, Object::any(kind), subject) };
-    let seq = console.audit.record(&entry).await.map_err(|fault| {
-        tracing::error!(event = "audit.not_recorded", error.code = fault.code);
-        let message = "the audit log cannot be written, so nothing was done";
-        Fault::new(ErrorKind::Unavailable, "audit.unavailable", message).with_detail(fault.code)
-    })?;
+    let entry = NewEntry { address: address(client), ..NewEntry::begun(actor, action, Object::any(kind), subject) };
+    let seq = console.audit.record(&entry).await.map_err(unrecorded)?;
     Ok(Some(Begun { entry, seq }))
+}
+
+/// Who acts, in the words of the log.
+pub(super) fn actor(caller: Option<&Signed>) -> Actor {
+    match caller.map(|caller| (caller.account, caller.via)) {
+        Some((account, Via::Session(_))) => Actor::Account(account),
+        Some((_, Via::ManagementKey(key))) => Actor::ManagementKey(key.to_string()),
+        // Nobody is signed in: what the platform does for whoever asks.
+        None => Actor::System,
+    }
+}
+
+/// From where, in the one form that the log has.
+pub(super) fn address(client: Client) -> Option<Personal<String>> {
+    client.address.map(|address| Personal::new(address.to_canonical().to_string()))
+}
+
+/// What cannot be recorded is not done.
+pub(super) fn unrecorded(fault: Fault) -> Fault {
+    tracing::error!(event = "audit.not_recorded", error.code = fault.code);
+    let message = "the audit log cannot be written, so nothing was done";
+    Fault::new(ErrorKind::Unavailable, "audit.unavailable", message).with_detail(fault.code)
 }
 
 /// Writes the outcome. That it cannot be written is logged: what it tells of was announced.

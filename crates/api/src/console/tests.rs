@@ -5,6 +5,8 @@ mod generated;
 mod keys;
 mod people;
 mod requests;
+mod verification;
+mod verification_agency;
 
 use super::{
     Access, Authenticate, Authenticating, Client, Console, Cookies, People, Platform, Presented, Routes, routes,
@@ -23,6 +25,7 @@ use tacit_catalog::Catalog;
 use tacit_identity::Identity;
 use tacit_identity::access::{BuiltInRole, Caller, Permission, Permissions, Via};
 use tacit_identity::passwords::{Cost, Hashing};
+use tacit_identity::verification::VerificationRules;
 use tacit_kernel::ids::{AccountId, ManagementKeyId, SignInId};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::time::ManualClock;
@@ -89,9 +92,14 @@ async fn served(db: Db) -> Served {
 }
 
 async fn served_with(db: Db, routes: Routes) -> Served {
+    served_under(db, routes, VerificationRules::default()).await
+}
+
+async fn served_under(db: Db, routes: Routes, verification: VerificationRules) -> Served {
     let clock = Arc::new(ManualClock::at(testing::MIGRATED_AT));
     let keys = testing::test_key_store(&clock).await;
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap());
+    let identity = identity.with_verification(verification);
     let setup = Setup {
         email: Route::Development,
         sms: Route::Development,

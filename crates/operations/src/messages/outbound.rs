@@ -28,13 +28,13 @@ use tower::Service;
 const MOST: usize = 64 << 10;
 
 /// What a provider answered.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Bytes,
 }
 
 /// The client.
-pub(super) struct Outbound {
+pub(crate) struct Outbound {
     client: Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
     allow_private: bool,
     timeout: Duration,
@@ -45,7 +45,7 @@ impl Outbound {
     ///
     /// # Errors
     /// That the authority cannot be used.
-    pub(super) fn new(allow_private: bool, authority: Option<&[u8]>, timeout: Duration) -> Result<Self, String> {
+    pub(crate) fn new(allow_private: bool, authority: Option<&[u8]>, timeout: Duration) -> Result<Self, String> {
         let wrong = || "messages.sms.ca is not a certificate in PEM".to_owned();
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         if let Some(pem) = authority {
@@ -66,7 +66,7 @@ impl Outbound {
     }
 
     /// Sends a request and reads the answer. Redirections are not followed: they are answers.
-    pub(super) async fn send(&self, request: http::Request<Full<Bytes>>) -> Result<Answer, NotTaken> {
+    pub(crate) async fn send(&self, request: http::Request<Full<Bytes>>) -> Result<Answer, NotTaken> {
         // The connector asks no resolver about a literal address.
         let host = request.uri().host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         if host.parse::<IpAddr>().is_ok_and(|address| !self.allow_private && !is_public(address)) {

@@ -21,6 +21,8 @@ fn wanted(demand: Demand, caller: Option<&Caller>) -> Option<(u16, &'static str)
 /// Something to ask for at a path with parameters.
 fn concrete(path: &str) -> String {
     path.replace("{key}", "key_01h455vb4pex5vsknk084sn02q")
+        .replace("{case}", "vrf_01h455vb4pex5vsknk084sn02q")
+        .replace("{paper}", "passport")
 }
 
 /// A handler behind every kind of demand.
