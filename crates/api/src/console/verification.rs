@@ -114,7 +114,7 @@ struct Said {
 
 impl Said {
     fn details(&self) -> Result<Details, Refusal> {
-        Ok(Details::new(&self.name, self.document.into(), &self.number).map_err(about)?)
+        Details::new(&self.name, self.document.into(), &self.number).map_err(about)
     }
 }
 
