@@ -15,6 +15,7 @@ use tacit_identity::Identity;
 use tacit_identity::access::{BuiltInRole, Caller, Via};
 use tacit_identity::passkeys::PasskeySite;
 use tacit_identity::passwords::{Cost, Hashing};
+use tacit_identity::verification::{KindRules, PaperKind, VerificationRules, VerificationWay};
 use tacit_kernel::ids::ManagementKeyId;
 use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Personal, Ppm, SystemClock};
@@ -41,6 +42,11 @@ async fn main() -> Result<(), Failed> {
     let db = kept.clone();
     let keys = testing::test_key_store(&clock).await;
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default())?);
+    let papers = vec![PaperKind::Passport, PaperKind::IdCardFront];
+    let identity = identity.with_verification(VerificationRules {
+        person: KindRules { way: Some(VerificationWay::Staff), papers },
+        ..VerificationRules::default()
+    });
     let messages = Messages::new(
         db.clone(),
         keys.clone(),

@@ -56,6 +56,11 @@ mod system;
 #[cfg(test)]
 mod tests;
 mod unmask;
+mod verification;
+mod verification_agency;
+mod verification_forms;
+mod verification_notices;
+mod verification_review;
 mod wallet;
 mod ways;
 
@@ -71,6 +76,7 @@ pub use organisations::Organisations;
 pub use people::People;
 pub use platform::Platform;
 pub use routes::{Access, Demand, RouteAccess, Routes};
+pub use verification_agency::ask_agency;
 pub use ways::Ways;
 
 use crate::admin::Settled;
@@ -182,6 +188,8 @@ pub fn routes() -> Routes {
     let routes = registered_models::routes(routes);
     let routes = audit_log::routes(routes);
     let routes = system::routes(routes);
+    let routes = verification::routes(routes);
+    let routes = verification_review::routes(routes);
     keys::routes(routes)
 }
 

@@ -68,6 +68,8 @@ permissions! {
     NoticesWrite = "notices.write", plain, "Publish announcements and incidents.";
     RiskRead = "risk.read", plain, "See risk rules, marks and cases.";
     RiskWrite = "risk.write", step_up, "Change risk rules, and decide cases and appeals.";
+    VerificationRead = "verification.read", plain, "See cases of verification with names and numbers masked.";
+    VerificationDecide = "verification.decide", step_up, "See papers, names and numbers of a case of verification in clear, and decide it; each look is recorded with its reason.";
     PrivacyRead = "privacy.read", plain, "See requests of data subjects, consents and the record of processing.";
     PrivacyWrite = "privacy.write", step_up, "Decide requests of data subjects: export, correction, restriction, erasure.";
     PoliciesWrite = "policies.write", step_up, "Publish a version of a policy.";
@@ -245,7 +247,7 @@ impl BuiltInRole {
             Self::Admin => "Runs the platform; touches neither money, nor privacy decisions, nor who has which role.",
             Self::Finance => "Money: orders, refunds, codes, invoices, the ledger.",
             Self::Support => "Helps people; personal fields stay masked.",
-            Self::Risk => "Abuse and fraud: rules, cases, appeals.",
+            Self::Risk => "Abuse and fraud: rules, cases, appeals; decides who is verified.",
             Self::PrivacyOfficer => "The rights of data subjects and the policies.",
             Self::Auditor => "Sees whatever is not personal; changes nothing.",
         }
@@ -273,6 +275,7 @@ impl BuiltInRole {
                 P::TicketsWrite,
                 P::NoticesWrite,
                 P::RiskRead,
+                P::VerificationRead,
                 P::AuditRead,
                 P::RolesRead,
                 P::SettingsRead,
@@ -296,6 +299,7 @@ impl BuiltInRole {
                 P::CallsRead,
                 P::MoneyRead,
                 P::ProvidersRead,
+                P::VerificationRead,
                 P::TicketsRead,
                 P::TicketsWrite,
             ],
@@ -309,6 +313,8 @@ impl BuiltInRole {
                 P::CallsUnmask,
                 P::RiskRead,
                 P::RiskWrite,
+                P::VerificationRead,
+                P::VerificationDecide,
                 P::TicketsRead,
             ],
             Self::PrivacyOfficer => &[
@@ -400,7 +406,14 @@ mod tests {
         use Permission as P;
         assert_eq!(BuiltInRole::Owner.permissions(), Permissions::all());
         let has = |role: BuiltInRole, p| role.permissions().has(p);
-        for p in [P::MoneyChange, P::PrivacyWrite, P::RolesWrite, P::AccountsUnmask, P::ProvidersRevealCredential] {
+        for p in [
+            P::MoneyChange,
+            P::PrivacyWrite,
+            P::RolesWrite,
+            P::AccountsUnmask,
+            P::ProvidersRevealCredential,
+            P::VerificationDecide,
+        ] {
             assert!(!has(BuiltInRole::Admin, p), "{p}");
             assert!(!has(BuiltInRole::Support, p), "{p}");
         }
@@ -410,11 +423,13 @@ mod tests {
         }
         assert!(!has(BuiltInRole::Auditor, P::AccountsRead), "accounts are personal");
         // What shows a person in clear is given to nobody but who decides about it.
-        for p in [P::AccountsUnmask, P::CallsUnmask, P::ProvidersRevealCredential] {
+        for p in [P::AccountsUnmask, P::CallsUnmask, P::ProvidersRevealCredential, P::VerificationDecide] {
             assert!(p.needs_step_up(), "{p}");
         }
         let unmask = |p| BuiltInRole::ALL.into_iter().filter(|r| has(*r, p)).count();
         assert_eq!((unmask(P::AccountsUnmask), unmask(P::CallsUnmask)), (2, 2));
-        assert_eq!(unmask(P::ProvidersRevealCredential), 1);
+        assert_eq!((unmask(P::ProvidersRevealCredential), unmask(P::VerificationDecide)), (1, 2));
+        // Cases are personal, masked or not.
+        assert!(!has(BuiltInRole::Auditor, P::VerificationRead) && !has(BuiltInRole::Finance, P::VerificationRead));
     }
 }

@@ -201,6 +201,9 @@ pub enum IdentityError {
     /// It is out of use.
     #[error("that project is archived; take it into use again first")]
     ProjectArchived,
+    /// Verification.
+    #[error(transparent)]
+    Verification(#[from] crate::verification::VerificationError),
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -271,6 +274,7 @@ impl IdentityError {
             Self::ProjectNameInvalid => "project.name_invalid",
             Self::ProjectNotFound => "project.not_found",
             Self::ProjectArchived => "project.archived",
+            Self::Verification(error) => error.code(),
             Self::Storage(_) => "storage",
             Self::Keyring(fault) => fault.code,
         }
@@ -336,6 +340,7 @@ impl IdentityError {
             | Self::BeyondReach => ErrorKind::Forbidden,
             Self::TooMany { .. } => ErrorKind::Limited,
             Self::Busy => ErrorKind::Unavailable,
+            Self::Verification(error) => error.kind(),
             Self::Storage(_) => ErrorKind::Internal,
             Self::Keyring(fault) => fault.kind,
         }

@@ -1,5 +1,5 @@
 //! What has served its time is deleted: codes, counted guesses, sessions, invitations, devices, ceremonies, revoked
-//! management keys. In steps, so that no transaction is
+//! management keys, what cases of verification hold. In steps, so that no transaction is
 //! long.
 
 use crate::{Identity, IdentityError};
@@ -27,6 +27,7 @@ impl Identity {
             Ok::<_, IdentityError>(all.iter().any(|deleted| *deleted >= u64::from(STEP)))
         };
         let step = &step;
-        self.db.write("identity.forget", |tx| Box::pin(step(tx))).await
+        let more = self.db.write("identity.forget", |tx| Box::pin(step(tx))).await?;
+        Ok(self.cases_forget_step().await? || more)
     }
 }

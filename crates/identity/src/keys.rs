@@ -4,6 +4,7 @@ mod model;
 mod store;
 
 use crate::accounts::opened;
+use crate::verification::Restricted;
 use crate::{Identity, IdentityError, is_personal_name, limits_text};
 use secrecy::{ExposeSecret, SecretString};
 use store::KeyRow;
@@ -17,7 +18,7 @@ use tacit_vault::{Aad, SealKey, keyed_hash};
 use uuid::Uuid;
 
 pub use model::{ApiKey, Belongs, BudgetOf, KeyBudget, KeyChange, KeyFacts};
-pub(crate) use store::STATEMENTS;
+pub(crate) use store::{STATEMENTS, count_active as count_active_in_tx};
 
 /// Label and domain of the keyed hash under which keys are known, here and in gateways.
 const HASH: &str = "api-key";
@@ -71,6 +72,7 @@ impl Identity {
     ) -> Result<(ApiKey, SecretString), IdentityError> {
         key_name_check(name.reveal())?;
         let text = limits_text(limits)?;
+        self.unverified_may_in_tx(tx, account, Restricted::ApiKey).await?;
         if self.account_by_id_in_tx(tx, account).await?.is_none() {
             return Err(IdentityError::AccountNotFound);
         }
@@ -132,6 +134,7 @@ impl Identity {
         if change.enabled == Some(true) && !row.enabled {
             self.key_may_serve_in_tx(tx, row.account, row.belongs).await?;
             self.member_keys_room_in_tx(tx, row.account, row.belongs).await?;
+            self.unverified_may_in_tx(tx, row.account, Restricted::ApiKey).await?;
         }
         row.enabled = change.enabled.unwrap_or(row.enabled);
         row.updated_at = self.clock.now();
@@ -231,14 +234,19 @@ impl Identity {
         Ok(page.take(items, |key| key.id.0))
     }
 
-    /// What a gateway must know of the key with this keyed hash, read in one statement.
+    /// What a gateway must know of the key with this keyed hash. Of the limits of the account those that hold now: the
+    /// account's own, and narrower ones until it was verified.
     ///
     /// # Errors
     /// Storage.
     pub async fn key_grant_by_hash(&self, hash: [u8; 32]) -> Result<Option<KeyFacts>, IdentityError> {
-        self.db
-            .read("key.grant_by_hash", move |tx| Box::pin(async move { Ok(store::key_grant(tx, hash).await?) }))
-            .await
+        let find = async |tx: &mut ReadTx<'_>| {
+            let Some(mut facts) = store::key_grant(tx, hash).await? else { return Ok(None) };
+            facts.account_limits = self.limits_in_force_in_tx(tx, facts.account, facts.account_limits).await?;
+            Ok::<_, IdentityError>(Some(facts))
+        };
+        let find = &find;
+        self.db.read("key.grant_by_hash", |tx| Box::pin(find(tx))).await
     }
 
     /// The keyed hash under which this key is known.

@@ -33,6 +33,7 @@ pub mod sign_in;
 #[cfg(test)]
 mod tests;
 mod throttle;
+pub mod verification;
 
 pub use accounts::{Account, AccountChange, AccountFilter};
 pub use error::IdentityError;
@@ -53,13 +54,14 @@ pub struct Identity {
     keys: Arc<KeyStore>,
     clock: Arc<dyn Clock>,
     hashing: Hashing,
+    verification: Arc<verification::VerificationRules>,
 }
 
 impl Identity {
     /// The service over this database and keyring, with these threads for passwords.
     #[must_use]
     pub fn new(db: Db, keys: Arc<KeyStore>, clock: Arc<dyn Clock>, hashing: Hashing) -> Self {
-        Self { db, keys, clock, hashing }
+        Self { db, keys, clock, hashing, verification: Arc::default() }
     }
 }
 
@@ -86,6 +88,9 @@ pub const STATEMENTS: &[&[&Sql]] = &[
     organisations::invitations::STATEMENTS,
     organisations::projects::STATEMENTS,
     organisations::keys::STATEMENTS,
+    verification::STATEMENTS,
+    verification::STATEMENTS_OF_PAPERS,
+    verification::STATEMENTS_OF_CHECKS,
 ];
 
 /// The word a status column holds.

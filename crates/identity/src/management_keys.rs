@@ -7,6 +7,7 @@ pub(crate) use store::STATEMENTS;
 
 use crate::access::{Caller, Permissions, Via};
 use crate::accounts::opened;
+use crate::verification::Restricted;
 use crate::{Identity, IdentityError, is_personal_name};
 use secrecy::{ExposeSecret, SecretString};
 use store::ManagementKeyRow;
@@ -69,6 +70,7 @@ impl Identity {
         if !permissions.is_within(self.permissions_of_in_tx(tx, account).await?) {
             return Err(IdentityError::BeyondOwn);
         }
+        self.unverified_may_in_tx(tx, account, Restricted::ManagementKey).await?;
         if store::count(tx, account).await? >= MOST {
             return Err(IdentityError::TooMuch);
         }

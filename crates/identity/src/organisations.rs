@@ -17,6 +17,7 @@ pub use invitations::Invited;
 pub use model::{Member, MemberChange, MemberInvitation, Membership, Organisation, Project, ProjectChange, Standing};
 
 use crate::accounts::opened;
+use crate::verification::Restricted;
 use crate::{AccountChange, Identity, IdentityError, is_personal_name};
 use data_encoding::BASE32_NOPAD;
 use rand::RngExt as _;
@@ -44,7 +45,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`IdentityError::OrganisationNameInvalid`], [`IdentityError::TooMuch`], [`IdentityError::AccountNotFound`],
-    /// [`IdentityError::AccountDisabled`]; storage, keyring.
+    /// [`IdentityError::AccountDisabled`], `verification.required`; storage, keyring.
     pub async fn organisation_create_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
@@ -56,6 +57,7 @@ impl Identity {
         if !person.enabled {
             return Err(IdentityError::AccountDisabled);
         }
+        self.unverified_may_in_tx(tx, owner, Restricted::Organisation).await?;
         if store::owned(tx, owner).await? >= MOST_OWNED {
             return Err(IdentityError::TooMuch);
         }

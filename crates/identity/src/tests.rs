@@ -11,6 +11,7 @@ mod second_factor;
 mod sessions;
 mod sessions_model;
 mod sign_in;
+mod verification;
 mod world;
 
 use crate::passwords::Cost;

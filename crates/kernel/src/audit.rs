@@ -158,6 +158,22 @@ words! {
         StaffGrant = "staff.grant",
         /// A role is taken from an account.
         StaffRevoke = "staff.revoke",
+        /// A case of verification is begun.
+        VerificationOpen = "verification.open",
+        /// What a case of verification says, or its papers, is changed.
+        VerificationUpdate = "verification.update",
+        /// A case of verification is given to who decides it.
+        VerificationSubmit = "verification.submit",
+        /// A case of verification is withdrawn.
+        VerificationWithdraw = "verification.withdraw",
+        /// Cases of verification are looked at.
+        VerificationList = "verification.list",
+        /// A case of verification is looked at, masked.
+        VerificationRead = "verification.read",
+        /// What a case of verification says, or a paper of it, is looked at in clear.
+        VerificationReveal = "verification.reveal",
+        /// A case of verification is decided.
+        VerificationDecide = "verification.decide",
         /// The audit log is looked at.
         AuditList = "audit.list",
         /// An entry of the audit log is looked at, what is sealed in it too.
@@ -198,6 +214,8 @@ words! {
         Message = "message",
         /// A role of staff.
         Role = "role",
+        /// A case of verification.
+        Verification = "verification",
         /// The platform as a whole.
         Platform = "platform",
         /// The audit log.

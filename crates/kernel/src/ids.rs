@@ -149,6 +149,8 @@ macro_rules! every_id {
             LedgerAccountId = "lacc";
             /// A message to a person, by e-mail or SMS.
             MessageId = "msg";
+            /// A case in which somebody shows who they are.
+            VerificationId = "vrf";
         }
     };
 }

@@ -19,6 +19,20 @@ const fn to(recipient: &'static str, field: &'static str, category: &'static str
     }
 }
 
+/// What an agency is given about a person who agreed to it.
+const fn asked(recipient: &'static str, field: &'static str) -> Element {
+    Element {
+        place: Place::Egress { recipient, field },
+        category: "user.identity.verification",
+        subject: Subject::Account("verification_cases.account_id -> accounts.id"),
+        purposes: &["essential.service.authentication", "essential.legal_obligation"],
+        protection: Protection::Plain,
+        // Not kept here; how long the recipient keeps it is told by its own policy.
+        retention: Retention::Days { min: 0, max: 180 },
+        cites: &["01-2.2", "YY-5"],
+    }
+}
+
 /// Every metric label and every outbound field of this crate.
 pub const ELEMENTS: &[Element] = &[
     Element::metric_label("tacit_messages_attempts", "channel", WORD),
@@ -38,4 +52,11 @@ pub const ELEMENTS: &[Element] = &[
     to("generic", "to", "user.contact.phone_number"),
     to("generic", "text", "user.content"),
     to("generic", "id", "user.unique_id.pseudonymous"),
+    asked("verification agency, aliyun", "UserName"),
+    asked("verification agency, aliyun", "IdentifyNum"),
+    asked("verification agency, tencent", "Name"),
+    asked("verification agency, tencent", "IdCard"),
+    asked("verification agency, generic", "data.name"),
+    asked("verification agency, generic", "data.number"),
+    asked("verification agency, generic", "webhook-id"),
 ];

@@ -1,6 +1,7 @@
-//! Serving people: the messages that the platform sends them, by e-mail and SMS ([`messages`]), and what other providers
-//! say of who they are ([`providers`]).
+//! Serving people: the messages that the platform sends them, by e-mail and SMS ([`messages`]); what other providers say of
+//! who they are ([`providers`]), and the agency that is asked whether a name and a number belong together ([`agency`]).
 
+pub mod agency;
 pub mod datamap;
 pub mod messages;
 pub mod providers;

@@ -14,12 +14,12 @@ mod error;
 mod metrics;
 mod model;
 pub(crate) mod outbound;
-mod sms;
+pub(crate) mod sms;
 mod smtp;
 mod store;
 mod templates;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use attempt::{Attempt, NotTaken, Taken};
 pub use development::{KeptContent, KeptMessage};

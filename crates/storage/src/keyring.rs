@@ -18,9 +18,10 @@ const ADD_KEY: Sql = Sql::new(
      ON CONFLICT (subject) DO NOTHING",
 );
 const KEY: Sql = Sql::new("SELECT epoch, wrapped FROM subject_keys WHERE subject = $1");
+const DESTROY_KEY: Sql = Sql::new("DELETE FROM subject_keys WHERE subject = $1");
 
 /// The statements of this module.
-pub const STATEMENTS: &[&Sql] = &[&EPOCHS, &ADD_EPOCH, &ADD_KEY, &KEY];
+pub const STATEMENTS: &[&Sql] = &[&EPOCHS, &ADD_EPOCH, &ADD_KEY, &KEY, &DESTROY_KEY];
 
 /// Keys kept unwrapped in memory, at most; about half a kilobyte each.
 const CACHED: usize = 50_000;
@@ -87,6 +88,17 @@ impl KeyStore {
     /// # Errors
     /// `keyring.key` if the stored key does not open; storage faults.
     pub async fn create(&self, subject: Uuid) -> Result<SealKey, Fault> {
+        let key = self.create_fleeting(subject).await?;
+        self.remember(subject, &key);
+        Ok(key)
+    }
+
+    /// [`Self::create`] for a key that is to be destroyed some day: it is not kept in the memory of this process, so that
+    /// whoever destroys it, in whatever process, destroys it everywhere.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn create_fleeting(&self, subject: Uuid) -> Result<SealKey, Fault> {
         let (key, wrapped) = self.keyring.wrap_new(subject);
         let (wrapped, now) = (&wrapped, self.clock.now());
         let made: u64 = self
@@ -99,11 +111,10 @@ impl KeyStore {
             })
             .await?;
         if made == 1 {
-            self.remember(subject, &key);
             return Ok(key);
         }
         let gone = || Fault::internal("keyring.key", "a subject key vanished while it was made");
-        self.get(subject).await?.ok_or_else(gone)
+        self.get_fleeting(subject).await?.ok_or_else(gone)
     }
 
     /// The key of a subject; `None` if it has none, or no longer.
@@ -114,13 +125,36 @@ impl KeyStore {
         if let Some(key) = self.cache.read().get(&subject) {
             return Ok(Some(key.clone()));
         }
+        let key = self.get_fleeting(subject).await?;
+        if let Some(key) = &key {
+            self.remember(subject, key);
+        }
+        Ok(key)
+    }
+
+    /// [`Self::get`] for a key that was made with [`Self::create_fleeting`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn get_fleeting(&self, subject: Uuid) -> Result<Option<SealKey>, Fault> {
         let row =
             self.db.read("keyring.get", |tx| Box::pin(async move { tx.one(&KEY, &[subject.into()]).await })).await?;
         let Some(row) = row else { return Ok(None) };
         let wrapped = WrappedKey { epoch: row.get("epoch")?, wrapped: row.get("wrapped")? };
-        let key = self.keyring.unwrap(subject, &wrapped).map_err(fault)?;
-        self.remember(subject, &key);
-        Ok(Some(key))
+        self.keyring.unwrap(subject, &wrapped).map(Some).map_err(fault)
+    }
+
+    /// Destroys the key of a subject, if there is one: nothing that it sealed can be read any more. Only for keys that were
+    /// made with [`Self::create_fleeting`]; another process may have the others in its memory.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub async fn destroy_fleeting(&self, subject: Uuid) -> Result<(), Fault> {
+        let gone: Result<u64, StorageError> = self
+            .db
+            .write("keyring.destroy", |tx| Box::pin(async move { tx.execute(&DESTROY_KEY, &[subject.into()]).await }))
+            .await;
+        Ok(gone.map(drop)?)
     }
 
     /// The key that seals secrets of the platform, such as provider credentials.

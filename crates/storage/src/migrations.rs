@@ -37,6 +37,7 @@ pub(crate) static MAIN: Migrations = Migrations {
         include_str!("../migrations/0005_messages.sql"),
         include_str!("../migrations/0006_idempotency.sql"),
         include_str!("../migrations/0007_identities.sql"),
+        include_str!("../migrations/0008_verification.sql"),
         include_str!("../migrations/0009_organisations.sql"),
         include_str!("../migrations/0010_looks.sql"),
         include_str!("../migrations/0011_sign_in_notices.sql"),

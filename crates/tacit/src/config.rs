@@ -8,6 +8,7 @@ mod sign_in;
 pub(crate) mod source;
 #[cfg(test)]
 mod tests;
+mod verification;
 
 pub(crate) use messages::{MessageTls, Messages, SmsProvider};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tacit_identity::registration::{Need, ProfileField, RegistrationRules};
+pub(crate) use verification::Verification;
 
 /// What a process of Tacit is told. It holds no secret, only where secrets are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) registration: Registration,
     pub(crate) organisations: Organisations,
     pub(crate) sign_in: SignIn,
+    pub(crate) verification: Verification,
     pub(crate) link: Link,
     pub(crate) money: Money,
     pub(crate) messages: Messages,
@@ -400,6 +403,7 @@ impl Config {
         }
         self.messages.contradictions(&mut wrong);
         self.sign_in.contradictions(self.console.url.as_deref(), &mut wrong);
+        self.verification.contradictions(&mut wrong);
         if self.profile == Profile::Development && !self.practice.listen.ip().is_loopback() {
             wrong("practice.listen", "the practice provider asks for no key: give a loopback address".into());
         }

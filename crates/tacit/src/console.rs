@@ -63,10 +63,17 @@ pub(crate) async fn start(
         settle: Arc::clone(&admin.settle),
         settled: Arc::clone(&admin.settled),
     };
+    let agency = crate::agency::agency(config)?;
+    let (asked, asking_stop) = (console.clone(), stop.clone());
+    let asking = async move {
+        if let Some(agency) = agency {
+            console::ask_agency(asked, agency, asking_stop.cancelled_owned()).await;
+        }
+    };
     let sweeping = sweep(stores.db.clone(), Arc::clone(&admin.clock), stop.clone());
     let serving = server::serve(listener, console::router(console), stop.cancelled_owned());
     Ok(tokio::spawn(async move {
-        tokio::join!(serving, sweeping);
+        tokio::join!(serving, sweeping, asking);
     }))
 }
 

@@ -92,6 +92,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get().div_ceil(2));
     let hashing = Hashing::start(threads, Cost::default()).context("the threads for passwords cannot be started")?;
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), hashing);
+    let identity = identity.with_verification(config.verification.rules());
     let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
     let ledger = Ledger::new(db.clone(), clock.clone());
     let messages = Messages::new(db.clone(), keys.clone(), clock.clone(), crate::messages::setup(config)?);

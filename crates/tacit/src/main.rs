@@ -1,6 +1,7 @@
 //! The program: command line, configuration, supervision. It puts the crates together and has no rules of its own.
 
 mod admin_http;
+mod agency;
 mod cli;
 mod config;
 mod console;

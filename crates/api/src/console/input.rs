@@ -3,10 +3,11 @@
 
 use super::{not_found, shield};
 use crate::problem::Refusal;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use std::str::FromStr;
 
@@ -30,13 +31,30 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
 /// 413 if it is too large, 400 if it breaks off.
 pub(super) async fn whole<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Refusal> {
     Bytes::from_request(request, state).await.map_err(|why| match why.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::with_status(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "request.too_large",
-            "the body is larger than this interface takes",
-        ),
-        _ => Refusal::with_status(StatusCode::BAD_REQUEST, "request.broken", "the body did not arrive"),
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        _ => broken(),
     })
+}
+
+/// The whole body of a request that is no form, of at most so many bytes.
+///
+/// # Errors
+/// As [`whole`].
+pub(super) async fn upload(body: Body, most: usize) -> Result<Bytes, Refusal> {
+    match Limited::new(body, most).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(_) => Err(broken()),
+    }
+}
+
+fn too_large() -> Refusal {
+    let message = "the body is larger than this interface takes";
+    Refusal::with_status(StatusCode::PAYLOAD_TOO_LARGE, "request.too_large", message)
+}
+
+fn broken() -> Refusal {
+    Refusal::with_status(StatusCode::BAD_REQUEST, "request.broken", "the body did not arrive")
 }
 
 /// The form that those bytes hold.

@@ -151,12 +151,22 @@ impl Console {
     /// Tells somebody of a change of their account, at each of these addresses. What cannot be sent now, since that channel
     /// is not configured, holds up nothing: the change is made.
     pub(super) async fn notify(&self, account: AccountId, contacts: &[Contact], content: impl Fn() -> Content + Sync) {
+        self.notify_in(account, contacts, |_| content()).await;
+    }
+
+    /// [`Self::notify`] with a content of our own words, in the language of the account.
+    pub(super) async fn notify_in(
+        &self,
+        account: AccountId,
+        contacts: &[Contact],
+        content: impl Fn(Language) -> Content + Sync,
+    ) {
         let until = self.clock.now().plus_micros(messages::LONGEST);
         for contact in contacts {
             let write = async |tx: &mut WriteTx<'_>| {
                 let profile = self.identity.profile_in_tx(tx, account).await?;
                 let language = profile.map_or(Language::En, |profile| profile.language);
-                self.write_to(tx, (contact, language), Some(account), content(), until).await
+                self.write_to(tx, (contact, language), Some(account), content(language), until).await
             };
             let write = &write;
             let written = self.db.write("console.notify", |tx| Box::pin(write(tx))).await;

@@ -47,6 +47,8 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("GET" | "HEAD", "/api/v1/set-aside") => (A::EventList, O::Event),
         ("GET" | "HEAD", "/api/v1/call-records") => (A::CallList, O::Call),
         ("GET" | "HEAD", "/api/v1/call-records/{call}") => (A::CallRead, O::Call),
+        ("GET" | "HEAD", "/api/v1/verification-reviews") => (A::VerificationList, O::Verification),
+        ("GET" | "HEAD", "/api/v1/verification-reviews/{case}") => (A::VerificationRead, O::Verification),
         ("GET" | "HEAD", _) => return Some(Recorded::Nothing),
         // A route of the tests of the guard.
         #[cfg(test)]
@@ -134,6 +136,18 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("POST", "/api/v1/registered-models/{model}/prices") => (A::PriceCreate, O::Price),
         ("POST", "/api/v1/set-aside/{event}/settle") => (A::EventSettle, O::Event),
         ("POST", "/api/v1/set-aside/{event}/drop") => (A::EventDrop, O::Event),
+        ("POST", "/api/v1/verification/cases") => (A::VerificationOpen, O::Verification),
+        ("PUT", "/api/v1/verification/cases/{case}") => (A::VerificationUpdate, O::Verification),
+        ("PUT" | "DELETE", "/api/v1/verification/cases/{case}/papers/{paper}") => {
+            (A::VerificationUpdate, O::Verification)
+        }
+        ("POST", "/api/v1/verification/cases/{case}/submission") => (A::VerificationSubmit, O::Verification),
+        ("DELETE", "/api/v1/verification/cases/{case}") => (A::VerificationWithdraw, O::Verification),
+        (
+            "POST",
+            "/api/v1/verification-reviews/{case}/details" | "/api/v1/verification-reviews/{case}/papers/{paper}",
+        ) => (A::VerificationReveal, O::Verification),
+        ("POST", "/api/v1/verification-reviews/{case}/verdict") => (A::VerificationDecide, O::Verification),
         _ => return None,
     };
     Some(Recorded::As(recorded.0, recorded.1))
@@ -272,12 +286,7 @@ pub(super) async fn begin(
         Recorded::Nothing => return Ok(None),
         Recorded::As(action, kind) => (action, kind),
     };
-    let actor = match caller.map(|caller| caller.via) {
-        Some(Via::Session(_)) => caller.map_or(Actor::System, |caller| Actor::Account(caller.account)),
-        Some(Via::ManagementKey(key)) => Actor::ManagementKey(key.to_string()),
-        // Nobody is signed in: what the platform does for whoever asks.
-        None => Actor::System,
-    };
+    let actor = actor(caller);
     // Whose data it is: of whom staff acts on, else the caller's own.
     let own = caller.filter(|_| asked.needed.is_none()).map(|caller| caller.account);
     let mut subject = subject_of(console, asked.route, asked.uri).await?.or(own);
@@ -302,18 +311,36 @@ pub(super) async fn begin(
     };
     let (reason, fields) = said(asked.method, asked.route, asked.body);
     let entry = NewEntry {
-        address: client.address.map(|address| Personal::new(address.to_canonical().to_string())),
+        address: address(client),
         role: role(console, caller, asked.needed).await?,
         reason,
         fields,
         ..NewEntry::begun(actor, action, object, subject)
     };
-    let seq = console.audit.record(&entry).await.map_err(|fault| {
-        tracing::error!(event = "audit.not_recorded", error.code = fault.code);
-        let message = "the audit log cannot be written, so nothing was done";
-        Fault::new(ErrorKind::Unavailable, "audit.unavailable", message).with_detail(fault.code)
-    })?;
+    let seq = console.audit.record(&entry).await.map_err(unrecorded)?;
     Ok(Some(Begun { entry, seq }))
+}
+
+/// Who acts, in the words of the log.
+pub(super) fn actor(caller: Option<&Signed>) -> Actor {
+    match caller.map(|caller| (caller.account, caller.via)) {
+        Some((account, Via::Session(_))) => Actor::Account(account),
+        Some((_, Via::ManagementKey(key))) => Actor::ManagementKey(key.to_string()),
+        // Nobody is signed in: what the platform does for whoever asks.
+        None => Actor::System,
+    }
+}
+
+/// From where, in the one form that the log has.
+pub(super) fn address(client: Client) -> Option<Personal<String>> {
+    client.address.map(|address| Personal::new(address.to_canonical().to_string()))
+}
+
+/// What cannot be recorded is not done.
+pub(super) fn unrecorded(fault: Fault) -> Fault {
+    tracing::error!(event = "audit.not_recorded", error.code = fault.code);
+    let message = "the audit log cannot be written, so nothing was done";
+    Fault::new(ErrorKind::Unavailable, "audit.unavailable", message).with_detail(fault.code)
 }
 
 /// As what staff acts: the roles that allow it, by name.

@@ -210,7 +210,11 @@ async fn recorded(console: &Console, access: Access, request: Request, next: Nex
     }
 }
 
-async fn caller(console: &Console, headers: &HeaderMap) -> Result<Caller, Refusal> {
+/// Who a request comes from.
+///
+/// # Errors
+/// 401 if nobody is known by what it shows.
+pub(super) async fn caller(console: &Console, headers: &HeaderMap) -> Result<Caller, Refusal> {
     let nobody =
         || Fault::new(ErrorKind::Unauthenticated, "access.unauthenticated", "sign in, or show a management key");
     let presented = Presented::of(headers, console.cookies).ok_or_else(nobody)?;

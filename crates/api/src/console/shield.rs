@@ -1,10 +1,10 @@
 //! What holds for every request, whichever route it is for: it ends in time, no other site has sent it, and its answer
 //! carries strict headers.
 
-use super::{Client, Console, input};
+use super::{Client, Console, input, routes, verification};
 use crate::problem::Refusal;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -13,6 +13,32 @@ use tacit_kernel::{ErrorKind, Fault};
 
 /// How long a request may take, its body included.
 const TIME: Duration = Duration::from_secs(30);
+
+/// A route that takes something larger than a form, and no form.
+struct Upload {
+    method: Method,
+    /// As it is registered.
+    path: &'static str,
+    /// In bytes.
+    most: usize,
+    kinds: &'static [&'static str],
+    time: Duration,
+}
+
+static UPLOADS: [Upload; 1] = [Upload {
+    method: Method::PUT,
+    path: verification::PAPER,
+    most: 8 << 20,
+    kinds: &["image/jpeg", "image/png", "application/pdf"],
+    time: Duration::from_secs(60),
+}];
+
+impl Upload {
+    fn of(request: &Request) -> Option<&'static Self> {
+        let path = request.extensions().get::<MatchedPath>()?.as_str();
+        UPLOADS.iter().find(|upload| upload.path == path && *request.method() == upload.method)
+    }
+}
 
 /// The headers of every answer. An API answer is data: it may load nothing and be embedded nowhere.
 const HEADERS: [(HeaderName, &str); 7] = [
@@ -34,17 +60,18 @@ const HSTS: &str = "max-age=63072000; includeSubDomains";
 pub(super) async fn around(State(console): State<Console>, request: Request, next: Next) -> Response {
     let https = Client::of(request.headers()).https;
     let reads = is_safe(request.method());
+    let upload = Upload::of(&request);
     let answered = async {
-        let request = match arrived(request).await {
+        let request = match arrived(&console, upload, request).await {
             Ok(request) => request,
             Err(refusal) => return refusal.into_response(),
         };
-        match checked(request.method(), request.headers()) {
+        match checked(upload, request.method(), request.headers()) {
             Ok(()) => next.run(request).await,
             Err(refusal) => refusal.into_response(),
         }
     };
-    let mut response = match tokio::time::timeout(TIME, answered).await {
+    let mut response = match tokio::time::timeout(upload.map_or(TIME, |upload| upload.time), answered).await {
         Ok(response) => response,
         Err(_) => Refusal::with_status(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -67,10 +94,15 @@ pub(super) async fn around(State(console): State<Console>, request: Request, nex
 }
 
 /// The request with its whole body, which is small here. What is refused before it has arrived would close the connection
-/// under whoever still sends, and the answer with it.
-async fn arrived(request: Request) -> Result<Request, Refusal> {
+/// under whoever still sends, and the answer with it. What is larger than a form is taken only from who is known here.
+async fn arrived(console: &Console, upload: Option<&Upload>, request: Request) -> Result<Request, Refusal> {
     let (parts, body) = request.into_parts();
-    let body = input::whole(Request::from_parts(parts.clone(), body), &()).await?;
+    let body = match upload {
+        Some(upload) if routes::caller(console, &parts.headers).await.is_ok() => {
+            input::upload(body, upload.most).await?
+        }
+        _ => input::whole(Request::from_parts(parts.clone(), body), &()).await?,
+    };
     Ok(Request::from_parts(parts, Body::from(body)))
 }
 
@@ -80,7 +112,7 @@ fn is_safe(method: &Method) -> bool {
 
 /// Whether a request that changes something comes from our own pages or from a program, and not from another site in
 /// somebody's browser.
-fn checked(method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
+fn checked(upload: Option<&Upload>, method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
     if is_safe(method) {
         return Ok(());
     }
@@ -88,11 +120,14 @@ fn checked(method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
         let message = "requests from other sites change nothing here";
         return Err(Fault::new(ErrorKind::Forbidden, "request.cross_site", message).into());
     }
-    // What a form of another site could send without asking is never JSON.
-    if headers.get(header::CONTENT_TYPE).is_some_and(|kind| !is_json(kind)) {
-        return Err(unsupported());
+    let kind = headers.get(header::CONTENT_TYPE);
+    // What a form of another site could send without asking is never JSON, nor one of these.
+    match upload {
+        Some(upload) if kind.is_none_or(|kind| upload.kinds.contains(&essence(kind).as_str())) => Ok(()),
+        Some(_) => Err(no_paper()),
+        None if kind.is_some_and(|kind| !is_json(kind)) => Err(unsupported()),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Browsers tell where a request comes from in `Sec-Fetch-Site`, older ones in `Origin`; other programs tell neither,
@@ -112,8 +147,19 @@ fn same_origin(headers: &HeaderMap) -> bool {
 
 /// Whether that is `application/json`, with whatever parameters.
 pub(super) fn is_json(kind: &HeaderValue) -> bool {
+    essence(kind) == "application/json"
+}
+
+/// A media type without parameters, in small letters.
+fn essence(kind: &HeaderValue) -> String {
     let essence = kind.to_str().ok().and_then(|text| text.split(';').next()).unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/json")
+    essence.trim().to_ascii_lowercase()
+}
+
+/// A body that is none of those that are taken where a paper is.
+pub(super) fn no_paper() -> Refusal {
+    let message = "send it as it is, as image/jpeg, image/png or application/pdf";
+    Refusal::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, "request.media_type", message)
 }
 
 /// A body that is no JSON.

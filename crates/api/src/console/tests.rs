@@ -10,6 +10,8 @@ mod requests;
 mod staff_accounts;
 mod staff_catalogue;
 mod staff_records;
+mod verification;
+mod verification_agency;
 
 use super::{
     Access, Authenticate, Authenticating, Client, Console, Cookies, Crowd, Organisations, People, Platform, Presented,
@@ -30,6 +32,7 @@ use tacit_identity::Identity;
 use tacit_identity::access::{BuiltInRole, Caller, Permission, Permissions, Via};
 use tacit_identity::organisations::OrganisationRole;
 use tacit_identity::passwords::{Cost, Hashing};
+use tacit_identity::verification::VerificationRules;
 use tacit_kernel::ids::{AccountId, ManagementKeyId, SignInId};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::time::ManualClock;
@@ -102,9 +105,14 @@ async fn served(db: Db) -> Served {
 }
 
 async fn served_with(db: Db, routes: Routes) -> Served {
+    served_under(db, routes, VerificationRules::default()).await
+}
+
+async fn served_under(db: Db, routes: Routes, verification: VerificationRules) -> Served {
     let clock = Arc::new(ManualClock::at(testing::MIGRATED_AT));
     let keys = testing::test_key_store(&clock).await;
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap());
+    let identity = identity.with_verification(verification);
     let setup = Setup {
         email: Route::Development,
         sms: Route::Development,

@@ -9,4 +9,5 @@ mod money;
 mod planes;
 mod recording;
 mod set_aside;
+mod verification;
 mod world;

@@ -42,9 +42,11 @@ const GRANT: Sql = Sql::new(
      WHERE k.hash = $1",
 );
 
+const ACTIVE: Sql = Sql::new("SELECT COUNT(*) AS n FROM api_keys WHERE account_id = $1 AND status = 'active'");
+
 /// Every statement of keys.
 pub(crate) const STATEMENTS: &[&Sql] =
-    &[&BY_ID, &LIST, &LIST_OF_ACCOUNT, &LIST_OF_MEMBER, &NAMES, &INSERT, &UPDATE, &GRANT];
+    &[&BY_ID, &LIST, &LIST_OF_ACCOUNT, &LIST_OF_MEMBER, &NAMES, &INSERT, &UPDATE, &GRANT, &ACTIVE];
 
 /// A row, its name still sealed.
 pub(super) struct KeyRow {
@@ -110,6 +112,11 @@ pub(super) async fn key_list_of_member(
 pub(super) async fn key_names(tx: &mut ReadTx<'_>, account: AccountId) -> Result<Vec<(KeyId, Vec<u8>)>, StorageError> {
     let rows = tx.all(&NAMES, &[account.into()]).await?;
     rows.iter().map(|row| Ok((row.get("id")?, row.get("name_sealed")?))).collect()
+}
+
+/// How many keys of an account are in use.
+pub(crate) async fn count_active(tx: &mut ReadTx<'_>, account: AccountId) -> Result<u64, StorageError> {
+    tx.one(&ACTIVE, &[account.into()]).await?.map_or(Ok(0), |row| row.get("n"))
 }
 
 pub(super) async fn key_insert(tx: &mut WriteTx<'_>, k: &KeyRow, limits: String) -> Result<(), StorageError> {

@@ -142,6 +142,8 @@ impl Identity {
         // In this order, for there are never two.
         store::member_update(tx, organisation, &before).await?;
         store::member_update(tx, organisation, &next).await?;
+        // What it may do before it was verified is what its owner may.
+        changes::append(tx, &Change::Account(organisation), now).await?;
         Ok(())
     }
 

@@ -26,11 +26,11 @@ pub struct NotTaken {
 }
 
 impl NotTaken {
-    pub(super) const fn without_answer(failure: Failure) -> Self {
+    pub(crate) const fn without_answer(failure: Failure) -> Self {
         Self { failure, status: None, code: None }
     }
 
-    pub(super) const fn status(failure: Failure, status: u16) -> Self {
+    pub(crate) const fn status(failure: Failure, status: u16) -> Self {
         Self { failure, status: Some(status), code: None }
     }
 

@@ -3,10 +3,10 @@
 //! A provider is two pure functions: the request for a message, and what its answer means. [`Sms`] calls them around the
 //! one client ([`super::outbound`]).
 
-mod aliyun;
+pub(crate) mod aliyun;
 mod generic;
-mod signing;
-mod tencent;
+pub(crate) mod signing;
+pub(crate) mod tencent;
 #[cfg(test)]
 mod tests;
 mod twilio;
@@ -22,7 +22,7 @@ use std::time::Duration;
 use tacit_kernel::Timestamp;
 use tacit_kernel::ids::MessageId;
 
-type Request = http::Request<Full<Bytes>>;
+pub(crate) type Request = http::Request<Full<Bytes>>;
 
 /// Whose interface it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,7 +220,7 @@ fn endpoint(given: Option<String>, usual: &str) -> Result<url::Url, String> {
 }
 
 /// Host and, if it is not the usual one, port, as the header `Host` and signatures have them.
-fn host_of(url: &url::Url) -> String {
+pub(crate) fn host_of(url: &url::Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
@@ -256,16 +256,16 @@ fn server_template<'t>(templates: &'t [ServerTemplate], text: &Text<'_>) -> Resu
         .ok_or(NotTaken::without_answer(Failure::NotConfigured))
 }
 
-fn built(request: http::Result<Request>) -> Result<Request, NotTaken> {
+pub(crate) fn built(request: http::Result<Request>) -> Result<Request, NotTaken> {
     request.map_err(|_| NotTaken::without_answer(Failure::Template))
 }
 
-fn json_of(answer: &Answer) -> Option<serde_json::Value> {
+pub(crate) fn json_of(answer: &Answer) -> Option<serde_json::Value> {
     serde_json::from_slice(&answer.body).ok()
 }
 
 /// What a status means where the answer says nothing more.
-fn by_status(status: u16) -> NotTaken {
+pub(crate) fn by_status(status: u16) -> NotTaken {
     let failure = match status {
         401 | 403 => Failure::Credentials,
         408 | 425 | 429 | 500..=599 => Failure::Deferred,

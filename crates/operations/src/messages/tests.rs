@@ -5,7 +5,7 @@ mod delivering;
 mod mail_server;
 mod mailing;
 mod property;
-mod sms_provider;
+pub(crate) mod sms_provider;
 mod storing;
 
 use super::*;

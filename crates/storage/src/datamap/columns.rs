@@ -208,6 +208,35 @@ const MEMBER_INVITATION: Class =
         .kept(Retention::Days { min: 0, max: 8 })
         .cites(&["YY-2.1", "YY-7"]);
 const PROJECT: Class = Class::account("user.account", "organisation_projects.organisation_id -> accounts.id", SERVICE);
+/// Who somebody showed to be: for that and nothing else. An operator may keep what they said and their papers 90 days before
+/// a verdict and 90 after it at most; that there was one, and a keyed hash of the number, stay with the account.
+const VERIFYING: &[&str] = &["essential.service.authentication", "essential.legal_obligation"];
+const VERIFICATION: Class =
+    Class::account("user.identity.verification", "verification_cases.account_id -> accounts.id", VERIFYING)
+        .cites(&["01-2.2", "YY-7"]);
+const VERIFYING_KEPT: Retention = Retention::Days { min: 0, max: 180 };
+const PAPER: Class = Class::account(
+    "user.identity.verification",
+    "verification_papers.case_id -> verification_cases.id, verification_cases.account_id -> accounts.id",
+    VERIFYING,
+)
+.kept(VERIFYING_KEPT)
+.cites(&["01-2.2", "YY-7"]);
+const PIECE: Class = Class::account(
+    "user.identity.verification",
+    "verification_pieces.paper_id -> verification_papers.id, verification_papers.case_id -> verification_cases.id, \
+     verification_cases.account_id -> accounts.id",
+    VERIFYING,
+)
+.kept(VERIFYING_KEPT)
+.cites(&["01-2.2", "YY-7"]);
+const CHECK: Class = Class::account(
+    "user.identity.verification",
+    "verification_checks.case_id -> verification_cases.id, verification_cases.account_id -> accounts.id",
+    VERIFYING,
+)
+.kept(VERIFYING_KEPT)
+.cites(&["01-2.2", "YY-7"]);
 
 macro_rules! columns {
     ($($table:ident { $($class:expr => $($column:ident),+;)+ })+) => {
@@ -343,6 +372,25 @@ columns! {
         KEY.category("user.content").protected(Protection::SealedSubject) => name_sealed;
         KEY.category("user.authorization.credentials").protected(Protection::KeyedHash) => hash;
         KEY => hint, source, status, limits, created_at, updated_at;
+    }
+    verification_cases {
+        VERIFICATION.category("user.unique_id") => id, account_id;
+        VERIFICATION => kind, state, way, reason, agreed_at, created_at, submitted_at, decided_at, updated_at, forget_at;
+        VERIFICATION.protected(Protection::KeyedHash) => number_hash;
+        VERIFICATION.protected(Protection::SealedSubject).kept(VERIFYING_KEPT) => details_sealed, note_sealed;
+    }
+    verification_papers {
+        PAPER.category("user.unique_id") => id, case_id;
+        PAPER => kind, media, size, created_at;
+    }
+    verification_pieces {
+        PIECE.category("user.unique_id") => paper_id;
+        PIECE => place;
+        PIECE.protected(Protection::SealedSubject) => content_sealed;
+    }
+    verification_checks {
+        CHECK.category("user.unique_id") => case_id;
+        CHECK => attempts, not_before, lease, leased_until, created_at;
     }
     providers {
         CONFIGURED => id, name, dialect, base_url, auth, allow_private, status, created_at, updated_at;

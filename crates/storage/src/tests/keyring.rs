@@ -27,6 +27,23 @@ both_engines! {
         assert!(!format!("{store:?}").contains(&format!("{subject}")));
     }
 
+    async fn what_is_destroyed_is_gone_for_every_program(db: Db) {
+        let master = MasterKey::generate();
+        let (one, two) = (open(&db, &master).await.unwrap(), open(&db, &master).await.unwrap());
+        let (subject, other) = (ids::fresh(), ids::fresh());
+        let key = one.create_fleeting(subject).await.unwrap();
+        one.create(other).await.unwrap();
+        assert_eq!(two.get_fleeting(subject).await.unwrap().unwrap().expose(), key.expose());
+        one.destroy_fleeting(subject).await.unwrap();
+        for store in [&one, &two] {
+            assert!(store.get_fleeting(subject).await.unwrap().is_none());
+            assert!(store.get(subject).await.unwrap().is_none(), "nor does it lie in memory");
+            assert!(store.get(other).await.unwrap().is_some());
+        }
+        one.destroy_fleeting(subject).await.unwrap();
+        assert_ne!(one.create_fleeting(subject).await.unwrap().expose(), key.expose());
+    }
+
     async fn two_programs_start_at_once(db: Db) {
         let master = MasterKey::generate();
         let (one, two) = tokio::join!(open(&db, &master), open(&db, &master));

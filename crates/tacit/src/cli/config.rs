@@ -76,7 +76,9 @@ pub(crate) fn run(global: &Global, command: &ConfigCommand) -> anyhow::Result<()
                     wrong.push(format!("{}: {e}", path.display()));
                 }
             }
-            for (key, source) in config.messages.secrets().chain(config.sign_in.secrets()) {
+            let secrets =
+                config.messages.secrets().chain(config.sign_in.secrets()).chain(config.verification.secrets());
+            for (key, source) in secrets {
                 if let Err(e) = source.read() {
                     wrong.push(format!("{key}: {e}"));
                 }
@@ -84,6 +86,11 @@ pub(crate) fn run(global: &Global, command: &ConfigCommand) -> anyhow::Result<()
             // It reads the secrets too, which are told above.
             if wrong.is_empty()
                 && let Err(e) = crate::messages::setup(&config)
+            {
+                wrong.push(format!("{e:#}"));
+            }
+            if wrong.is_empty()
+                && let Err(e) = crate::agency::agency(&config)
             {
                 wrong.push(format!("{e:#}"));
             }

@@ -269,7 +269,7 @@ fn tree(values: &BTreeMap<&'static str, (Value, Origin)>) -> Table {
 fn value_of_text(setting: &Setting, text: &str, origin: &Origin) -> Result<Value, String> {
     let value = match setting.kind {
         Kind::Number { .. } => text.trim().parse().map(Value::Integer).map_err(|_| "not a whole number".to_owned())?,
-        Kind::Networks => Value::Array(
+        Kind::Networks | Kind::Words(_) | Kind::Names => Value::Array(
             text.split(',').map(str::trim).filter(|p| !p.is_empty()).map(|p| Value::String(p.to_owned())).collect(),
         ),
         Kind::Secret | Kind::Database => match (text.split_once(':'), origin) {
@@ -314,6 +314,22 @@ fn value_of_toml(setting: &Setting, value: Value) -> Result<Value, String> {
                 Ok(())
             } else {
                 Err("give network ranges such as [\"10.0.0.0/8\", \"2001:db8::/32\"]".to_owned())
+            }
+        }
+        Kind::Words(words) => {
+            let ok = |v: &Value| v.as_str().is_some_and(|word| words.contains(&word));
+            if value.as_array().is_some_and(|list| list.iter().all(ok)) {
+                Ok(())
+            } else {
+                Err(format!("give a list of these: {}", words.join(", ")))
+            }
+        }
+        Kind::Names => {
+            let ok = |v: &Value| v.as_str().is_some_and(tacit_kernel::names::is_token);
+            if value.as_array().is_some_and(|list| list.len() <= 256 && list.iter().all(ok)) {
+                Ok(())
+            } else {
+                Err("give a list of at most 256 names, such as [\"small\"]".to_owned())
             }
         }
         Kind::Word(words) => match text {

@@ -32,7 +32,10 @@ fn wanted(demand: Demand, caller: Option<&Caller>, role: Option<OrganisationRole
 
 /// Something to ask for at a path with parameters.
 fn concrete(path: &str) -> String {
-    path.replace("{key}", "key_01h455vb4pex5vsknk084sn02q").replace("{organisation}", "acct_01h455vb4pex5vsknk084sn02q")
+    path.replace("{key}", "key_01h455vb4pex5vsknk084sn02q")
+        .replace("{organisation}", "acct_01h455vb4pex5vsknk084sn02q")
+        .replace("{case}", "vrf_01h455vb4pex5vsknk084sn02q")
+        .replace("{paper}", "passport")
 }
 
 /// A handler behind every kind of demand.

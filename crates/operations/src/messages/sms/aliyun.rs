@@ -24,25 +24,25 @@ pub(super) struct Aliyun {
 }
 
 /// A request as it is signed. All parameters stand in the query; the body is empty.
-pub(super) struct Signed<'a> {
-    pub(super) host: &'a str,
-    pub(super) action: &'a str,
-    pub(super) version: &'a str,
-    pub(super) query: BTreeMap<&'a str, String>,
+pub(crate) struct Signed<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) action: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) query: BTreeMap<&'a str, String>,
     /// `2023-10-26T10:22:32Z`.
-    pub(super) date: &'a str,
-    pub(super) nonce: &'a str,
+    pub(crate) date: &'a str,
+    pub(crate) nonce: &'a str,
 }
 
 impl Signed<'_> {
-    pub(super) fn canonical_query(&self) -> String {
+    pub(crate) fn canonical_query(&self) -> String {
         let pairs: Vec<String> =
             self.query.iter().map(|(k, v)| format!("{}={}", percent_encoded(k), percent_encoded(v))).collect();
         pairs.join("&")
     }
 
     /// The header `Authorization`.
-    pub(super) fn authorization(&self, key_id: &str, secret: &SecretString) -> String {
+    pub(crate) fn authorization(&self, key_id: &str, secret: &SecretString) -> String {
         let empty = sha256_hex(b"");
         let headers = [
             ("host", self.host),

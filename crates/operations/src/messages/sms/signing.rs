@@ -7,11 +7,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// All but the unreserved characters of RFC 3986.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-pub(super) fn sha256_hex(data: &[u8]) -> String {
+pub(crate) fn sha256_hex(data: &[u8]) -> String {
     HEXLOWER.encode(digest::digest(&digest::SHA256, data).as_ref())
 }
 
-pub(super) fn hmac_sha256(key: &[u8], data: &[u8]) -> hmac::Tag {
+pub(crate) fn hmac_sha256(key: &[u8], data: &[u8]) -> hmac::Tag {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data)
 }
 
@@ -24,6 +24,6 @@ pub(super) fn percent_encoded(text: &str) -> String {
 }
 
 /// A word that no request had before.
-pub(super) fn nonce() -> String {
+pub(crate) fn nonce() -> String {
     HEXLOWER.encode(&rand::random::<[u8; 16]>())
 }

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tacit_kernel::Timestamp;
 
-const CONTENT_TYPE: &str = "application/json; charset=utf-8";
+pub(crate) const CONTENT_TYPE: &str = "application/json; charset=utf-8";
 
 pub(super) struct Tencent {
     secret_id: String,
@@ -26,7 +26,7 @@ pub(super) struct Tencent {
 }
 
 /// The header `Authorization` of a request with that body.
-pub(super) fn authorization(
+pub(crate) fn authorization(
     (secret_id, secret): (&str, &SecretString),
     service: &str,
     host: &str,

@@ -14,26 +14,26 @@ use std::convert::Infallible;
 use std::sync::Mutex;
 use tacit_storage::both_engines;
 
-const SECRET: &str = "the secret of the account";
+pub(crate) const SECRET: &str = "the secret of the account";
 
 /// What came over the wire.
 #[derive(Clone, Debug)]
-struct Seen {
-    path: String,
-    query: String,
-    headers: std::collections::BTreeMap<String, String>,
-    body: String,
+pub(crate) struct Seen {
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: std::collections::BTreeMap<String, String>,
+    pub(crate) body: String,
 }
 
-struct FakeProvider {
-    url: String,
-    authority: Vec<u8>,
-    seen: Arc<Mutex<Vec<Seen>>>,
+pub(crate) struct FakeProvider {
+    pub(crate) url: String,
+    pub(crate) authority: Vec<u8>,
+    pub(crate) seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl FakeProvider {
     /// Answers with each of these in turn, the last one for ever.
-    async fn answering(answers: Vec<(u16, serde_json::Value)>) -> Self {
+    pub(crate) async fn answering(answers: Vec<(u16, serde_json::Value)>) -> Self {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let key =
             rustls::pki_types::PrivateKeyDer::from_pem_slice(made.signing_key.serialize_pem().as_bytes()).unwrap();
@@ -95,7 +95,7 @@ impl FakeProvider {
         .unwrap()
     }
 
-    fn last(&self) -> Seen {
+    pub(crate) fn last(&self) -> Seen {
         self.seen.lock().unwrap().last().unwrap().clone()
     }
 }
@@ -105,14 +105,14 @@ fn templates() -> serde_json::Value {
 }
 
 /// Runs Python on what was seen; it prints the signature that it works out.
-fn worked_out(script: &str, seen: &Seen) -> String {
+pub(crate) fn worked_out(script: &str, seen: &Seen) -> String {
     let seen = json!({ "query": seen.query, "headers": seen.headers, "body": seen.body, "secret": SECRET });
     let done = std::process::Command::new("python3").args(["-c", script, &seen.to_string()]).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).unwrap().trim().to_owned()
 }
 
-const OF_ALIYUN: &str = r#"
+pub(crate) const OF_ALIYUN: &str = r#"
 import sys, json, hashlib, hmac, urllib.parse as u
 s = json.loads(sys.argv[1]); h = s["headers"]
 pairs = sorted(u.parse_qsl(s["query"], keep_blank_values=True, strict_parsing=True))
@@ -125,15 +125,16 @@ to_sign = "ACS3-HMAC-SHA256\n" + hashlib.sha256(text.encode()).hexdigest()
 print("ACS3-HMAC-SHA256 Credential=AC1,SignedHeaders=%s,Signature=%s" % (";".join(names), hmac.new(s["secret"].encode(), to_sign.encode(), "sha256").hexdigest()))
 "#;
 
-const OF_TENCENT: &str = r#"
+pub(crate) const OF_TENCENT: &str = r#"
 import sys, json, hashlib, hmac, datetime
 s = json.loads(sys.argv[1]); h = s["headers"]
 at = int(h["x-tc-timestamp"]); date = datetime.datetime.fromtimestamp(at, datetime.timezone.utc).strftime("%Y-%m-%d")
 text = "POST\n/\n\ncontent-type:%s\nhost:%s\n\ncontent-type;host\n%s" % (h["content-type"], h["host"], hashlib.sha256(s["body"].encode()).hexdigest())
-scope = date + "/sms/tc3_request"
+service = {"SendSms": "sms", "IdCardVerification": "faceid"}[h["x-tc-action"]]
+scope = date + "/" + service + "/tc3_request"
 to_sign = "TC3-HMAC-SHA256\n%d\n%s\n%s" % (at, scope, hashlib.sha256(text.encode()).hexdigest())
 key = ("TC3" + s["secret"]).encode()
-for part in (date, "sms", "tc3_request"): key = hmac.new(key, part.encode(), "sha256").digest()
+for part in (date, service, "tc3_request"): key = hmac.new(key, part.encode(), "sha256").digest()
 print("TC3-HMAC-SHA256 Credential=AC1/%s, SignedHeaders=content-type;host, Signature=%s" % (scope, hmac.new(key, to_sign.encode(), "sha256").hexdigest()))
 "#;
 
