@@ -14,7 +14,7 @@ fn budget(per_day: i64, per_month: i64) -> wire::SharedBudget {
 async fn two_keys_of_one_member_share_a_budget_and_another_member_has_their_own() {
     let p = Platform::start(Wishes::default()).await;
     let (hers, his) = (budget(-1, 2_000_000), budget(-1, 2_000_000));
-    let (one, two) = (p.another_key(&[hers.clone()]), p.another_key(&[hers]));
+    let (one, two) = (p.another_key(std::slice::from_ref(&hers)), p.another_key(&[hers]));
     let other = p.another_key(&[his]);
     let (mut statuses, mut calls) = (Vec::new(), 0);
     for round in 0..6 {
@@ -60,7 +60,7 @@ async fn calls_at_the_same_time_do_not_pass_a_budget_together() {
 async fn a_budget_that_was_raised_holds_at_once() {
     let p = Platform::start(Wishes::default()).await;
     let small = budget(-1, 1);
-    let key = p.another_key(&[small.clone()]);
+    let key = p.another_key(std::slice::from_ref(&small));
     assert_eq!(p.chat_with(&key, "chat", r#","max_tokens":40"#).await.status, 402);
     let grown = wire::SharedBudget { per_month: 1_000_000_000, ..small };
     p.plane.books.lock().unwrap().keys.get_mut(&key_hash(&key)).unwrap().budgets = vec![grown];

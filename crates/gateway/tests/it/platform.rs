@@ -195,7 +195,7 @@ impl Platform {
         use secrecy::ExposeSecret;
         let key = tacit_kernel::keytext::generate(&mut rand::rng()).expose_secret().to_owned();
         let mut books = self.plane.books.lock().unwrap();
-        let first = books.keys[&key_hash(&self.key)].clone();
+        let first = books.keys.get(&key_hash(&self.key)).unwrap().clone();
         books.keys.insert(key_hash(&key), wire::KeyGrant { key: id(), budgets: budgets.to_vec(), ..first });
         key
     }
