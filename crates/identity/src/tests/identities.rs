@@ -52,7 +52,7 @@ impl World {
     }
 
     /// Registers with a ticket and nothing else.
-    async fn join(&self, ticket: &SecretString, browser: &SecretString) -> Result<SignedIn, IdentityError> {
+    async fn join_with(&self, ticket: &SecretString, browser: &SecretString) -> Result<SignedIn, IdentityError> {
         let rules = RegistrationRules { email: Need::Optional, ..RegistrationRules::default() };
         let asked = Registration { identity: Some((ticket.clone(), browser.clone())), ..plain() };
         Box::pin(self.identity.register(&rules, &asked, self.group, &origin(1))).await
@@ -63,7 +63,7 @@ impl World {
 pub(super) async fn signed_in_alone(world: &World) -> Session {
     let browser = secret("browser");
     let ticket = world.ticket(&stranger("alone"), &browser).await;
-    world.join(&ticket, &browser).await.unwrap().session
+    world.join_with(&ticket, &browser).await.unwrap().session
 }
 
 both_engines! {
@@ -119,7 +119,7 @@ both_engines! {
         let flow = Flow::fresh();
         world.identity.identity_begin(&flow, &begun(), None, &origin(1)).await.unwrap();
         let ticket = world.ticket(&stranger("canary-subject"), &flow.browser).await;
-        let signed_in = world.join(&ticket, &flow.browser).await.unwrap();
+        let signed_in = world.join_with(&ticket, &flow.browser).await.unwrap();
         world.ticket(&stranger("canary-other"), &flow.browser).await;
         let mut bytes = Vec::new();
         for sql in [&ROWS, &CEREMONIES] {
@@ -147,24 +147,24 @@ both_engines! {
         let browser = secret("browser");
         let ticket = world.ticket(&stranger("1"), &browser).await;
         for (ticket, browser) in [(&ticket, &secret("another")), (&secret("wrong"), &browser)] {
-            assert!(matches!(world.join(ticket, browser).await, Err(IdentityError::SignInLost)));
+            assert!(matches!(world.join_with(ticket, browser).await, Err(IdentityError::SignInLost)));
         }
-        let joined = world.join(&ticket, &browser).await.unwrap().session;
+        let joined = world.join_with(&ticket, &browser).await.unwrap().session;
         assert_eq!((joined.method, joined.complete), (Method::Identity, true));
-        assert!(matches!(world.join(&ticket, &browser).await, Err(IdentityError::SignInLost)), "once");
+        assert!(matches!(world.join_with(&ticket, &browser).await, Err(IdentityError::SignInLost)), "once");
         let again = world.arrived(&stranger("1")).await.unwrap().session;
         assert_eq!((again.account, again.method), (joined.account, Method::Identity));
         assert!(world.linked(joined.account).await[0].used_at.is_some());
 
         // Of two tickets for one identity only one makes an account.
         let (first, second) = (world.ticket(&stranger("2"), &browser).await, world.ticket(&stranger("2"), &browser).await);
-        world.join(&first, &browser).await.unwrap();
-        assert!(matches!(world.join(&second, &browser).await, Err(IdentityError::IdentityTaken)));
+        world.join_with(&first, &browser).await.unwrap();
+        assert!(matches!(world.join_with(&second, &browser).await, Err(IdentityError::IdentityTaken)));
 
         // A ticket is void after ten minutes.
         let late = world.ticket(&stranger("3"), &browser).await;
         world.clock.advance_micros(600 * SECOND);
-        assert!(matches!(world.join(&late, &browser).await, Err(IdentityError::SignInLost)));
+        assert!(matches!(world.join_with(&late, &browser).await, Err(IdentityError::SignInLost)));
     }
 
     async fn what_the_operator_asks_for_is_asked_with_an_identity_too(db: Db) {
@@ -187,7 +187,7 @@ both_engines! {
         let ann = world.person("canary").await.session;
         // The provider says `canary@example.org`, which is the address of that account.
         let ticket = world.ticket(&stranger("somebody"), &secret("browser")).await;
-        let other = world.join(&ticket, &secret("browser")).await.unwrap().session;
+        let other = world.join_with(&ticket, &secret("browser")).await.unwrap().session;
         assert_ne!(other.account, ann.account);
         assert_eq!(world.linked(ann.account).await, []);
     }
@@ -233,7 +233,7 @@ both_engines! {
         let world = World::new(db).await;
         let browser = secret("browser");
         let ticket = world.ticket(&stranger("1"), &browser).await;
-        let session = world.join(&ticket, &browser).await.unwrap().session;
+        let session = world.join_with(&ticket, &browser).await.unwrap().session;
         let first = world.linked(session.account).await[0].id;
         let last = world.identity.identity_unlink(session.account, first).await;
         assert!(matches!(last, Err(IdentityError::WayInLast)));

@@ -203,7 +203,7 @@ both_engines! {
         assert_eq!(world.join(bob, &first.token).await.unwrap(), None, "a newer one voids it");
         let listed = world.identity.member_invitation_list(id, Page::default()).await.unwrap().items;
         assert_eq!(listed, std::slice::from_ref(&second.invitation));
-        assert_eq!(listed[0].recipient.as_ref().unwrap().masked(), "b***@example.org");
+        assert_eq!(listed[0].recipient.as_ref().unwrap().masked().as_str(), "b***@example.org");
         world.project(by, Budget::default()).await.unwrap();
         let row: Result<Row, StorageError> =
             db.read("test.rows", |tx| Box::pin(async move { Ok(tx.one(&SEALED, &[]).await?.unwrap()) })).await;

@@ -79,7 +79,7 @@ impl World {
         self.db.write("test.submit", |tx| Box::pin(submit(tx))).await
     }
 
-    async fn change(&self, case: &Case, details: &Details) -> Result<Case, IdentityError> {
+    async fn change_case(&self, case: &Case, details: &Details) -> Result<Case, IdentityError> {
         let of = (case.account, case.id);
         let change = async |tx: &mut WriteTx<'_>| self.identity.case_change_in_tx(tx, of, details).await;
         let change = &change;
@@ -132,16 +132,16 @@ both_engines! {
         assert!(is(&world.submit(&case, false).await, VerificationError::PapersMissing));
         world.add(&case, PaperKind::IdCardBack, &paper("back")).await.unwrap();
         let other = Details::new("李四", Document::IdCard, OTHER_CARD).unwrap();
-        assert_eq!(world.change(&case, &other).await.unwrap().details, Some(other));
+        assert_eq!(world.change_case(&case, &other).await.unwrap().details, Some(other));
         assert!(is(&world.decide(case.id, staff(), Verdict::Approve).await, VerificationError::State));
         let submitted = world.submit(&case, false).await.unwrap();
         assert_eq!((submitted.state, submitted.way, submitted.agreed_at), (CaseState::Submitted, VerificationWay::Staff, None));
-        assert!(is(&world.change(&case, &person()).await, VerificationError::State));
+        assert!(is(&world.change_case(&case, &person()).await, VerificationError::State));
         assert!(is(&world.add(&case, PaperKind::IdCardBack, &paper("x")).await, VerificationError::State));
         let more = world.decide(case.id, staff(), Verdict::AskMore(VerdictReason::Unreadable)).await.unwrap();
         assert_eq!((more.state, more.reason, more.decided_at), (CaseState::NeedsMore, Some(VerdictReason::Unreadable), None));
         assert_eq!(more.forget_at, case.forget_at, "asking for more gives no more time");
-        world.change(&case, &person()).await.unwrap();
+        world.change_case(&case, &person()).await.unwrap();
         assert_eq!(world.submit(&case, false).await.unwrap().reason, None);
         assert!(is(&world.decide(case.id, Deciding::Staff(ann), Verdict::Approve).await, VerificationError::Own));
         let approved = world.decide(case.id, staff(), Verdict::Approve).await.unwrap();
@@ -157,7 +157,7 @@ both_engines! {
         let (ann, ben) = (world.account("ann").await, world.account("ben").await);
         let case = world.open(ann, &person()).await.unwrap();
         let as_ben = Case { account: ben, ..case.clone() };
-        assert!(is(&world.change(&as_ben, &person()).await, VerificationError::NotFound));
+        assert!(is(&world.change_case(&as_ben, &person()).await, VerificationError::NotFound));
         assert!(is(&world.submit(&as_ben, true).await, VerificationError::NotFound));
         assert!(is(&world.add(&as_ben, PaperKind::IdCardFront, &paper("x")).await, VerificationError::NotFound));
         assert!(is(&world.identity.case_withdraw(ben, case.id).await, VerificationError::NotFound));
@@ -187,7 +187,7 @@ both_engines! {
         let case = world.submitted(world.account("dan").await, &person()).await;
         assert!(is(&world.decide(case.id, staff(), Verdict::Approve).await, VerificationError::NumberUsed));
         let other = Details::new("李四", Document::IdCard, OTHER_CARD).unwrap();
-        world.change(&world.decide(case.id, staff(), Verdict::AskMore(VerdictReason::Mismatch)).await.unwrap(), &other).await.unwrap();
+        world.change_case(&world.decide(case.id, staff(), Verdict::AskMore(VerdictReason::Mismatch)).await.unwrap(), &other).await.unwrap();
         world.submit(&case, false).await.unwrap();
         world.decide(case.id, staff(), Verdict::Approve).await.unwrap();
     }
@@ -285,7 +285,7 @@ both_engines! {
                 let event = [E::Change, E::Submit, E::AskMore, E::Approve, E::Reject, E::Withdraw][rng.random_range(0..6)];
                 let by = |verdict| world.decide(case.id, staff(), verdict);
                 let done = match event {
-                    E::Change => world.change(&case, &person()).await.map(drop),
+                    E::Change => world.change_case(&case, &person()).await.map(drop),
                     E::Submit => world.submit(&case, false).await.map(drop),
                     E::AskMore => by(Verdict::AskMore(VerdictReason::Incomplete)).await.map(drop),
                     E::Approve => by(Verdict::Approve).await.map(drop),

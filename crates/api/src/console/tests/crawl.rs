@@ -77,6 +77,7 @@ async fn registered(served: &Served) -> (AccountId, String) {
         age: AgeBand::Adult,
         guardian: None,
         invitation: None,
+        identity: None,
         language: Language::En,
     };
     let group = served.console.identity.group_by_name("default").await.unwrap().unwrap().id;
