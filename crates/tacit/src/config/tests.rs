@@ -226,6 +226,9 @@ fn the_list_of_settings_is_the_configuration() {
                 format!("{how}:{}", what.as_str().unwrap())
             }
             toml::Value::String(text) => text.clone(),
+            toml::Value::Array(list) if list.iter().all(toml::Value::is_str) => {
+                list.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
+            }
             other => other.to_string(),
         };
         every.flags.push(("--set".into(), setting.key.into(), text));

@@ -188,9 +188,21 @@ fn asked(method: &str, path: &str, person: &Person) -> Option<(String, Option<Va
         ("POST", "/api/v1/registered-models/{model}/prices") => Some(json!({})),
         ("POST", "/api/v1/channels/{channel}/credentials/{credential}/reveal") => Some(because),
         ("POST", "/api/v1/set-aside/{event}/settle" | "/api/v1/set-aside/{event}/drop") => None,
+        ("POST", "/api/v1/organisations/{organisation}/reopen") => None,
+        (
+            "POST",
+            "/api/v1/verification-reviews/{case}/details" | "/api/v1/verification-reviews/{case}/papers/{paper}",
+        ) => Some(because),
+        ("POST", "/api/v1/verification-reviews/{case}/verdict") => Some(json!({"verdict": "approve"})),
         _ => return None,
     };
     let path = path
+        .replace("{organisation}", "acct_01h455vb4pex5vsknk084sn02q")
+        .replace("{member}", "acct_01h455vb4pex5vsknk084sn02q")
+        .replace("{project}", "proj_01h455vb4pex5vsknk084sn02q")
+        .replace("{passkey}", "pass_01h455vb4pex5vsknk084sn02q")
+        .replace("{case}", "vrf_01h455vb4pex5vsknk084sn02q")
+        .replace("{paper}", "passport")
         .replace("{group}", &person.group.to_string())
         .replace("{provider}", "prov_01h455vb4pex5vsknk084sn02q")
         .replace("{channel}", "chan_01h455vb4pex5vsknk084sn02q")
