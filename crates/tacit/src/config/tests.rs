@@ -235,6 +235,8 @@ fn the_list_of_settings_is_the_configuration() {
     }
     // Such a provider needs what is sampled.
     every.flags.push(("--set".into(), "messages.sms.provider".into(), "aliyun".into()));
+    every.flags.push(("--set".into(), "verification.person".into(), "agency".into()));
+    every.flags.push(("--set".into(), "verification.agency.provider".into(), "aliyun".into()));
     let config = resolve(&every).unwrap().config;
     let mut open = vec![(String::new(), toml::Table::try_from(&config).unwrap())];
     let mut fields = Vec::new();

