@@ -126,6 +126,7 @@ pub(crate) async fn moved(
 
 /// What recomputing everything found.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = LedgerVerification)]
 pub struct Verification {
     /// Nothing is wrong.
     pub balanced: bool,
