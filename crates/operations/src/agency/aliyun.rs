@@ -3,12 +3,9 @@
 
 use super::{Finding, Question, named, or_usual, unclear};
 use crate::messages::outbound::Answer;
-use crate::messages::sms::aliyun::Signed;
-use crate::messages::sms::signing::sha256_hex;
-use crate::messages::sms::{Request, built, host_of, json_of};
+use crate::messages::sms::aliyun::{Signed, date_of};
+use crate::messages::sms::{Request, host_of, json_of};
 use crate::messages::{Failure, NotTaken};
-use bytes::Bytes;
-use http_body_util::Full;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use tacit_kernel::Timestamp;
@@ -31,21 +28,9 @@ impl Aliyun {
             ("ParamType", "normal".to_owned()),
             ("UserName", question.name.reveal().clone()),
         ]);
-        let date = jiff::Timestamp::from_microsecond(now.0).unwrap_or_default();
-        let date = date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let host = host_of(&self.url);
+        let (host, date) = (host_of(&self.url), date_of(now));
         let signed = Signed { host: &host, action: "Id2MetaVerify", version: "2019-03-07", query, date: &date, nonce };
-        built(
-            http::Request::post(format!("https://{host}/?{}", signed.canonical_query()))
-                .header("host", &host)
-                .header("x-acs-action", signed.action)
-                .header("x-acs-version", signed.version)
-                .header("x-acs-date", &date)
-                .header("x-acs-signature-nonce", nonce)
-                .header("x-acs-content-sha256", sha256_hex(b""))
-                .header("authorization", signed.authorization(&self.key_id, &self.secret))
-                .body(Full::new(Bytes::new())),
-        )
+        signed.request(&self.key_id, &self.secret)
     }
 }
 

@@ -59,6 +59,30 @@ impl Signed<'_> {
         let signature = hex(&hmac_sha256(secret.expose_secret().as_bytes(), to_sign.as_bytes()));
         format!("{ALGORITHM} Credential={key_id},SignedHeaders={names},Signature={signature}")
     }
+
+    /// The request with its headers.
+    ///
+    /// # Errors
+    /// Something in it is no text of a header.
+    pub(crate) fn request(&self, key_id: &str, secret: &SecretString) -> Result<Request, NotTaken> {
+        built(
+            http::Request::post(format!("https://{}/?{}", self.host, self.canonical_query()))
+                .header("host", self.host)
+                .header("x-acs-action", self.action)
+                .header("x-acs-version", self.version)
+                .header("x-acs-date", self.date)
+                .header("x-acs-signature-nonce", self.nonce)
+                .header("x-acs-content-sha256", sha256_hex(b""))
+                .header("authorization", self.authorization(key_id, secret))
+                .body(Full::new(Bytes::new())),
+        )
+    }
+}
+
+/// The moment as a request tells it.
+pub(crate) fn date_of(now: Timestamp) -> String {
+    let date = jiff::Timestamp::from_microsecond(now.0).unwrap_or_default();
+    date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 impl Aliyun {
@@ -81,21 +105,9 @@ impl Aliyun {
             ("TemplateCode", template.id.clone()),
             ("TemplateParam", serde_json::json!(parameters).to_string()),
         ]);
-        let date = jiff::Timestamp::from_microsecond(now.0).unwrap_or_default();
-        let date = date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let host = host_of(&self.endpoint);
+        let (host, date) = (host_of(&self.endpoint), date_of(now));
         let signed = Signed { host: &host, action: "SendSms", version: "2017-05-25", query, date: &date, nonce };
-        built(
-            http::Request::post(format!("https://{host}/?{}", signed.canonical_query()))
-                .header("host", &host)
-                .header("x-acs-action", signed.action)
-                .header("x-acs-version", signed.version)
-                .header("x-acs-date", &date)
-                .header("x-acs-signature-nonce", nonce)
-                .header("x-acs-content-sha256", sha256_hex(b""))
-                .header("authorization", signed.authorization(&self.key_id, &self.secret))
-                .body(Full::new(Bytes::new())),
-        )
+        signed.request(&self.key_id, &self.secret)
     }
 }
 
