@@ -6,9 +6,7 @@ mod store;
 
 pub(crate) use store::STATEMENTS;
 
-use crate::{Identity, IdentityError};
-use data_encoding::BASE64URL_NOPAD;
-use rand::RngExt as _;
+use crate::{Identity, IdentityError, chance};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -58,8 +56,7 @@ pub(crate) struct Beginning<'b> {
 
 /// A handle, or a secret that tells a browser.
 pub(crate) fn random_token() -> SecretString {
-    let bytes: [u8; HANDLE] = rand::rng().random();
-    SecretString::from(BASE64URL_NOPAD.encode(&bytes))
+    chance::token::<HANDLE>()
 }
 
 impl Identity {

@@ -7,9 +7,7 @@ mod store;
 pub(crate) use store::STATEMENTS;
 
 use crate::sessions::Origin;
-use crate::{Identity, IdentityError};
-use data_encoding::BASE64URL_NOPAD;
-use rand::RngExt as _;
+use crate::{Identity, IdentityError, chance};
 use secrecy::{ExposeSecret, SecretString};
 use tacit_kernel::ids::AccountId;
 use tacit_storage::WriteTx;
@@ -48,7 +46,7 @@ impl Identity {
             return Ok(None);
         }
         // One that is known for another account keeps its token: a person may have two accounts.
-        let made = if shown.is_some() { None } else { Some(fresh()) };
+        let made = if shown.is_some() { None } else { Some(chance::token::<TOKEN>()) };
         if let Some(token) = made.as_ref().or(shown) {
             store::insert(tx, account, &self.device_hash(token), now).await?;
             store::forget_oldest(tx, account, MOST).await?;
@@ -64,9 +62,4 @@ impl Identity {
     fn device_hash(&self, token: &SecretString) -> [u8; 32] {
         keyed_hash(&self.keys.hash_key(LABEL), LABEL, token.expose_secret().as_bytes())
     }
-}
-
-fn fresh() -> SecretString {
-    let bytes: [u8; TOKEN] = rand::rng().random();
-    SecretString::from(BASE64URL_NOPAD.encode(&bytes))
 }

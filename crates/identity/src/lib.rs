@@ -11,6 +11,7 @@ pub mod access;
 pub mod accounts;
 mod by_staff;
 mod ceremonies;
+mod chance;
 pub mod codes;
 pub mod contacts;
 pub mod devices;
@@ -32,7 +33,7 @@ pub mod sessions;
 pub mod sign_in;
 #[cfg(test)]
 mod tests;
-mod throttle;
+pub mod throttle;
 pub mod verification;
 
 pub use accounts::{Account, AccountChange, AccountFilter};

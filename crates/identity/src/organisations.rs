@@ -18,9 +18,7 @@ pub use model::{Member, MemberChange, MemberInvitation, Membership, Organisation
 
 use crate::accounts::opened;
 use crate::verification::Restricted;
-use crate::{AccountChange, Identity, IdentityError, is_personal_name};
-use data_encoding::BASE32_NOPAD;
-use rand::RngExt as _;
+use crate::{AccountChange, Identity, IdentityError, chance, is_personal_name};
 use store::OrganisationRow;
 use tacit_kernel::Personal;
 use tacit_kernel::ids::AccountId;
@@ -203,6 +201,5 @@ fn organisation_name_check(name: &Personal<String>) -> Result<(), IdentityError>
 }
 
 fn unchosen_name() -> Personal<String> {
-    let bytes: [u8; ACCOUNT_NAME] = rand::rng().random();
-    Personal::new(format!("organisation-{}", BASE32_NOPAD.encode(&bytes).to_lowercase()))
+    Personal::new(format!("organisation-{}", chance::word::<ACCOUNT_NAME>()))
 }

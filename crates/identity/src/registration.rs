@@ -12,9 +12,7 @@ use crate::contacts::Contact;
 use crate::passwords::Digest;
 use crate::sessions::{Method, Origin};
 use crate::sign_in::SignedIn;
-use crate::{Identity, IdentityError};
-use data_encoding::BASE32_NOPAD;
-use rand::RngExt as _;
+use crate::{Identity, IdentityError, chance};
 use secrecy::{ExposeSecret, SecretString};
 use store::ProfileRow;
 use tacit_kernel::ids::{AccountId, GroupId, InvitationId};
@@ -204,8 +202,7 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::TooMuch`] if the account has as many that nobody used; storage.
     pub async fn invitation_create(&self, by: Option<AccountId>) -> Result<(SecretString, Timestamp), IdentityError> {
-        let bytes: [u8; INVITATION] = rand::rng().random();
-        let code = SecretString::from(BASE32_NOPAD.encode(&bytes).to_lowercase());
+        let code = SecretString::from(chance::word::<INVITATION>());
         let (hash, now) = (self.invitation_hash(&code), self.clock.now());
         let (id, expires_at) = (InvitationId::fresh(), now.plus_micros(INVITATION_LIFE));
         let insert = async |tx: &mut WriteTx<'_>| {
@@ -247,6 +244,5 @@ impl Identity {
 
 /// A name for who chose none; it can be changed.
 fn unchosen_name() -> Personal<String> {
-    let bytes: [u8; NAME] = rand::rng().random();
-    Personal::new(format!("user-{}", BASE32_NOPAD.encode(&bytes).to_lowercase()))
+    Personal::new(format!("user-{}", chance::word::<NAME>()))
 }

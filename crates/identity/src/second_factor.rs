@@ -7,7 +7,7 @@ mod store;
 pub(crate) use store::BULKS;
 pub(crate) use store::STATEMENTS;
 
-use crate::{Identity, IdentityError};
+use crate::{Identity, IdentityError, chance};
 use data_encoding::BASE32_NOPAD;
 use rand::RngExt as _;
 use secrecy::{ExposeSecret, SecretString};
@@ -217,8 +217,7 @@ fn url(secret: &[u8], issuer: &str, name: &str) -> Result<SecretString, totp_rs:
 
 fn recovery_codes() -> Vec<SecretString> {
     let code = || {
-        let bytes: [u8; RECOVERY_CODE] = rand::rng().random();
-        let text = BASE32_NOPAD.encode(&bytes).to_lowercase();
+        let text = chance::word::<RECOVERY_CODE>();
         let groups: Vec<&str> = text.as_bytes().chunks(4).filter_map(|group| std::str::from_utf8(group).ok()).collect();
         SecretString::from(groups.join("-"))
     };

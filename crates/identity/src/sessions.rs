@@ -9,10 +9,8 @@ pub use model::{Method, Origin, Session};
 pub(crate) use store::STATEMENTS;
 
 use crate::accounts::opened;
-use crate::{Identity, IdentityError};
-use data_encoding::BASE64URL_NOPAD;
+use crate::{Identity, IdentityError, chance};
 use model::{COMPLETE_WITHIN, IDLE, LIFE, MOST, SEEN_STEP};
-use rand::RngExt as _;
 use secrecy::{ExposeSecret, SecretString};
 use store::SessionRow;
 use tacit_kernel::ids::{AccountId, SignInId};
@@ -38,7 +36,7 @@ impl Identity {
         origin: &Origin,
     ) -> Result<(SecretString, Session), IdentityError> {
         let key = self.subject_key(account).await?.ok_or(IdentityError::AccountErased)?;
-        let (id, now, token) = (SignInId::fresh(), self.clock.now(), token());
+        let (id, now, token) = (SignInId::fresh(), self.clock.now(), chance::token::<TOKEN>());
         let row = SessionRow {
             id,
             account,
@@ -113,7 +111,7 @@ impl Identity {
         tx: &mut WriteTx<'_>,
         session: &Session,
     ) -> Result<(SecretString, Session), IdentityError> {
-        let (token, now) = (token(), self.clock.now());
+        let (token, now) = (chance::token::<TOKEN>(), self.clock.now());
         let expires_at = if session.complete { session.expires_at } else { session.created_at.plus_micros(LIFE) };
         if !store::raise(tx, session.id, &self.token_hash(&token), (now, expires_at)).await? {
             return Err(IdentityError::SessionGone);
@@ -184,9 +182,4 @@ impl Identity {
     fn token_hash(&self, token: &SecretString) -> [u8; 32] {
         keyed_hash(&self.keys.hash_key(LABEL), LABEL, token.expose_secret().as_bytes())
     }
-}
-
-fn token() -> SecretString {
-    let bytes: [u8; TOKEN] = rand::rng().random();
-    SecretString::from(BASE64URL_NOPAD.encode(&bytes))
 }

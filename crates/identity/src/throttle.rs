@@ -6,7 +6,7 @@ mod store;
 pub(crate) use store::STATEMENTS;
 
 use crate::{Identity, IdentityError};
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
 use std::net::IpAddr;
 use tacit_kernel::Timestamp;
 use tacit_storage::WriteTx;
@@ -74,11 +74,10 @@ impl Rule {
 }
 
 /// The network that an address lies in: /24, or /48 in version 6.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(a) => Ipv4Net::new(a, 24).map_or(address, |net| net.network().into()),
-        IpAddr::V6(a) => Ipv6Net::new(a, 48).map_or(address, |net| net.network().into()),
-    }
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
+    let length = if address.is_ipv4() { 24 } else { 48 };
+    IpNet::new(address, length).map_or(address, |net| net.network())
 }
 
 impl Identity {

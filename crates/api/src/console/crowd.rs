@@ -6,10 +6,11 @@
 use crate::problem::Refusal;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota};
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::Ipv6Net;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
+use tacit_identity::throttle::network;
 use tacit_kernel::{ErrorKind, Fault};
 
 /// So much more than one address may a whole network.
@@ -52,8 +53,7 @@ impl Crowd {
         }
         // Without an address, which the gateway always gives, all count as one.
         let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).to_canonical();
-        // In version 6 whoever has an address has a /64 of them.
-        let (one, many) = (masked(address, 32, 64), masked(address, 24, 48));
+        let (one, many) = (subnet(address), network(address));
         let admitted = self.addresses.check_key(&one).and_then(|()| self.networks.check_key(&many));
         if let Err(not_before) = admitted {
             let seconds = not_before.wait_time_from(self.clock.now()).as_secs() + 1;
@@ -67,10 +67,11 @@ impl Crowd {
     }
 }
 
-fn masked(address: IpAddr, four: u8, six: u8) -> IpAddr {
+/// In version 6 whoever has an address has a /64 of them.
+fn subnet(address: IpAddr) -> IpAddr {
     match address {
-        IpAddr::V4(a) => Ipv4Net::new(a, four).map_or(address, |net| net.network().into()),
-        IpAddr::V6(a) => Ipv6Net::new(a, six).map_or(address, |net| net.network().into()),
+        IpAddr::V4(_) => address,
+        IpAddr::V6(a) => Ipv6Net::new(a, 64).map_or(address, |net| net.network().into()),
     }
 }
 

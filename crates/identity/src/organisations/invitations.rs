@@ -10,9 +10,7 @@ use super::access::{OrganisationPermission, OrganisationRole};
 use super::model::{MemberInvitation, Organisation};
 use crate::accounts::opened;
 use crate::contacts::Contact;
-use crate::{Identity, IdentityError};
-use data_encoding::BASE32_NOPAD;
-use rand::RngExt as _;
+use crate::{Identity, IdentityError, chance};
 use secrecy::{ExposeSecret, SecretString};
 use std::net::IpAddr;
 use store::InvitationRow;
@@ -73,8 +71,7 @@ impl Identity {
             return Err(IdentityError::TooMuch);
         }
         let key = self.subject_key(organisation).await?.ok_or(IdentityError::AccountErased)?;
-        let bytes: [u8; TOKEN] = rand::rng().random();
-        let token = SecretString::from(BASE32_NOPAD.encode(&bytes).to_lowercase());
+        let token = SecretString::from(chance::word::<TOKEN>());
         let id = MemberInvitationId::fresh();
         let row = InvitationRow {
             id,
