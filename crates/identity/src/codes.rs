@@ -15,8 +15,10 @@ use tacit_kernel::{Timestamp, ids};
 use tacit_storage::WriteTx;
 use tacit_vault::keyed_hash;
 
-/// How long a code may be used, in microseconds.
-pub const CODE_LIFE: i64 = 600_000_000;
+/// How long a code may be used, in minutes.
+pub const CODE_MINUTES: u32 = 10;
+/// The same in microseconds.
+pub(crate) const CODE_LIFE: i64 = CODE_MINUTES as i64 * 60_000_000;
 /// How often it may be tried.
 const TRIES: i64 = 5;
 const DIGITS: usize = 6;

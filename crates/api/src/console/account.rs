@@ -212,8 +212,7 @@ async fn password_put(
 ) -> Result<StatusCode, Refusal> {
     let session = session(&console, &caller).await?;
     Box::pin(console.identity.password_change(&session, SecretString::from(new.password))).await?;
-    let at = console.clock.now();
-    console.notify_all(caller.account, || Content::ContactChanged { what: Changed::Password, at }).await;
+    console.notify_changed(caller.account, Changed::Password).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -232,7 +231,7 @@ async fn contacts_put(
     let (contact, code) = (new.to.contact()?, SecretString::from(new.code));
     let before = Box::pin(console.identity.contact_change(&session, &contact, &code, &origin)).await?;
     let (at, what) = (console.clock.now(), changed(contact.kind()));
-    console.notify(caller.account, &before, || Content::ContactChanged { what, at }).await;
+    console.notify(caller.account, &before, |_| Content::ContactChanged { what, at }).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -14,9 +14,8 @@ use serde::Deserialize;
 use std::net::IpAddr;
 use tacit_identity::IdentityError;
 use tacit_identity::access::Permission;
-use tacit_identity::codes::{CODE_LIFE, CodePurpose, CodeWish};
+use tacit_identity::codes::{CODE_MINUTES, CodePurpose, CodeWish};
 use tacit_identity::contacts::Contact;
-use tacit_identity::registration::Language;
 use tacit_identity::roles::Acting;
 use tacit_kernel::ids::AccountId;
 use tacit_operations::messages::{Changed, Code, Content};
@@ -105,8 +104,7 @@ async fn accounts_credentials_reset(
             Changed::SecondFactor
         }
     };
-    let (at, contacts) = (console.clock.now(), console.contacts(id).await?);
-    console.notify(id, &contacts, || Content::ContactChanged { what, at }).await;
+    console.notify_changed(id, what).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -120,9 +118,8 @@ impl Console {
     ) -> Result<(), Undone> {
         let wish = self.identity.code_wish_in_tx(tx, CodePurpose::PasswordReset, to, from).await?;
         let CodeWish::Send { code, expires_at } = wish else { return Err(IdentityError::ContactMissing.into()) };
-        let language = self.identity.profile_in_tx(tx, account).await?.map_or(Language::En, |profile| profile.language);
-        let minutes = u32::try_from(CODE_LIFE / 60_000_000).unwrap_or(1);
-        let content = Content::PasswordReset(Code { code, minutes });
+        let language = self.language_in_tx(tx, account).await?;
+        let content = Content::PasswordReset(Code { code, minutes: CODE_MINUTES });
         self.write_to(tx, (to, language), Some(account), content, expires_at).await
     }
 }

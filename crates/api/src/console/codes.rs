@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use tacit_identity::codes::{CODE_LIFE, CodePurpose, CodeWish};
+use tacit_identity::codes::{CODE_MINUTES, CodePurpose, CodeWish};
 use tacit_identity::registration::Language;
 use tacit_kernel::Personal;
 use tacit_operations::messages::{Code, Content, LONGEST};
@@ -87,12 +87,11 @@ async fn codes_create(
     let (console, contact, language) = (&console, &contact, Language::from(wanted.language));
     // Told to everybody, whether or not there would be anything to send.
     console.messages.must_be_open(channel_of(contact))?;
-    let minutes = u32::try_from(CODE_LIFE / 60_000_000).unwrap_or(1);
     let send = async |tx: &mut WriteTx<'_>| {
         let wish = console.identity.code_wish_in_tx(tx, purpose, contact, origin.address).await?;
         let (content, until) = match wish {
             CodeWish::Send { code, expires_at } => {
-                let code = Code { code, minutes };
+                let code = Code { code, minutes: CODE_MINUTES };
                 let content = match purpose {
                     CodePurpose::SignIn => Content::SignIn(code),
                     CodePurpose::StepUp => Content::StepUp(code),
@@ -110,7 +109,7 @@ async fn codes_create(
     let send = &send;
     let sent: Result<(), Undone> = console.db.write("console.code", |tx| Box::pin(send(tx))).await;
     sent?;
-    Ok((StatusCode::ACCEPTED, Json(OnItsWay { expires_in_seconds: minutes * 60 })).into_response())
+    Ok((StatusCode::ACCEPTED, Json(OnItsWay { expires_in_seconds: CODE_MINUTES * 60 })).into_response())
 }
 
 /// To who has an account already: whoever asked may be somebody else.

@@ -18,8 +18,8 @@ use tacit_identity::IdentityError;
 use tacit_identity::identities::{Arrived, Begun, Flow, LinkedIdentity, Stranger};
 use tacit_identity::sessions::{Origin, Session};
 use tacit_kernel::Personal;
-use tacit_kernel::ids::{AccountId, LinkedIdentityId};
-use tacit_operations::messages::{Changed, Content};
+use tacit_kernel::ids::LinkedIdentityId;
+use tacit_operations::messages::Changed;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -144,12 +144,6 @@ async fn returned(
     Ok((Stranger::new(provider.id(), subject, also, person.shown.reveal()), flow.browser))
 }
 
-async fn told(console: &Console, account: AccountId) -> Result<(), Refusal> {
-    let (at, contacts) = (console.clock.now(), console.contacts(account).await?);
-    console.notify(account, &contacts, || Content::ContactChanged { what: Changed::Identity, at }).await;
-    Ok(())
-}
-
 /// Begins to sign in with a provider; the answer sets a cookie, without which it cannot be finished.
 #[utoipa::path(post, path = "/api/v1/sign-in/providers/{provider}", tag = "sign-in", params(
     ("provider" = String, Path, description = "Its id."),
@@ -250,7 +244,7 @@ async fn identity_link_finish(
     let session = session(&console, &caller).await?;
     let back = Box::pin(returned(&console, (&provider, &headers), came, Some(&session), &origin)).await?;
     let linked = Box::pin(console.identity.identity_link(&session, &back.0, &origin)).await?;
-    told(&console, caller.account).await?;
+    console.notify_changed(caller.account, Changed::Identity).await;
     Ok((StatusCode::CREATED, Json(linked.into())))
 }
 
@@ -270,6 +264,6 @@ async fn identity_unlink(
 ) -> Result<StatusCode, Refusal> {
     session(&console, &caller).await?;
     console.identity.identity_unlink(caller.account, id).await?;
-    told(&console, caller.account).await?;
+    console.notify_changed(caller.account, Changed::Identity).await;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -45,7 +45,7 @@ async fn leaked_keys_report(
     let report = &report;
     let owner: Result<_, Undone> = console.db.write("console.leak", |tx| Box::pin(report(tx))).await;
     if let Some(account) = owner? {
-        console.notify_all(account, notice).await;
+        console.notify_all(account, |_| notice()).await;
         return Ok((StatusCode::ACCEPTED, Extension(Concerns(account))).into_response());
     }
     Ok(StatusCode::ACCEPTED.into_response())

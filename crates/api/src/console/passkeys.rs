@@ -21,8 +21,8 @@ use tacit_identity::IdentityError;
 use tacit_identity::passkeys::{Passkey, Question};
 use tacit_identity::sign_in;
 use tacit_kernel::Personal;
-use tacit_kernel::ids::{AccountId, PasskeyId};
-use tacit_operations::messages::{Changed, Content};
+use tacit_kernel::ids::PasskeyId;
+use tacit_operations::messages::Changed;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -125,12 +125,6 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::SignedIn.stepped_up(), routes!(passkeys_create))
         .add(Access::SignedIn, routes!(passkeys_show, passkeys_update))
         .add(Access::SignedIn.stepped_up(), routes!(passkeys_remove))
-}
-
-async fn told(console: &Console, account: AccountId) -> Result<(), Refusal> {
-    let (at, contacts) = (console.clock.now(), console.contacts(account).await?);
-    console.notify(account, &contacts, || Content::ContactChanged { what: Changed::Passkey, at }).await;
-    Ok(())
 }
 
 /// Who signed in. That a passkey was copied is written down with whose it is.
@@ -284,7 +278,7 @@ async fn passkeys_create(
         })
         .await?;
     if !replayed {
-        told(console, caller.account).await?;
+        console.notify_changed(caller.account, Changed::Passkey).await;
     }
     Ok((StatusCode::CREATED, created.tag(console)?, Replayed(replayed), Json(created)).into_response())
 }
@@ -380,6 +374,6 @@ async fn passkeys_remove(
         })
         .await;
     removed?;
-    told(console, account).await?;
+    console.notify_changed(account, Changed::Passkey).await;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -16,7 +16,7 @@ use tacit_identity::sessions::Origin;
 use tacit_identity::{Identity, IdentityError};
 use tacit_kernel::ids::AccountId;
 use tacit_kernel::{ErrorKind, Fault, Personal, Timestamp};
-use tacit_operations::messages::{self, Content, NewMessage};
+use tacit_operations::messages::{self, Changed, Content, NewMessage};
 use tacit_storage::{ReadTx, WriteTx};
 use utoipa::ToSchema;
 
@@ -148,14 +148,9 @@ impl Console {
         Ok(())
     }
 
-    /// Tells somebody of a change of their account, at each of these addresses. What cannot be sent now, since that channel
-    /// is not configured, holds up nothing: the change is made.
-    pub(super) async fn notify(&self, account: AccountId, contacts: &[Contact], content: impl Fn() -> Content + Sync) {
-        self.notify_in(account, contacts, |_| content()).await;
-    }
-
-    /// [`Self::notify`] with a content of our own words, in the language of the account.
-    pub(super) async fn notify_in(
+    /// Tells somebody something about their account, in its language, at each of these addresses. What cannot be sent now, since
+    /// that channel is not configured, holds up nothing: what is told of is done.
+    pub(super) async fn notify(
         &self,
         account: AccountId,
         contacts: &[Contact],
@@ -164,8 +159,7 @@ impl Console {
         let until = self.clock.now().plus_micros(messages::LONGEST);
         for contact in contacts {
             let write = async |tx: &mut WriteTx<'_>| {
-                let profile = self.identity.profile_in_tx(tx, account).await?;
-                let language = profile.map_or(Language::En, |profile| profile.language);
+                let language = self.language_in_tx(tx, account).await?;
                 self.write_to(tx, (contact, language), Some(account), content(language), until).await
             };
             let write = &write;
@@ -178,11 +172,23 @@ impl Console {
     }
 
     /// Tells somebody at each of their addresses, as [`Self::notify`].
-    pub(super) async fn notify_all(&self, account: AccountId, content: impl Fn() -> Content + Sync) {
+    pub(super) async fn notify_all(&self, account: AccountId, content: impl Fn(Language) -> Content + Sync) {
         match self.contacts(account).await {
             Ok(contacts) => self.notify(account, &contacts, content).await,
             Err(refusal) => tracing::warn!(event = "console.notice_unsent", error.code = refusal.code()),
         }
+    }
+
+    /// Tells somebody at each of their addresses that this of their account was changed now.
+    pub(super) async fn notify_changed(&self, account: AccountId, what: Changed) {
+        let at = self.clock.now();
+        self.notify_all(account, |_| Content::ContactChanged { what, at }).await;
+    }
+
+    /// In which language somebody is written to.
+    pub(super) async fn language_in_tx(&self, tx: &mut ReadTx<'_>, account: AccountId) -> Result<Language, Undone> {
+        let profile = self.identity.profile_in_tx(tx, account).await?;
+        Ok(profile.map_or(Language::En, |profile| profile.language))
     }
 
     /// The addresses of an account.

@@ -9,8 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use tacit_kernel::ids::AccountId;
-use tacit_operations::messages::{Changed, Content};
+use tacit_operations::messages::Changed;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -49,13 +48,6 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::SignedIn.stepped_up(), routes!(recovery_codes_renew))
 }
 
-/// Tells the account's addresses. That they cannot be read holds up nothing: what is told of is done, and recovery codes are
-/// shown this once.
-async fn told(console: &Console, account: AccountId) {
-    let at = console.clock.now();
-    console.notify_all(account, || Content::ContactChanged { what: Changed::SecondFactor, at }).await;
-}
-
 fn shown(codes: Vec<SecretString>) -> Json<RecoveryCodes> {
     Json(RecoveryCodes { codes: codes.into_iter().map(Secret).collect() })
 }
@@ -87,7 +79,7 @@ async fn second_factor_confirm(
     let session = session(&console, &caller).await?;
     let code = SecretString::from(works.totp);
     let codes = console.identity.totp_confirm(caller.account, &code, Some(session.id)).await?;
-    told(&console, caller.account).await;
+    console.notify_changed(caller.account, Changed::SecondFactor).await;
     Ok(shown(codes))
 }
 
@@ -109,7 +101,7 @@ async fn recovery_codes_renew(State(console): State<Console>, caller: Signed) ->
 async fn second_factor_remove(State(console): State<Console>, caller: Signed) -> Result<StatusCode, Refusal> {
     session(&console, &caller).await?;
     if console.identity.second_factor_remove(caller.account).await? {
-        told(&console, caller.account).await;
+        console.notify_changed(caller.account, Changed::SecondFactor).await;
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -167,7 +167,7 @@ impl SignedInAnew {
     /// Tells the account's addresses.
     pub(super) async fn tell(self, console: &Console) {
         let session = self.0;
-        let content = || Content::NewDevice {
+        let content = |_| Content::NewDevice {
             device: session.device.clone(),
             place: session.address.clone(),
             at: session.created_at,
@@ -255,8 +255,7 @@ async fn password_reset(
     let (contact, code) = (reset.to.contact()?, SecretString::from(reset.code));
     let password = SecretString::from(reset.password);
     let account = Box::pin(console.identity.password_reset(&contact, &code, password, &origin)).await?;
-    let at = console.clock.now();
-    console.notify_all(account, || Content::ContactChanged { what: Changed::Password, at }).await;
+    console.notify_changed(account, Changed::Password).await;
     Ok((StatusCode::NO_CONTENT, Extension(Concerns(account))).into_response())
 }
 

@@ -74,17 +74,10 @@ impl Step {
 impl Console {
     /// Tells a person, at each of their addresses. What cannot be told holds up nothing: the console shows it too.
     pub(super) async fn told_of_case(&self, account: AccountId, step: Step) {
-        let contacts = match self.contacts(account).await {
-            Ok(contacts) => contacts,
-            Err(refusal) => {
-                tracing::warn!(event = "console.notice_unsent", error.code = refusal.code());
-                return;
-            }
-        };
         let content = |language| {
             let (title, text) = step.text(language);
             Content::AccountNotice { title: Personal::new(title.to_owned()), text: Personal::new(text.to_owned()) }
         };
-        self.notify_in(account, &contacts, content).await;
+        self.notify_all(account, content).await;
     }
 }
