@@ -93,6 +93,18 @@ class Platform:
         return call
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate of localhost, and its key."""
+    root = tmp_path_factory.mktemp("tls")
+    paths = root / "cert.pem", root / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE",
+         "-out", paths[0], "-keyout", paths[1]], check=True, capture_output=True)
+    return tuple(map(str, paths))
+
+
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
 def platform(request):
     platform = Platform(request.param)

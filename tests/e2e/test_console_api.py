@@ -30,7 +30,8 @@ def console():
 def tried(url, checks, *arguments, cwd):
     tool = pathlib.Path(sys.executable).parent / "schemathesis"
     done = subprocess.run(
-        [tool, "run", DOCUMENT, "--url", url, "--checks", checks, "--max-examples", "15", "--workers", "4", "--seed", "4711",
+        [tool, "run", DOCUMENT, "--url", url, "--checks", checks, "--max-examples", "40", "--workers", "4",
+         "--seed", "4711", "--request-timeout", "60",
          "--generation-database", "none", "--no-color", "--continue-on-failure", *arguments],
         cwd=cwd, capture_output=True, text=True, timeout=1500, check=False,
     )

@@ -61,17 +61,6 @@ def mail_server(inbox, port, certificate):
         controller.stop()
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    root = tmp_path_factory.mktemp("tls")
-    paths = root / "cert.pem", root / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE",
-         "-out", paths[0], "-keyout", paths[1]], check=True, capture_output=True)
-    return tuple(map(str, paths))
-
-
 class ControlPlane:
     def __init__(self, root, more, profile="production"):
         self.config = root / "tacit.toml"
