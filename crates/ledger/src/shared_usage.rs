@@ -6,22 +6,21 @@ use tacit_kernel::{Nano, Timestamp};
 use tacit_storage::{ReadTx, Row, Sql, StorageError};
 use uuid::Uuid;
 
-const BY_MEMBER: Sql = Sql::new(
-    "SELECT u.day AS day, k.member_id AS whose, CAST(SUM(u.calls) AS BIGINT) AS calls, \
-     CAST(SUM(u.tokens) AS BIGINT) AS tokens, CAST(SUM(u.amount) AS BIGINT) AS amount \
-     FROM api_keys k JOIN usage_daily u ON u.account_id = k.account_id AND u.key_id = k.id AND u.day >= $2 AND u.day < $3 \
-     WHERE k.account_id = $1 AND k.member_id >= $4 AND k.member_id <= $5 \
-     AND (u.day > $6 OR (u.day = $6 AND k.member_id > $7)) \
-     GROUP BY u.day, k.member_id ORDER BY u.day, k.member_id LIMIT $8",
-);
-const BY_PROJECT: Sql = Sql::new(
-    "SELECT u.day AS day, k.project_id AS whose, CAST(SUM(u.calls) AS BIGINT) AS calls, \
-     CAST(SUM(u.tokens) AS BIGINT) AS tokens, CAST(SUM(u.amount) AS BIGINT) AS amount \
-     FROM api_keys k JOIN usage_daily u ON u.account_id = k.account_id AND u.key_id = k.id AND u.day >= $2 AND u.day < $3 \
-     WHERE k.account_id = $1 AND k.project_id >= $4 AND k.project_id <= $5 \
-     AND (u.day > $6 OR (u.day = $6 AND k.project_id > $7)) \
-     GROUP BY u.day, k.project_id ORDER BY u.day, k.project_id LIMIT $8",
-);
+macro_rules! usage_by {
+    ($column:literal) => {
+        Sql::new(concat!(
+            "SELECT u.day AS day, k.whose AS whose, CAST(SUM(u.calls) AS BIGINT) AS calls, \
+             CAST(SUM(u.tokens) AS BIGINT) AS tokens, CAST(SUM(u.amount) AS BIGINT) AS amount FROM (SELECT account_id, id, ",
+            $column,
+            " AS whose FROM api_keys WHERE account_id = $1) k \
+             JOIN usage_daily u ON u.account_id = k.account_id AND u.key_id = k.id AND u.day >= $2 AND u.day < $3 \
+             WHERE k.whose >= $4 AND k.whose <= $5 AND (u.day > $6 OR (u.day = $6 AND k.whose > $7)) \
+             GROUP BY u.day, k.whose ORDER BY u.day, k.whose LIMIT $8"
+        ))
+    };
+}
+const BY_MEMBER: Sql = usage_by!("member_id");
+const BY_PROJECT: Sql = usage_by!("project_id");
 
 /// Every statement, for the test that prepares them on both engines.
 pub(crate) const STATEMENTS: &[&Sql] = &[&BY_MEMBER, &BY_PROJECT];

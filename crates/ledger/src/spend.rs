@@ -17,21 +17,22 @@ const SPEND_OF_KEY: Sql = Sql::new(
      CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS total_sum FROM usage_daily WHERE account_id = $1 AND key_id = $4",
 );
 
-// By the keys that belong to a member or a project, for good: so the sums of their keys are theirs.
-const SPEND_OF_MEMBER: Sql = Sql::new(
-    "SELECT CAST(COALESCE(SUM(CASE WHEN u.day = $2 THEN u.amount ELSE 0 END), 0) AS BIGINT) AS day_sum, \
-     CAST(COALESCE(SUM(CASE WHEN u.day >= $3 THEN u.amount ELSE 0 END), 0) AS BIGINT) AS month_sum, \
-     CAST(COALESCE(SUM(u.amount), 0) AS BIGINT) AS total_sum FROM api_keys k \
-     JOIN usage_daily u ON u.account_id = k.account_id AND u.key_id = k.id AND u.day >= $3 \
-     WHERE k.account_id = $1 AND k.member_id = $4",
-);
-const SPEND_OF_PROJECT: Sql = Sql::new(
-    "SELECT CAST(COALESCE(SUM(CASE WHEN u.day = $2 THEN u.amount ELSE 0 END), 0) AS BIGINT) AS day_sum, \
-     CAST(COALESCE(SUM(CASE WHEN u.day >= $3 THEN u.amount ELSE 0 END), 0) AS BIGINT) AS month_sum, \
-     CAST(COALESCE(SUM(u.amount), 0) AS BIGINT) AS total_sum FROM api_keys k \
-     JOIN usage_daily u ON u.account_id = k.account_id AND u.key_id = k.id AND u.day >= $3 \
-     WHERE k.account_id = $1 AND k.project_id = $4",
-);
+/// By the keys that belong to a member or a project, for good: so the sums of their keys are theirs.
+macro_rules! spend_of_keys {
+    ($column:literal) => {
+        Sql::new(concat!(
+            "SELECT CAST(COALESCE(SUM(CASE WHEN u.day = $2 THEN u.amount ELSE 0 END), 0) AS BIGINT) AS day_sum, \
+             CAST(COALESCE(SUM(CASE WHEN u.day >= $3 THEN u.amount ELSE 0 END), 0) AS BIGINT) AS month_sum, \
+             CAST(COALESCE(SUM(u.amount), 0) AS BIGINT) AS total_sum FROM api_keys k \
+             JOIN usage_daily u ON u.account_id = k.account_id AND u.key_id = k.id AND u.day >= $3 \
+             WHERE k.account_id = $1 AND k.",
+            $column,
+            " = $4"
+        ))
+    };
+}
+const SPEND_OF_MEMBER: Sql = spend_of_keys!("member_id");
+const SPEND_OF_PROJECT: Sql = spend_of_keys!("project_id");
 
 /// Every statement, for the test that prepares them on both engines.
 pub(crate) const STATEMENTS: &[&Sql] = &[&SPEND_OF_ACCOUNT, &SPEND_OF_KEY, &SPEND_OF_MEMBER, &SPEND_OF_PROJECT];
