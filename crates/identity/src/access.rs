@@ -9,15 +9,16 @@ use std::fmt;
 use std::str::FromStr;
 use tacit_kernel::ids::{AccountId, ManagementKeyId, SignInId};
 
+/// An enum of permissions: name, stable text, whether it asks for step-up, and what it allows in one line.
 macro_rules! permissions {
-    ($($name:ident = $text:literal, $step_up:ident, $doc:literal;)+) => {
-        /// One thing that staff may be allowed to do. Names are part of the interface and never change their meaning.
+    ($(#[$about:meta])+ $what:ident { $($name:ident = $text:literal, $step_up:ident, $doc:literal;)+ }) => {
+        $(#[$about])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Permission {
+        pub enum $what {
             $(#[doc = $doc] $name,)+
         }
 
-        impl Permission {
+        impl $what {
             /// Every permission, in the order in which they are documented.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
@@ -36,50 +37,54 @@ macro_rules! permissions {
             /// Whether using it needs that the caller has proved anew, a moment ago, who they are.
             #[must_use]
             pub const fn needs_step_up(self) -> bool {
-                match self { $(Self::$name => permissions!(@$step_up),)+ }
+                match self { $(Self::$name => $crate::access::permissions!(@$step_up),)+ }
             }
         }
     };
     (@step_up) => { true };
     (@plain) => { false };
 }
+pub(crate) use permissions;
 
 permissions! {
-    AccountsRead = "accounts.read", plain, "See accounts with their personal fields masked.";
-    AccountsUnmask = "accounts.unmask", step_up, "See personal fields of an account in clear; each look is recorded and shown to the person.";
-    AccountsWrite = "accounts.write", plain, "Create accounts and change their group, limits and status.";
-    SessionsEnd = "sessions.end", plain, "End the sign-ins of an account.";
-    CredentialsReset = "credentials.reset", step_up, "Reset the password or second factor of an account.";
-    KeysRead = "keys.read", plain, "See the API keys of all accounts, never their secrets.";
-    KeysWrite = "keys.write", plain, "Change and disable API keys of all accounts.";
-    CallsRead = "calls.read", plain, "See call records of all accounts, without address and user agent.";
-    CallsUnmask = "calls.unmask", step_up, "See address and user agent of a call; each look is recorded and shown to the person.";
-    MoneyRead = "money.read", plain, "See wallets, ledger, orders and invoices of all accounts.";
-    MoneyChange = "money.change", step_up, "Credit, debit and refund; every movement is a posting with a reason.";
-    LedgerVerify = "ledger.verify", plain, "Run the check of the whole ledger and see its findings.";
-    CodesWrite = "codes.write", step_up, "Make redemption codes and see them once.";
-    ModelsWrite = "models.write", plain, "Register and change models.";
-    PricesWrite = "prices.write", step_up, "Set prices and the multipliers of groups and channels.";
-    ProvidersRead = "providers.read", plain, "See providers and channels with their health, never their credentials.";
-    ProvidersWrite = "providers.write", step_up, "Change providers and channels, and set their credentials.";
-    ProvidersRevealCredential = "providers.reveal_credential", step_up, "See the credential of a channel in clear; each look is recorded.";
-    TicketsRead = "tickets.read", plain, "See the tickets of all accounts.";
-    TicketsWrite = "tickets.write", plain, "Answer, assign and close tickets.";
-    NoticesWrite = "notices.write", plain, "Publish announcements and incidents.";
-    RiskRead = "risk.read", plain, "See risk rules, marks and cases.";
-    RiskWrite = "risk.write", step_up, "Change risk rules, and decide cases and appeals.";
-    VerificationRead = "verification.read", plain, "See cases of verification with names and numbers masked.";
-    VerificationDecide = "verification.decide", step_up, "See papers, names and numbers of a case of verification in clear, and decide it; each look is recorded with its reason.";
-    PrivacyRead = "privacy.read", plain, "See requests of data subjects, consents and the record of processing.";
-    PrivacyWrite = "privacy.write", step_up, "Decide requests of data subjects: export, correction, restriction, erasure.";
-    PoliciesWrite = "policies.write", step_up, "Publish a version of a policy.";
-    AuditRead = "audit.read", plain, "Read the audit log.";
-    RolesRead = "roles.read", plain, "See roles and who has them.";
-    RolesWrite = "roles.write", step_up, "Make and change roles, and give them to accounts.";
-    SettingsRead = "settings.read", plain, "See the settings of the platform, never its secrets.";
-    SettingsWrite = "settings.write", step_up, "Change the settings of the platform.";
-    SystemRead = "system.read", plain, "See gateways, jobs, backups and the state of the platform.";
-    SystemWrite = "system.write", step_up, "Run and repeat jobs, and settle what was set aside.";
+    /// One thing that staff may be allowed to do. Names are part of the interface and never change their meaning.
+    Permission {
+        AccountsRead = "accounts.read", plain, "See accounts with their personal fields masked.";
+        AccountsUnmask = "accounts.unmask", step_up, "See personal fields of an account in clear; each look is recorded and shown to the person.";
+        AccountsWrite = "accounts.write", plain, "Create accounts and change their group, limits and status.";
+        SessionsEnd = "sessions.end", plain, "End the sign-ins of an account.";
+        CredentialsReset = "credentials.reset", step_up, "Reset the password or second factor of an account.";
+        KeysRead = "keys.read", plain, "See the API keys of all accounts, never their secrets.";
+        KeysWrite = "keys.write", plain, "Change and disable API keys of all accounts.";
+        CallsRead = "calls.read", plain, "See call records of all accounts, without address and user agent.";
+        CallsUnmask = "calls.unmask", step_up, "See address and user agent of a call; each look is recorded and shown to the person.";
+        MoneyRead = "money.read", plain, "See wallets, ledger, orders and invoices of all accounts.";
+        MoneyChange = "money.change", step_up, "Credit, debit and refund; every movement is a posting with a reason.";
+        LedgerVerify = "ledger.verify", plain, "Run the check of the whole ledger and see its findings.";
+        CodesWrite = "codes.write", step_up, "Make redemption codes and see them once.";
+        ModelsWrite = "models.write", plain, "Register and change models.";
+        PricesWrite = "prices.write", step_up, "Set prices and the multipliers of groups and channels.";
+        ProvidersRead = "providers.read", plain, "See providers and channels with their health, never their credentials.";
+        ProvidersWrite = "providers.write", step_up, "Change providers and channels, and set their credentials.";
+        ProvidersRevealCredential = "providers.reveal_credential", step_up, "See the credential of a channel in clear; each look is recorded.";
+        TicketsRead = "tickets.read", plain, "See the tickets of all accounts.";
+        TicketsWrite = "tickets.write", plain, "Answer, assign and close tickets.";
+        NoticesWrite = "notices.write", plain, "Publish announcements and incidents.";
+        RiskRead = "risk.read", plain, "See risk rules, marks and cases.";
+        RiskWrite = "risk.write", step_up, "Change risk rules, and decide cases and appeals.";
+        VerificationRead = "verification.read", plain, "See cases of verification with names and numbers masked.";
+        VerificationDecide = "verification.decide", step_up, "See papers, names and numbers of a case of verification in clear, and decide it; each look is recorded with its reason.";
+        PrivacyRead = "privacy.read", plain, "See requests of data subjects, consents and the record of processing.";
+        PrivacyWrite = "privacy.write", step_up, "Decide requests of data subjects: export, correction, restriction, erasure.";
+        PoliciesWrite = "policies.write", step_up, "Publish a version of a policy.";
+        AuditRead = "audit.read", plain, "Read the audit log.";
+        RolesRead = "roles.read", plain, "See roles and who has them.";
+        RolesWrite = "roles.write", step_up, "Make and change roles, and give them to accounts.";
+        SettingsRead = "settings.read", plain, "See the settings of the platform, never its secrets.";
+        SettingsWrite = "settings.write", step_up, "Change the settings of the platform.";
+        SystemRead = "system.read", plain, "See gateways, jobs, backups and the state of the platform.";
+        SystemWrite = "system.write", step_up, "Run and repeat jobs, and settle what was set aside.";
+    }
 }
 
 impl fmt::Display for Permission {

@@ -2,6 +2,7 @@
 
 use super::routes::{Access, Demand, RouteAccess};
 use crate::problem::{MEDIA_TYPE, Problem};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use tacit_identity::access::{BuiltInRole, Permission};
 use tacit_identity::organisations::{OrganisationPermission, OrganisationRole};
@@ -161,12 +162,12 @@ fn is_query_or_header(parameter: &utoipa::openapi::path::Parameter) -> bool {
 }
 
 /// Who may use a route, as the document says it.
-pub(super) fn who(access: Access) -> &'static str {
+pub(super) fn who(access: Access) -> Cow<'static, str> {
     match access {
-        Access::Public => "everybody",
-        Access::SignedIn => "signed in",
-        Access::Needs(permission) => permission.as_str(),
-        Access::Member(permission) => permission.who(),
+        Access::Public => "everybody".into(),
+        Access::SignedIn => "signed in".into(),
+        Access::Needs(permission) => permission.as_str().into(),
+        Access::Member(permission) => format!("member: {permission}", permission = permission.as_str()).into(),
     }
 }
 
@@ -251,7 +252,7 @@ fn organisations(table: &[RouteAccess]) -> String {
     let _ = write!(page, "\n| route | who | step-up |{heads}\n| --- | --- | --- |{rules}\n");
     for RouteAccess { method, path, demand } in table {
         let Access::Member(permission) = demand.access else { continue };
-        let (who, step_up) = (permission.who(), step(demand.step_up));
+        let (who, step_up) = (who(demand.access), step(demand.step_up));
         let _ = writeln!(page, "| `{method} {path}` | {who} | {step_up} |{}", marks(permission));
     }
     page

@@ -1,72 +1,35 @@
 //! What a member of an organisation may do there: permissions, and the roles that bundle them. Declared here and nowhere else,
 //! and checked in one place, where the console API registers its routes.
 
+use crate::access::permissions;
 use serde::{Deserialize, Serialize};
 
-macro_rules! permissions {
-    ($($name:ident = $text:literal, $step_up:ident, $closed:ident, $doc:literal;)+) => {
-        /// One thing that a member may be allowed to do with what belongs to the organisation.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum OrganisationPermission {
-            $(#[doc = $doc] $name,)+
-        }
-
-        impl OrganisationPermission {
-            /// Every permission, in the order in which they are documented.
-            pub const ALL: &'static [Self] = &[$(Self::$name),+];
-
-            /// Its stable name.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $text,)+ }
-            }
-
-            /// Who may use a route that demands it, in words of the documents.
-            #[must_use]
-            pub const fn who(self) -> &'static str {
-                match self { $(Self::$name => concat!("member: ", $text),)+ }
-            }
-
-            /// What it allows, in one line.
-            #[must_use]
-            pub const fn meaning(self) -> &'static str {
-                match self { $(Self::$name => $doc,)+ }
-            }
-
-            /// Whether using it needs that the caller has proved anew, a moment ago, who they are.
-            #[must_use]
-            pub const fn needs_step_up(self) -> bool {
-                match self { $(Self::$name => permissions!(@$step_up),)+ }
-            }
-
-            /// Whether it holds in an organisation that is closed, where nothing else can be changed.
-            #[must_use]
-            pub const fn holds_when_closed(self) -> bool {
-                match self { $(Self::$name => permissions!(@$closed),)+ }
-            }
-        }
-    };
-    (@step_up) => { true };
-    (@plain) => { false };
-    (@always) => { true };
-    (@open) => { false };
+permissions! {
+    /// One thing that a member may be allowed to do with what belongs to the organisation.
+    OrganisationPermission {
+        OrganisationRead = "organisation.read", plain, "See the organisation and one's own role in it.";
+        OrganisationWrite = "organisation.write", plain, "Rename the organisation.";
+        OrganisationClose = "organisation.close", step_up, "Close the organisation; its keys are refused at once.";
+        OwnershipTransfer = "ownership.transfer", step_up, "Hand the organisation over to another member.";
+        MembershipLeave = "membership.leave", plain, "Leave the organisation.";
+        MembersRead = "members.read", plain, "See members with their roles and budgets, and who is invited.";
+        MembersWrite = "members.write", plain, "Invite, change and remove members whose role is within one's own.";
+        ProjectsRead = "projects.read", plain, "See projects and their budgets.";
+        ProjectsWrite = "projects.write", plain, "Make, change and archive projects.";
+        KeysOwn = "keys.own", plain, "Have API keys of one's own, and see and change them.";
+        KeysAll = "keys.all", plain, "See and change the API keys of all members, and make keys for them.";
+        UsageOwn = "usage.own", plain, "See what one's own keys have used.";
+        UsageAll = "usage.all", plain, "See what the keys of all members and projects have used.";
+        WalletRead = "wallet.read", plain, "See the balance of the organisation and every movement of it.";
+    }
 }
 
-permissions! {
-    OrganisationRead = "organisation.read", plain, open, "See the organisation and one's own role in it.";
-    OrganisationWrite = "organisation.write", plain, open, "Rename the organisation.";
-    OrganisationClose = "organisation.close", step_up, open, "Close the organisation; its keys are refused at once.";
-    OwnershipTransfer = "ownership.transfer", step_up, open, "Hand the organisation over to another member.";
-    MembershipLeave = "membership.leave", plain, always, "Leave the organisation.";
-    MembersRead = "members.read", plain, open, "See members with their roles and budgets, and who is invited.";
-    MembersWrite = "members.write", plain, open, "Invite, change and remove members whose role is within one's own.";
-    ProjectsRead = "projects.read", plain, open, "See projects and their budgets.";
-    ProjectsWrite = "projects.write", plain, open, "Make, change and archive projects.";
-    KeysOwn = "keys.own", plain, open, "Have API keys of one's own, and see and change them.";
-    KeysAll = "keys.all", plain, open, "See and change the API keys of all members, and make keys for them.";
-    UsageOwn = "usage.own", plain, open, "See what one's own keys have used.";
-    UsageAll = "usage.all", plain, open, "See what the keys of all members and projects have used.";
-    WalletRead = "wallet.read", plain, open, "See the balance of the organisation and every movement of it.";
+impl OrganisationPermission {
+    /// Whether it holds in an organisation that is closed, where nothing else can be changed.
+    #[must_use]
+    pub const fn holds_when_closed(self) -> bool {
+        matches!(self, Self::MembershipLeave)
+    }
 }
 
 /// What somebody is in an organisation.
@@ -178,7 +141,7 @@ mod tests {
         assert_eq!(names.len(), OrganisationPermission::ALL.len());
         for permission in OrganisationPermission::ALL {
             assert!(permission.as_str().parse::<Permission>().is_err(), "{permission:?}");
-            assert!(permission.meaning().ends_with('.') && permission.who().ends_with(permission.as_str()));
+            assert!(permission.meaning().ends_with('.'));
         }
         for role in OrganisationRole::ALL {
             assert_eq!(OrganisationRole::parse(role.as_str()), Some(role));

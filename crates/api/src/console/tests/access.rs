@@ -182,10 +182,10 @@ fn the_same(routes: fn() -> Routes) {
             let demand = line.unwrap_or_else(|| panic!("{method} {path} is in no table")).demand;
             let access = &operation["x-access"];
             let who = match demand.access {
-                Access::Public => "everybody",
-                Access::SignedIn => "signed in",
-                Access::Needs(permission) => permission.as_str(),
-                Access::Member(permission) => permission.who(),
+                Access::Public => "everybody".to_owned(),
+                Access::SignedIn => "signed in".to_owned(),
+                Access::Needs(permission) => permission.as_str().to_owned(),
+                Access::Member(permission) => ["member: ", permission.as_str()].concat(),
             };
             assert_eq!((&access["who"], &access["step_up"]), (&who.into(), &demand.step_up.into()), "{method} {path}");
             let schemes = operation["security"].as_array().map_or(0, Vec::len);
