@@ -223,7 +223,7 @@ fn fill_defaults(values: &mut BTreeMap<&'static str, (Value, Origin)>) {
         values.get(key).and_then(|(v, _)| v.as_str()).map(str::to_owned)
     };
     let development = text_of(values, "profile").as_deref() == Some("development");
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter() {
         if values.contains_key(setting.key) {
             continue;
         }
