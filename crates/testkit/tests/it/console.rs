@@ -33,7 +33,7 @@ both_engines! {
         // Nobody is signed in, whatever they show; a key of the API is no key of the console.
         for key in ["", "tm-anything", platform.key()] {
             let client = Client::new(&platform.url(), key);
-            for path in ["/api/v1/me", "/api/v1/roles", "/api/v1/keys"] {
+            for path in ["/api/v1/me", "/api/v1/roles", "/api/v1/keys", "/api/v1/accounts"] {
                 let refused = client.get(path).await?;
                 assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (401, &json!("access.unauthenticated")));
             }
@@ -42,7 +42,7 @@ both_engines! {
         assert_eq!(posted.status, 401, "{}", posted.text());
         assert_eq!(client.get("/nowhere").await?.json()["code"], "request.path");
         // The admin API is on no public port.
-        for path in ["/v1/accounts", "/v1/status", "/api/v1/accounts", "/admin/v1/accounts"] {
+        for path in ["/v1/accounts", "/v1/status", "/api/v1/status", "/admin/v1/accounts"] {
             assert_eq!(client.get(path).await?.status, 404, "{path}");
         }
         let over_2 = Client::http2(&platform.url(), "").get("/api/v1/platform").await?;
