@@ -19,6 +19,7 @@ use utoipa_axum::routes;
 
 /// A key that was found.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = FoundKey)]
 #[serde(deny_unknown_fields)]
 struct Found {
     /// The key, `sk-…` or `tm-…`.

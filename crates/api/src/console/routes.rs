@@ -113,6 +113,13 @@ impl Routes {
         table
     }
 
+    /// The name of every schema that a route describes, with the schema.
+    #[cfg(test)]
+    pub(super) fn schemas(&self) -> impl Iterator<Item = (&str, serde_json::Value)> {
+        let described = self.0.iter().flat_map(|Entry { routes: (schemas, _, _), .. }| schemas);
+        described.map(|(name, schema)| (name.as_str(), serde_json::json!(schema)))
+    }
+
     /// The OpenAPI document of these routes.
     #[must_use]
     pub fn into_document(self) -> OpenApi {

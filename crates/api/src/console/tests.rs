@@ -42,9 +42,6 @@ use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
 use tacit_storage::audit::Audit;
 use tacit_storage::{Db, testing};
 
-/// Requests a minute of one address that is not signed in.
-const CROWD: u32 = 500;
-
 /// Tokens of these tests: whoever shows one is the caller it stands for.
 /// Whom nobody knows here is asked of the identity service.
 struct Known {
@@ -100,15 +97,25 @@ impl Got {
     }
 }
 
+/// What a console is to be like.
+struct Wishes {
+    routes: Routes,
+    verification: VerificationRules,
+    /// Requests a minute of one address that is not signed in.
+    crowd: NonZeroU32,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self { routes: routes(), verification: VerificationRules::default(), crowd: NonZeroU32::MAX }
+    }
+}
+
 async fn served(db: Db) -> Served {
-    served_with(db, routes()).await
+    served_with(db, Wishes::default()).await
 }
 
-async fn served_with(db: Db, routes: Routes) -> Served {
-    served_under(db, routes, VerificationRules::default()).await
-}
-
-async fn served_under(db: Db, routes: Routes, verification: VerificationRules) -> Served {
+async fn served_with(db: Db, Wishes { routes, verification, crowd }: Wishes) -> Served {
     let clock = Arc::new(ManualClock::at(testing::MIGRATED_AT));
     let keys = testing::test_key_store(&clock).await;
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap());
@@ -177,7 +184,7 @@ async fn served_under(db: Db, routes: Routes, verification: VerificationRules) -
         organisations: Organisations { open: true, url: Some("https://tacit.example".into()) },
         ways: Arc::default(),
         authenticate: Arc::new(Known { people: People(identity.clone()), callers }),
-        crowd: Arc::new(Crowd::new(NonZeroU32::new(CROWD).unwrap(), NonZeroU32::MAX)),
+        crowd: Arc::new(Crowd::new(crowd, NonZeroU32::MAX)),
         cookies: Cookies::Secure,
         changed: Arc::new(move || {
             tell.fetch_add(1, Ordering::Relaxed);

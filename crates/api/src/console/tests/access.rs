@@ -156,7 +156,7 @@ fn every_kind_of_demand_is_held() {
     testing::run(tacit_storage::Engine::Sqlite, async |db| {
         let table = of_every_kind().table();
         assert_eq!(table.len(), 7);
-        let served = served_with(db, of_every_kind()).await;
+        let served = served_with(db, Wishes { routes: of_every_kind(), ..Wishes::default() }).await;
         crawl(&served, &table).await;
         // The method of another demand at the same path.
         assert_eq!(served.get("/api/v1/plain").send().await.body, b"done");

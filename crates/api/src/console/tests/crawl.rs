@@ -345,7 +345,7 @@ fn a_leak_is_found() {
                 .add(Access::Needs(Permission::SystemWrite).stepped_up(), routes!(quiet))
                 .add(Access::SignedIn, routes!(unknown))
         };
-        let served = served_with(db, leaking()).await;
+        let served = served_with(db, Wishes { routes: leaking(), ..Wishes::default() }).await;
         let wrong = crawl(&served, &leaking().table()).await;
         let has = |text: &str| wrong.iter().any(|wrong| wrong == text);
         assert!(has("GET /api/v1/leak by support: shows wilhelmina.canary@canary-mail.example"), "{wrong:#?}");

@@ -1,6 +1,7 @@
 //! The generated documents are what is committed: `cargo xtask generate` writes them.
 
 use crate::console::{document, permissions_page, routes};
+use std::collections::{BTreeSet, HashMap};
 
 fn committed(name: &str) -> String {
     let path = format!("{}/../../docs/reference/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -19,4 +20,19 @@ fn the_document_is_current() {
 fn the_page_of_permissions_is_current() {
     let page = permissions_page(&routes().table());
     assert_eq!(committed("permissions.md"), page, "docs/reference/permissions.md: run `cargo xtask generate`");
+}
+
+/// Two types of one name would overwrite each other in the document without a word.
+#[test]
+fn a_schema_has_its_name_for_itself() {
+    let routes = routes();
+    let (mut known, mut twice) = (HashMap::new(), BTreeSet::new());
+    for (name, schema) in routes.schemas() {
+        let before = known.entry(name.to_owned()).or_insert_with(|| schema.clone());
+        if *before != schema {
+            twice.insert(name);
+        }
+    }
+    assert!(twice.is_empty(), "two schemas of one name: give one another with #[schema(as = …)]: {twice:?}");
+    assert!(known.len() > 100, "{}", known.len());
 }

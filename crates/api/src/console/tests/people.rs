@@ -1,8 +1,9 @@
 //! What people do, over a real socket, with the codes that are in the development outbox.
 
-use super::{CROWD, Got, Served, served};
+use super::{Got, Served, Wishes, served_with};
 use axum::http::Method;
 use serde_json::{Value, json};
+use std::num::NonZeroU32;
 use tacit_identity::roles::Acting;
 use tacit_operations::messages::{KeptContent, delivery};
 use tacit_storage::{Db, Page, both_engines};
@@ -20,7 +21,12 @@ struct Town {
 
 impl Town {
     async fn new(db: Db) -> Self {
-        let served = served(db).await;
+        Self::with(db, NonZeroU32::MAX).await
+    }
+
+    /// So many requests a minute of one address that is not signed in.
+    async fn with(db: Db, crowd: NonZeroU32) -> Self {
+        let served = served_with(db, Wishes { crowd, ..Wishes::default() }).await;
         let stop = CancellationToken::new();
         tokio::spawn(delivery::run(served.console.messages.clone(), stop.clone()));
         Self { served, device: std::sync::OnceLock::new(), _stop: stop.drop_guard() }
@@ -125,7 +131,8 @@ both_engines! {
     }
 
     async fn who_is_not_signed_in_asks_for_a_bounded_number_of_things_and_the_log_is_spared(db: Db) {
-        let town = Town::new(db).await;
+        const CROWD: u32 = 30;
+        let town = Town::with(db, NonZeroU32::new(CROWD).unwrap()).await;
         let ask = async |address: &str, n: u32| {
             let asking = town.served.ask(Method::POST, "/api/v1/leaked-keys").header("x-forwarded-for", address);
             asking.json(&json!({ "key": format!("sk-nothing-{n}") })).send().await

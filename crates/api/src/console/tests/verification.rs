@@ -58,7 +58,7 @@ impl Served {
 
 both_engines! {
     async fn a_person_shows_who_they_are(db: Db) {
-        let served = served_under(db, routes(), rules()).await;
+        let served = served_with(db, Wishes { verification: rules(), ..Wishes::default() }).await;
         let offer = served.get("/api/v1/verification").by("ann").send().await.json();
         assert_eq!(offer["verified"], json!([]));
         assert_eq!(offer["offered"], json!([{ "kind": "person", "documents": [
@@ -126,7 +126,7 @@ both_engines! {
     }
 
     async fn staff_sees_as_much_as_it_must_and_says_why(db: Db) {
-        let served = served_under(db, routes(), rules()).await;
+        let served = served_with(db, Wishes { verification: rules(), ..Wishes::default() }).await;
         let id = served.waiting().await;
         for path in [REVIEWS.to_owned(), format!("{REVIEWS}?state=submitted"), format!("{REVIEWS}/{id}")] {
             let shown = served.get(&path).by("support").send().await;
@@ -173,7 +173,7 @@ both_engines! {
     }
 
     async fn a_verdict_is_given_once_and_told(db: Db) {
-        let served = served_under(db, routes(), rules()).await;
+        let served = served_with(db, Wishes { verification: rules(), ..Wishes::default() }).await;
         let (stop, console) = (CancellationToken::new(), &served.console);
         tokio::spawn(delivery::run(console.messages.clone(), stop.clone()));
         let _stop = stop.drop_guard();
@@ -219,7 +219,7 @@ both_engines! {
     }
 
     async fn nobody_decides_about_themselves(db: Db) {
-        let served = served_under(db, routes(), rules()).await;
+        let served = served_with(db, Wishes { verification: rules(), ..Wishes::default() }).await;
         let made = served.ask(Method::POST, CASES).by("owner").json(&said()).send().await.json();
         let id = made["id"].as_str().unwrap();
         served.paper("owner", &format!("{CASES}/{id}/papers/id_card_front"), "image/jpeg", &picture()).await;

@@ -112,7 +112,7 @@ async fn given(served: &Served, by: &str, number: &str) -> String {
 
 both_engines! {
     async fn what_it_answers_decides_and_is_written_down(db: Db) {
-        let served = served_under(db, routes(), rules()).await;
+        let served = served_with(db, Wishes { verification: rules(), ..Wishes::default() }).await;
         let offer = served.get("/api/v1/verification").by("ann").send().await.json();
         assert_eq!(offer["offered"][0]["documents"][0]["agency"], json!({ "en": "Example Agency", "zh": "示例核验机构" }));
         let fake = FakeAgency::answering(&["match", "no_match"]).await;
@@ -138,7 +138,7 @@ both_engines! {
     }
 
     async fn an_agency_that_is_away_is_asked_again(db: Db) {
-        let served = served_under(db, routes(), rules()).await;
+        let served = served_with(db, Wishes { verification: rules(), ..Wishes::default() }).await;
         let fake = FakeAgency::answering(&[]).await;
         let agency = fake.agency();
         let path = given(&served, "ann", "11010519491231002X").await;
@@ -156,7 +156,7 @@ both_engines! {
     }
 
     async fn nobody_is_asked_if_it_cannot_be_written_down(db: Db) {
-        let served = served_under(db.clone(), routes(), rules()).await;
+        let served = served_with(db.clone(), Wishes { verification: rules(), ..Wishes::default() }).await;
         let fake = FakeAgency::answering(&["match"]).await;
         given(&served, "ann", "11010519491231002X").await;
         const AWAY: Sql = Sql::new("ALTER TABLE audit_entries RENAME TO audit_entries_away");
