@@ -30,9 +30,9 @@ def console():
 def tried(url, checks, *arguments, cwd):
     tool = pathlib.Path(sys.executable).parent / "schemathesis"
     done = subprocess.run(
-        [tool, "run", DOCUMENT, "--url", url, "--checks", checks, "--max-examples", "40", "--workers", "4",
-         "--seed", "4711", "--request-timeout", "60",
-         "--generation-database", "none", "--no-color", "--continue-on-failure", *arguments],
+        [tool, "run", DOCUMENT, "--url", url, "--checks", checks, "--max-examples", "40", "--seed", "4711",
+         "--request-timeout", "60", "--generation-database", "none", "--no-color", "--continue-on-failure",
+         *arguments],
         cwd=cwd, capture_output=True, text=True, timeout=1500, check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

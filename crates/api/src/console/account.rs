@@ -245,6 +245,8 @@ const fn changed(kind: ContactKind) -> Changed {
 /// Makes an invitation for one person.
 #[utoipa::path(post, path = "/api/v1/invitations", tag = "account", responses(
     (status = 201, description = "The invitation.", body = NewInvitation),
+    (status = 409, description = "The caller has as many that nobody used.", body = Problem,
+        content_type = "application/problem+json"),
 ))]
 async fn invitations_create(
     State(console): State<Console>,
