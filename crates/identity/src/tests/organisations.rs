@@ -19,7 +19,7 @@ use tacit_kernel::limits::{Budget, Limits};
 use tacit_storage::changes::Change;
 use tacit_storage::{Db, Page, Row, Sql, StorageError, both_engines};
 
-type Done<T> = Result<T, IdentityError>;
+pub(super) type Done<T> = Result<T, IdentityError>;
 
 /// Does it in a transaction of its own.
 macro_rules! in_tx {
@@ -32,11 +32,11 @@ macro_rules! in_tx {
 }
 
 impl World {
-    async fn somebody(&self, name: &str) -> AccountId {
+    pub(super) async fn somebody(&self, name: &str) -> AccountId {
         self.identity.account_create(&crate::tests::name(name), self.group, &Limits::default()).await.unwrap().id
     }
 
-    async fn organisation(&self, owner: AccountId) -> Done<Organisation> {
+    pub(super) async fn organisation(&self, owner: AccountId) -> Done<Organisation> {
         let name = &crate::tests::name("Analytical Engines");
         in_tx!(self, |identity, tx| identity.organisation_create_in_tx(tx, owner, name))
     }
@@ -52,7 +52,7 @@ impl World {
     }
 
     /// Makes somebody a member.
-    async fn member(&self, by: (AccountId, AccountId), name: &str, role: Role) -> AccountId {
+    pub(super) async fn member(&self, by: (AccountId, AccountId), name: &str, role: Role) -> AccountId {
         let account = self.somebody(name).await;
         let invited = self.invite(by, &format!("{name}@example.org"), role).await.unwrap();
         assert_eq!(self.join(account, &invited.token).await.unwrap().unwrap().1, role);
@@ -75,7 +75,7 @@ impl World {
         in_tx!(self, |identity, tx| identity.member_leave_in_tx(tx, organisation, member))
     }
 
-    async fn hand_over(&self, by: (AccountId, AccountId), to: AccountId) -> Done<()> {
+    pub(super) async fn hand_over(&self, by: (AccountId, AccountId), to: AccountId) -> Done<()> {
         in_tx!(self, |identity, tx| identity.ownership_transfer_in_tx(tx, by, to))
     }
 
@@ -93,7 +93,7 @@ impl World {
         in_tx!(self, |identity, tx| identity.project_update_in_tx(tx, by, id, change))
     }
 
-    async fn key(
+    pub(super) async fn key(
         &self,
         by: (AccountId, AccountId),
         belongs: (Option<AccountId>, Option<ProjectId>),

@@ -38,6 +38,17 @@ impl Served {
         self.console.db.write("test.organisation", |tx| Box::pin(make(tx))).await.unwrap()
     }
 
+    /// Makes that account a member.
+    pub(super) async fn joins(&self, organisation: AccountId, role: OrganisationRole, account: AccountId) {
+        let row = &[organisation.into(), account.into(), role.as_str().into()];
+        let added: Result<u64, StorageError> = self
+            .console
+            .db
+            .write("test.member", |tx| Box::pin(async move { tx.execute(&ADD_MEMBER, row).await }))
+            .await;
+        added.unwrap();
+    }
+
     async fn used(&self, organisation: AccountId, key: &Value, day: i64, amount: i64) {
         let key: KeyId = key["key"]["id"].as_str().unwrap().parse().unwrap();
         let day = tacit_kernel::Clock::now(&*self.clock).day_start().plus_micros(day * 86_400_000_000);

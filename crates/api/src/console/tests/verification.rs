@@ -15,12 +15,15 @@ const REVIEWS: &str = "/api/v1/verification-reviews";
 const NAME: &str = "张三丰";
 const NUMBER: &str = "11010519491231002X";
 
+/// Staff reviews persons, by one paper.
+pub(super) fn of_persons() -> VerificationRules {
+    let person = KindRules { way: Some(VerificationWay::Staff), papers: vec![PaperKind::IdCardFront] };
+    VerificationRules { person, ..VerificationRules::default() }
+}
+
 fn rules() -> VerificationRules {
-    VerificationRules {
-        person: KindRules { way: Some(VerificationWay::Staff), papers: vec![PaperKind::IdCardFront] },
-        unverified: UnverifiedRules { api_keys: Some(0), ..UnverifiedRules::default() },
-        ..VerificationRules::default()
-    }
+    let unverified = UnverifiedRules { api_keys: Some(0), ..UnverifiedRules::default() };
+    VerificationRules { unverified, ..of_persons() }
 }
 
 fn said() -> Value {
@@ -39,16 +42,20 @@ impl Served {
         self.ask(Method::PUT, path).by(by).header("content-type", kind).raw(bytes).send().await
     }
 
-    /// A case of ann's that waits for a verdict, by its path below [`CASES`] and [`REVIEWS`].
-    async fn waiting(&self) -> String {
-        let made = self.ask(Method::POST, CASES).by("ann").json(&said()).send().await;
+    /// A case of somebody's that waits for a verdict, by its path below [`CASES`] and [`REVIEWS`].
+    pub(super) async fn submitted(&self, by: &str, said: &Value, picture: &[u8]) -> String {
+        let made = self.ask(Method::POST, CASES).by(by).json(said).send().await;
         assert_eq!(made.status, 201, "{}", made.json());
         let id = made.json()["id"].as_str().unwrap().to_owned();
-        let sent = self.paper("ann", &format!("{CASES}/{id}/papers/id_card_front"), "image/jpeg", &picture()).await;
+        let sent = self.paper(by, &format!("{CASES}/{id}/papers/id_card_front"), "image/jpeg", picture).await;
         assert_eq!(sent.status, 200, "{}", sent.json());
         let path = format!("{CASES}/{id}/submission");
-        assert_eq!(self.ask(Method::POST, &path).by("ann").json(&json!({})).send().await.status, 200);
+        assert_eq!(self.ask(Method::POST, &path).by(by).json(&json!({})).send().await.status, 200);
         id
+    }
+
+    async fn waiting(&self) -> String {
+        self.submitted("ann", &said(), &picture()).await
     }
 
     async fn review(&self, by: &str, path: &str, body: &Value) -> Got {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::KeyChange;
 use crate::access::Permissions;
+use crate::organisations::OrganisationRole;
 use crate::verification::{Restricted, UnverifiedRules};
 use tacit_kernel::Nano;
 use tacit_kernel::call::CallSource;
@@ -95,5 +96,32 @@ both_engines! {
         let hash = world.identity.key_hash(&made.unwrap().1);
         let facts = world.identity.key_grant_by_hash(hash).await.unwrap().unwrap();
         assert_eq!(facts.account_limits, Limits { models: Some(vec![]), ..Limits::default() });
+    }
+
+    async fn an_organisation_is_verified_as_its_owner_is(db: Db) {
+        let unverified = UnverifiedRules { calls: false, ..UnverifiedRules::default() };
+        let world = world_with(db.clone(), VerificationRules { unverified, ..rules() }).await;
+        let (identity, ann) = (&world.identity, world.account("ann").await);
+        let organisation = world.organisation(ann).await.unwrap().id;
+        let bob = world.member((organisation, ann), "bob", OrganisationRole::Admin).await;
+        let (_, secret) = world.key((organisation, bob), (None, None), "k").await.unwrap();
+        let serves = async || {
+            let facts = identity.key_grant_by_hash(identity.key_hash(&secret)).await.unwrap().unwrap();
+            facts.account_limits == Limits::default()
+        };
+        let told = async |since: usize| crate::tests::feed(&db).await[since..].contains(&Change::Account(organisation));
+        // A member who was verified is not who answers for it.
+        let case = world.submitted(bob, &enterprise()).await;
+        world.decide(case.id, staff(), Verdict::Approve).await.unwrap();
+        assert!(!serves().await);
+        let before = crate::tests::feed(&db).await.len();
+        let case = world.submitted(ann, &person()).await;
+        world.decide(case.id, staff(), Verdict::Approve).await.unwrap();
+        assert!(serves().await && told(before).await);
+
+        let carl = world.member((organisation, ann), "carl", OrganisationRole::Admin).await;
+        let before = crate::tests::feed(&db).await.len();
+        world.hand_over((organisation, ann), carl).await.unwrap();
+        assert!(!serves().await && told(before).await, "nobody answers for it any more");
     }
 }
