@@ -38,9 +38,13 @@ async fn two_keys_of_one_member_share_a_budget_and_another_member_has_their_own(
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_at_the_same_time_do_not_pass_a_budget_together() {
     let p = Arc::new(Platform::start(Wishes::default()).await);
-    // Of a member whose projects differ: the tightest holds.
-    let (member, project) = (budget(2_000_000, -1), budget(-1, 100_000_000));
-    let keys: Vec<_> = (0..4).map(|_| p.another_key(&[member.clone(), project.clone()])).collect();
+    // Two of each key, of which the tighter holds, whichever is told first.
+    let mut both = [budget(2_000_000, -1), budget(-1, 100_000_000)];
+    let mut key = |_| {
+        both.reverse();
+        p.another_key(&both)
+    };
+    let keys: Vec<_> = (0..4).map(&mut key).collect();
     let calls: Vec<_> = (0..100)
         .map(|n: usize| {
             let (p, key) = (Arc::clone(&p), keys[n % 4].clone());
