@@ -1,16 +1,19 @@
 //! The gateway's part of the data map: labels of its metrics, and what it sends to model providers. What it reports to
 //! the control plane is declared where it is stored.
 
-use tacit_kernel::datamap::{Element, Place, Protection, Retention, Subject};
+use tacit_kernel::datamap::{Copying, Correcting, Element, Place, Protection, Purpose, Retention, Subject, Withheld};
 
 const fn sent(field: &'static str, category: &'static str) -> Element {
     Element {
         place: Place::Egress { recipient: "model_provider", field },
         category,
         subject: Subject::Account("calls.account_id"),
-        purposes: &["essential.service.ai_inference"],
+        purposes: &[Purpose::Inference],
         protection: Protection::Plain,
         retention: Retention::OpenCall,
+        // Nothing of it is held here.
+        copying: Copying::Withheld(Withheld::SaysNothing),
+        correcting: Correcting::Derived,
         cites: &["YY-2.2", "YY-1.1"],
     }
 }

@@ -4,6 +4,14 @@
 //! The declarations themselves stand beside what they describe: columns beside the migrations (`storage`), log fields
 //! and metric labels beside the code that writes them.
 
+mod purpose;
+pub mod retention;
+mod rights;
+
+pub use purpose::{Basis, Purpose};
+pub use retention::{Law, RetentionClass, Since, Then};
+pub use rights::{Copying, Correcting, OnErasure, Withheld};
+
 use serde::Serialize;
 
 /// Where an element lives.
@@ -28,6 +36,21 @@ pub enum Place {
         metric: &'static str,
         /// The label.
         label: &'static str,
+    },
+    /// A cookie.
+    Cookie {
+        /// Its name, without the prefix that a secure site gives it.
+        name: &'static str,
+    },
+    /// A key of a browser's storage.
+    BrowserStorage {
+        /// Its name.
+        key: &'static str,
+    },
+    /// A variable of a template of messages.
+    MessageField {
+        /// Its name.
+        field: &'static str,
     },
     /// A header or field sent to a recipient.
     Egress {
@@ -70,15 +93,10 @@ pub enum Retention {
     Configuration,
     /// As long as the account exists.
     Account,
-    /// Days counted from the row's creation, at least and at most.
-    Days {
-        /// Not shorter, by law.
-        min: u32,
-        /// Not longer.
-        max: u32,
-    },
     /// While the call is open; gone when it is settled.
     OpenCall,
+    /// As the class says.
+    Class(RetentionClass),
 }
 
 /// One element of the data map.
@@ -91,11 +109,15 @@ pub struct Element {
     /// Whose it is.
     pub subject: Subject,
     /// What for; empty only where the subject is nobody.
-    pub purposes: &'static [&'static str],
+    pub purposes: &'static [Purpose],
     /// How it is kept.
     pub protection: Protection,
     /// How long.
     pub retention: Retention,
+    /// What a copy of somebody's data does with it; nothing that is nobody's is in one.
+    pub copying: Copying,
+    /// How it is corrected.
+    pub correcting: Correcting,
     /// The policy clauses it rests on, such as `YY-2.2`.
     pub cites: &'static [&'static str],
 }
@@ -111,6 +133,8 @@ impl Element {
             purposes: &[],
             protection: Protection::Plain,
             retention: Retention::Configuration,
+            copying: Copying::Withheld(Withheld::SaysNothing),
+            correcting: Correcting::Derived,
             cites: &[],
         }
     }

@@ -1,6 +1,6 @@
 //! The metric labels of this crate, and the fields that leave the platform in messages, for the data map.
 
-use tacit_kernel::datamap::{Element, Place, Protection, Retention, Subject};
+use tacit_kernel::datamap::{Copying, Correcting, Element, Place, Protection, Purpose, Retention, Subject, retention};
 
 const WORD: &str = "one of a few words of the program";
 
@@ -11,10 +11,12 @@ const fn to(recipient: &'static str, field: &'static str, category: &'static str
         place: Place::Egress { recipient, field },
         category,
         subject: Subject::Account("messages.account_id -> accounts.id"),
-        purposes: &["essential.service.authentication", "essential.service.security"],
+        purposes: &[Purpose::SignIn, Purpose::Security],
         protection: Protection::Plain,
         // Not kept here; how long the recipient keeps it is told by its own policy.
-        retention: Retention::Days { min: 0, max: 7 },
+        retention: Retention::Class(retention::MESSAGE_CONTENT),
+        copying: Copying::Given,
+        correcting: Correcting::Derived,
         cites: &["YY-2.1", "YY-5"],
     }
 }
@@ -25,10 +27,12 @@ const fn asked(recipient: &'static str, field: &'static str) -> Element {
         place: Place::Egress { recipient, field },
         category: "user.identity.verification",
         subject: Subject::Account("verification_cases.account_id -> accounts.id"),
-        purposes: &["essential.service.authentication", "essential.legal_obligation"],
+        purposes: &[Purpose::SignIn, Purpose::Law],
         protection: Protection::Plain,
         // Not kept here; how long the recipient keeps it is told by its own policy.
-        retention: Retention::Days { min: 0, max: 180 },
+        retention: Retention::Class(retention::VERIFICATION),
+        copying: Copying::Given,
+        correcting: Correcting::Derived,
         cites: &["01-2.2", "YY-5"],
     }
 }

@@ -1,7 +1,9 @@
 //! The data map of the databases: every column of every table, declared beside the migrations that make it, and the
 //! comparison of the declaration with a database as it really is.
 
+mod classes;
 mod columns;
+mod owners;
 
 use crate::db::{Db, Engine};
 use crate::error::StorageError;
@@ -12,6 +14,7 @@ use std::collections::BTreeSet;
 use tacit_kernel::datamap::{Element, Place};
 
 pub use columns::COLUMNS;
+pub use owners::{OWNERS, Owner, Step};
 
 /// The tables of the keyring's schema; `schema_migrations` is in every database, all others are the main schema's.
 const KEYRING_TABLES: &[&str] = &["keyring_epochs", "subject_keys"];

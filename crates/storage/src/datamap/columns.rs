@@ -1,242 +1,7 @@
-//! The declarations. Categories and purposes are keys of fideslang 3.2; retention follows the classes for China, which
-//! an operator may only shorten. Clauses: `YY` is the Youyun API privacy policy, `01` that of the 01.AI platform.
+//! The declarations: every column of every table.
 
-use tacit_kernel::datamap::{Element, Place, Protection, Retention, Subject};
-
-const SERVICE: &[&str] = &["essential.service"];
-const SIGN_IN: &[&str] = &["essential.service.authentication"];
-const SECURITY: &[&str] = &["essential.service.security", "essential.fraud_detection"];
-const CALLS: &[&str] =
-    &["essential.service", "essential.service.payment_processing", "essential.service.operations.support"];
-const MONEY: &[&str] = &["essential.service.payment_processing", "finance", "essential.legal_obligation"];
-
-/// Network logs are kept half a year by law (China's cybersecurity law, article 21), and call records not much longer.
-const CALL_RECORD: Retention = Retention::Days { min: 180, max: 400 };
-const ADDRESS: Retention = Retention::Days { min: 180, max: 180 };
-/// Three years after completion (China's e-commerce law, article 31).
-const LEDGER: Retention = Retention::Days { min: 1095, max: 1095 };
-
-/// How long it is known that a message was sent: as long as network logs.
-const SENDING: Retention = Retention::Days { min: 0, max: 180 };
-/// A message is sent within that time or not at all; what it says goes with the attempt that ends it.
-const UNSENT: Retention = Retention::Days { min: 0, max: 7 };
-
-/// An element but for its place.
-#[derive(Clone, Copy)]
-struct Class {
-    category: &'static str,
-    subject: Subject,
-    purposes: &'static [&'static str],
-    protection: Protection,
-    retention: Retention,
-    cites: &'static [&'static str],
-}
-
-impl Class {
-    const fn nobody(why: &'static str) -> Self {
-        Self {
-            category: "system.operations",
-            subject: Subject::Nobody(why),
-            purposes: &[],
-            protection: Protection::Plain,
-            retention: Retention::Configuration,
-            cites: &[],
-        }
-    }
-
-    const fn account(category: &'static str, path: &'static str, purposes: &'static [&'static str]) -> Self {
-        Self {
-            category,
-            subject: Subject::Account(path),
-            purposes,
-            protection: Protection::Plain,
-            retention: Retention::Account,
-            cites: &["YY-2.1", "YY-7"],
-        }
-    }
-
-    const fn category(self, category: &'static str) -> Self {
-        Self { category, ..self }
-    }
-
-    const fn purposes(self, purposes: &'static [&'static str]) -> Self {
-        Self { purposes, ..self }
-    }
-
-    const fn protected(self, protection: Protection) -> Self {
-        Self { protection, ..self }
-    }
-
-    const fn kept(self, retention: Retention) -> Self {
-        Self { retention, ..self }
-    }
-
-    const fn cites(self, cites: &'static [&'static str]) -> Self {
-        Self { cites, ..self }
-    }
-
-    const fn at(self, table: &'static str, column: &'static str) -> Element {
-        Element {
-            place: Place::Column { table, column },
-            category: self.category,
-            subject: self.subject,
-            purposes: self.purposes,
-            protection: self.protection,
-            retention: self.retention,
-            cites: self.cites,
-        }
-    }
-}
-
-const CONFIGURED: Class = Class::nobody("set by the operator about the platform itself");
-const BOOKKEEPING: Class = Class::nobody("tells of the schema");
-const GATEWAY: Class = Class::nobody("tells of a gateway process").kept(CALL_RECORD);
-const ACCOUNT: Class = Class::account("user.account", "accounts.id", SERVICE);
-const KEY: Class = Class::account("user.authorization", "api_keys.account_id -> accounts.id", SIGN_IN)
-    .cites(&["YY-2.2", "YY-7", "YY-10"]);
-const BALANCE: Class = Class::account("user.financial", "ledger_accounts.owner_id -> accounts.id", MONEY)
-    .kept(LEDGER)
-    .cites(&["YY-2.3", "YY-7"]);
-const POSTING: Class = Class::account(
-    "user.financial",
-    "ledger_entries.ledger_account_id -> ledger_accounts.id, ledger_accounts.owner_id -> accounts.id",
-    MONEY,
-)
-.kept(LEDGER)
-.cites(&["YY-2.3", "YY-7"]);
-const LEASE: Class = Class::account("user.financial", "leases.account_id -> accounts.id", MONEY)
-    .kept(Retention::OpenCall)
-    .cites(&["YY-2.3"]);
-const CALL: Class = Class::account("user.behavior", "calls.account_id -> accounts.id", CALLS)
-    .kept(CALL_RECORD)
-    .cites(&["YY-2.2", "YY-7"]);
-const ATTEMPT: Class =
-    Class::account("user.behavior", "call_attempts.call_id -> calls.id, calls.account_id -> accounts.id", CALLS)
-        .kept(CALL_RECORD)
-        .cites(&["YY-2.2", "YY-7"]);
-const OPEN_CALL: Class = Class::account("user.behavior", "open_calls.begun -> accounts.id", CALLS)
-    .kept(Retention::OpenCall)
-    .cites(&["YY-2.2"]);
-const UNSETTLED: Class = Class::account("user.behavior", "call_journal.events -> accounts.id", CALLS)
-    .kept(Retention::OpenCall)
-    .cites(&["YY-2.2"]);
-const ASIDE: Class = Class::account("user.behavior", "set_aside_events.account_id -> accounts.id", CALLS)
-    .kept(CALL_RECORD)
-    .cites(&["YY-2.2", "YY-7"]);
-const USAGE: Class =
-    Class::account("user.behavior", "usage_daily.account_id -> accounts.id", CALLS).cites(&["YY-2.2", "YY-7"]);
-/// Messages to somebody who has no account yet are sealed with the platform's key.
-const MESSAGE: Class = Class::account("user.behavior", "messages.account_id -> accounts.id", SIGN_IN)
-    .kept(SENDING)
-    .cites(&["YY-2.1", "YY-7"]);
-const DEVELOPMENT_MESSAGE: Class =
-    Class::account("user.contact", "development_outbox.account_id -> accounts.id", SERVICE)
-        .kept(UNSENT)
-        .cites(&["YY-2.1"]);
-/// Either an account's id, with or without that of a gateway's session, or a key's hash, for a day.
-const CHANGE: Class = Class::account("user.unique_id", "changes.subject -> accounts.id", SERVICE)
-    .kept(Retention::Days { min: 0, max: 1 })
-    .cites(&["YY-2.2"]);
-/// What was answered to a request that may come again.
-const REPEATED: Class = Class::account("user.behavior", "idempotency_keys.account_id -> accounts.id", SERVICE)
-    .kept(Retention::Days { min: 0, max: 1 })
-    .cites(&["YY-2.2", "YY-7"]);
-/// Who did what, kept for three years as proof that the rights of persons were served (China's PIPL, article 56); erasing
-/// the person takes it before.
-const AUDIT: Class = Class::account("user.behavior", "audit_entries.subject_id -> accounts.id", SECURITY)
-    .kept(Retention::Days { min: 1095, max: 2190 })
-    .cites(&["YY-7", "YY-10", "01-4.1"]);
-/// Hashes over salted commitments: they say nothing once the salt is gone.
-const AUDIT_TREE: Class = Class::nobody("hashes over salted commitments, and signatures of them");
-const SUBJECT_KEY: Class =
-    Class::account("user.unique_id", "subject_keys.subject -> accounts.id", SECURITY).cites(&["YY-7", "YY-8", "YY-10"]);
-
-/// What belongs to how a person signs in, for as long as there is the account.
-const CREDENTIAL: Class =
-    Class::account("user.authorization.credentials", "account_passwords.account_id -> accounts.id", SIGN_IN)
-        .cites(&["YY-2.1", "YY-7", "YY-10", "01-2.1.1"]);
-const CONTACT: Class = Class::account("user.contact", "account_contacts.account_id -> accounts.id", SIGN_IN)
-    .cites(&["YY-2.1", "YY-7", "01-2.1.1"]);
-const PROFILE: Class = Class::account("user.account.settings", "account_profiles.account_id -> accounts.id", SERVICE)
-    .cites(&["YY-2.1", "YY-7", "YY-9", "01-2.1.1"]);
-const INVITATION: Class = Class::account("user.account", "invitations.inviter_id -> accounts.id", SERVICE)
-    .kept(Retention::Days { min: 0, max: 90 })
-    .cites(&["YY-2.1"]);
-/// Addresses and what is guessed at rest as keyed hashes, for a day.
-const CODE: Class = Class::account("user.authorization", "verification_codes.target -> accounts.id", SIGN_IN)
-    .kept(Retention::Days { min: 0, max: 1 })
-    .cites(&["YY-2.1", "01-2.1.1"]);
-const GUESS: Class = Class::account("user.authorization", "guesses.subject -> accounts.id", SECURITY)
-    .kept(Retention::Days { min: 0, max: 1 })
-    .cites(&["YY-2.4", "YY-10"]);
-const CONSOLE_SESSION: Class =
-    Class::account("user.authorization", "console_sessions.account_id -> accounts.id", SIGN_IN)
-        .kept(Retention::Days { min: 0, max: 90 })
-        .cites(&["YY-2.1", "YY-2.4", "YY-10"]);
-/// Of a device only the keyed hash of its cookie, until it was not seen for 180 days.
-const DEVICE: Class = Class::account("user.device", "known_devices.account_id -> accounts.id", SECURITY)
-    .kept(Retention::Days { min: 0, max: 180 })
-    .cites(&["YY-2.4", "YY-10"]);
-const SECOND_FACTOR: Class =
-    Class::account("user.authorization.credentials", "second_factors.account_id -> accounts.id", SIGN_IN)
-        .cites(&["YY-2.1", "YY-7", "YY-10"]);
-const RECOVERY: Class =
-    Class::account("user.authorization.credentials", "recovery_codes.account_id -> accounts.id", SIGN_IN)
-        .cites(&["YY-2.1", "YY-7", "YY-10"]);
-const LINKED_IDENTITY: Class = Class::account("user.unique_id", "linked_identities.account_id -> accounts.id", SIGN_IN)
-    .cites(&["YY-2.1", "YY-7", "01-2.1.1"]);
-const PASSKEY: Class = Class::account("user.authorization.credentials", "passkeys.account_id -> accounts.id", SIGN_IN)
-    .cites(&["YY-2.1", "YY-7", "YY-10"]);
-/// What was begun to sign in; ten minutes, and gone with its first use.
-const CEREMONY: Class = Class::account("user.authorization", "sign_in_ceremonies.account_id -> accounts.id", SIGN_IN)
-    .kept(Retention::Days { min: 0, max: 1 })
-    .cites(&["YY-2.1", "YY-10"]);
-const MANAGEMENT_KEY: Class =
-    Class::account("user.authorization", "management_keys.account_id -> accounts.id", SIGN_IN)
-        .cites(&["YY-2.1", "YY-7", "YY-10"]);
-const ROLE: Class = Class::account("user.authorization", "account_roles.account_id -> accounts.id", SECURITY)
-    .cites(&["YY-2.1", "YY-10"]);
-
-/// An organisation is an account, and what it is called is sealed with its key.
-const ORGANISATION: Class = Class::account("user.account", "organisations.account_id -> accounts.id", SERVICE);
-const MEMBERSHIP: Class =
-    Class::account("user.authorization", "organisation_members.account_id -> accounts.id", SERVICE)
-        .cites(&["YY-2.1", "YY-7"]);
-/// Whom somebody invites; they may have no account.
-const MEMBER_INVITATION: Class =
-    Class::account("user.account", "organisation_invitations.inviter_id -> accounts.id", SERVICE)
-        .kept(Retention::Days { min: 0, max: 8 })
-        .cites(&["YY-2.1", "YY-7"]);
-const PROJECT: Class = Class::account("user.account", "organisation_projects.organisation_id -> accounts.id", SERVICE);
-/// Who somebody showed to be: for that and nothing else. An operator may keep what they said and their papers 90 days before
-/// a verdict and 90 after it at most; that there was one, and a keyed hash of the number, stay with the account.
-const VERIFYING: &[&str] = &["essential.service.authentication", "essential.legal_obligation"];
-const VERIFICATION: Class =
-    Class::account("user.identity.verification", "verification_cases.account_id -> accounts.id", VERIFYING)
-        .cites(&["01-2.2", "YY-7"]);
-const VERIFYING_KEPT: Retention = Retention::Days { min: 0, max: 180 };
-const PAPER: Class = Class::account(
-    "user.identity.verification",
-    "verification_papers.case_id -> verification_cases.id, verification_cases.account_id -> accounts.id",
-    VERIFYING,
-)
-.kept(VERIFYING_KEPT)
-.cites(&["01-2.2", "YY-7"]);
-const PIECE: Class = Class::account(
-    "user.identity.verification",
-    "verification_pieces.paper_id -> verification_papers.id, verification_papers.case_id -> verification_cases.id, \
-     verification_cases.account_id -> accounts.id",
-    VERIFYING,
-)
-.kept(VERIFYING_KEPT)
-.cites(&["01-2.2", "YY-7"]);
-const CHECK: Class = Class::account(
-    "user.identity.verification",
-    "verification_checks.case_id -> verification_cases.id, verification_cases.account_id -> accounts.id",
-    VERIFYING,
-)
-.kept(VERIFYING_KEPT)
-.cites(&["01-2.2", "YY-7"]);
+use super::classes::*;
+use tacit_kernel::datamap::{Element, Protection, Withheld};
 
 macro_rules! columns {
     ($($table:ident { $($class:expr => $($column:ident),+;)+ })+) => {
@@ -270,7 +35,8 @@ columns! {
         CREDENTIAL => changed_at;
     }
     account_profiles {
-        PROFILE.category("user.unique_id") => account_id, invited_by;
+        PROFILE.category("user.unique_id") => account_id;
+        PROFILE.category("user.unique_id").withheld(Withheld::OfOthers) => invited_by;
         PROFILE.protected(Protection::SealedSubject) => fields_sealed;
         PROFILE.category("user.demographic.age_range") => age_band, guardian_consent_at;
         PROFILE.category("user.contact").protected(Protection::SealedSubject) => guardian_sealed;
@@ -343,7 +109,7 @@ columns! {
     passkeys {
         PASSKEY.category("user.unique_id") => id, account_id;
         PASSKEY.protected(Protection::KeyedHash) => credential_lookup;
-        PASSKEY.protected(Protection::SealedSubject) => credential_sealed;
+        PASSKEY.protected(Protection::SealedSubject).withheld(Withheld::Guards) => credential_sealed;
         PASSKEY.category("user.content").protected(Protection::SealedSubject) => name_sealed;
         PASSKEY => created_at, used_at, updated_at;
     }
@@ -489,11 +255,14 @@ columns! {
         DEVELOPMENT_MESSAGE.category("user.content").protected(Protection::SealedSubject) => content_sealed;
     }
     audit_entries {
-        AUDIT => created_at, salt, actor_kind, action, object_kind, object_id, phase, about, fields, affected, code,
+        AUDIT.withheld(Withheld::SaysNothing) => salt;
+        AUDIT => created_at, actor_kind, action, object_kind, object_id, phase, about, fields, affected, code,
             actor_role;
-        AUDIT.category("user.unique_id") => actor_id, subject_id;
+        AUDIT.category("user.unique_id") => subject_id;
+        AUDIT.category("user.unique_id").withheld(Withheld::OfOthers) => actor_id;
         AUDIT.category("user.content").protected(Protection::SealedSubject) => reason_sealed;
-        AUDIT.category("user.device.ip_address").protected(Protection::SealedSubject) => address_sealed;
+        AUDIT.category("user.device.ip_address").protected(Protection::SealedSubject).withheld(Withheld::OfOthers)
+            => address_sealed;
         AUDIT_TREE => seq, commitment;
     }
     audit_tree {

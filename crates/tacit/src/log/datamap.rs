@@ -2,7 +2,9 @@
 //! here is not written; a value that does not have the form is not written either. So no line can hold a text that
 //! came from a client, whatever the code that logs was careless enough to pass.
 
-use tacit_kernel::datamap::{Element, Place, Protection, Retention, Subject};
+use tacit_kernel::datamap::{
+    Copying, Correcting, Element, Place, Protection, Purpose, Retention, Subject, Withheld, retention,
+};
 
 /// The form of a field's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +33,9 @@ const fn field(field: &'static str) -> Element {
         subject: Subject::Nobody("tells of the program, not of a person"),
         purposes: &[],
         protection: Protection::Plain,
-        retention: Retention::Days { min: 0, max: 30 },
+        retention: Retention::Class(retention::LOG),
+        copying: Copying::Withheld(Withheld::SaysNothing),
+        correcting: Correcting::Record,
         cites: &["YY-2.2"],
     }
 }
@@ -40,7 +44,7 @@ const fn of_account(name: &'static str, path: &'static str) -> Element {
     Element {
         category: "user.unique_id.pseudonymous",
         subject: Subject::Account(path),
-        purposes: &["essential.service.operations.support", "essential.service.security"],
+        purposes: &[Purpose::Support, Purpose::Security],
         ..field(name)
     }
 }

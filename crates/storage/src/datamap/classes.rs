@@ -1,0 +1,313 @@
+//! What columns have in common: classes of them. Categories are keys of fideslang 3.2. Clauses: `YY` is the Youyun API privacy policy, `01` that of the 01.AI platform.
+
+use tacit_kernel::datamap::retention::{
+    AUDIT as AUDIT_CLASS, CALL_ADDRESS, CALL_RECORD as CALL_RECORDS, DEVICE as DEVICES, INVITATION as INVITATIONS,
+    LEDGER as LEDGERS, MEMBER_INVITATION as MEMBER_INVITATIONS, MESSAGE as MESSAGES, MESSAGE_CONTENT, MOMENTARY,
+    SESSION, VERIFICATION as VERIFICATIONS,
+};
+use tacit_kernel::datamap::{Copying, Correcting, Element, Place, Protection, Purpose, Retention, Subject, Withheld};
+
+pub(super) const SERVICE: &[Purpose] = &[Purpose::Service];
+pub(super) const SIGN_IN: &[Purpose] = &[Purpose::SignIn];
+pub(super) const SECURITY: &[Purpose] = &[Purpose::Security, Purpose::Fraud];
+pub(super) const CALLS: &[Purpose] = &[Purpose::Service, Purpose::Payment, Purpose::Support];
+pub(super) const MONEY: &[Purpose] = &[Purpose::Payment, Purpose::Finance, Purpose::Law];
+
+pub(super) const CALL_RECORD: Retention = Retention::Class(CALL_RECORDS);
+pub(super) const ADDRESS: Retention = Retention::Class(CALL_ADDRESS);
+pub(super) const LEDGER: Retention = Retention::Class(LEDGERS);
+pub(super) const SENDING: Retention = Retention::Class(MESSAGES);
+/// A message is sent within that time or not at all; what it says goes with the attempt that ends it.
+pub(super) const UNSENT: Retention = Retention::Class(MESSAGE_CONTENT);
+const DAY: Retention = Retention::Class(MOMENTARY);
+
+/// An element but for its place.
+#[derive(Clone, Copy)]
+pub(super) struct Class {
+    category: &'static str,
+    subject: Subject,
+    purposes: &'static [Purpose],
+    protection: Protection,
+    retention: Retention,
+    copying: Copying,
+    correcting: Correcting,
+    cites: &'static [&'static str],
+}
+
+impl Class {
+    pub(super) const fn nobody(why: &'static str) -> Self {
+        Self {
+            category: "system.operations",
+            subject: Subject::Nobody(why),
+            purposes: &[],
+            protection: Protection::Plain,
+            retention: Retention::Configuration,
+            copying: Copying::Withheld(Withheld::SaysNothing),
+            correcting: Correcting::Derived,
+            cites: &[],
+        }
+    }
+
+    pub(super) const fn account(category: &'static str, path: &'static str, purposes: &'static [Purpose]) -> Self {
+        Self {
+            category,
+            subject: Subject::Account(path),
+            purposes,
+            protection: Protection::Plain,
+            retention: Retention::Account,
+            copying: Copying::Given,
+            correcting: Correcting::Record,
+            cites: &["YY-2.1", "YY-7"],
+        }
+    }
+
+    pub(super) const fn category(self, category: &'static str) -> Self {
+        Self { category, ..self }
+    }
+
+    pub(super) const fn purposes(self, purposes: &'static [Purpose]) -> Self {
+        Self { purposes, ..self }
+    }
+
+    pub(super) const fn protected(self, protection: Protection) -> Self {
+        Self { protection, ..self }
+    }
+
+    pub(super) const fn kept(self, retention: Retention) -> Self {
+        Self { retention, ..self }
+    }
+
+    pub(super) const fn cites(self, cites: &'static [&'static str]) -> Self {
+        Self { cites, ..self }
+    }
+
+    pub(super) const fn withheld(self, why: Withheld) -> Self {
+        Self { copying: Copying::Withheld(why), ..self }
+    }
+
+    pub(super) const fn corrected(self, how: Correcting) -> Self {
+        Self { correcting: how, ..self }
+    }
+
+    pub(super) const fn at(self, table: &'static str, column: &'static str) -> Element {
+        Element {
+            place: Place::Column { table, column },
+            category: self.category,
+            subject: self.subject,
+            purposes: self.purposes,
+            protection: self.protection,
+            retention: self.retention,
+            copying: match self.protection {
+                Protection::KeyedHash => Copying::Withheld(Withheld::SaysNothing),
+                _ => self.copying,
+            },
+            correcting: match self.protection {
+                Protection::KeyedHash => Correcting::Derived,
+                _ => self.correcting,
+            },
+            cites: self.cites,
+        }
+    }
+}
+
+pub(super) const CONFIGURED: Class = Class::nobody("set by the operator about the platform itself");
+pub(super) const BOOKKEEPING: Class = Class::nobody("tells of the schema");
+pub(super) const GATEWAY: Class = Class::nobody("tells of a gateway process").kept(CALL_RECORD);
+pub(super) const ACCOUNT: Class =
+    Class::account("user.account", "accounts.id", SERVICE).corrected(Correcting::OnRequest);
+pub(super) const KEY: Class = Class::account("user.authorization", "api_keys.account_id -> accounts.id", SIGN_IN)
+    .cites(&["YY-2.2", "YY-7", "YY-10"])
+    .corrected(Correcting::Themselves);
+pub(super) const BALANCE: Class = Class::account("user.financial", "ledger_accounts.owner_id -> accounts.id", MONEY)
+    .kept(LEDGER)
+    .cites(&["YY-2.3", "YY-7"])
+    .corrected(Correcting::Derived);
+pub(super) const POSTING: Class = Class::account(
+    "user.financial",
+    "ledger_entries.ledger_account_id -> ledger_accounts.id, ledger_accounts.owner_id -> accounts.id",
+    MONEY,
+)
+.kept(LEDGER)
+.cites(&["YY-2.3", "YY-7"]);
+pub(super) const LEASE: Class = Class::account("user.financial", "leases.account_id -> accounts.id", MONEY)
+    .kept(Retention::OpenCall)
+    .cites(&["YY-2.3"])
+    .corrected(Correcting::Derived);
+pub(super) const CALL: Class = Class::account("user.behavior", "calls.account_id -> accounts.id", CALLS)
+    .kept(CALL_RECORD)
+    .cites(&["YY-2.2", "YY-7"]);
+pub(super) const ATTEMPT: Class =
+    Class::account("user.behavior", "call_attempts.call_id -> calls.id, calls.account_id -> accounts.id", CALLS)
+        .kept(CALL_RECORD)
+        .cites(&["YY-2.2", "YY-7"]);
+pub(super) const OPEN_CALL: Class = Class::account("user.behavior", "open_calls.begun -> accounts.id", CALLS)
+    .kept(Retention::OpenCall)
+    .cites(&["YY-2.2"])
+    .withheld(Withheld::SaysNothing);
+pub(super) const UNSETTLED: Class = Class::account("user.behavior", "call_journal.events -> accounts.id", CALLS)
+    .kept(Retention::OpenCall)
+    .cites(&["YY-2.2"])
+    .withheld(Withheld::SaysNothing);
+pub(super) const ASIDE: Class = Class::account("user.behavior", "set_aside_events.account_id -> accounts.id", CALLS)
+    .kept(CALL_RECORD)
+    .cites(&["YY-2.2", "YY-7"]);
+pub(super) const USAGE: Class = Class::account("user.behavior", "usage_daily.account_id -> accounts.id", CALLS)
+    .cites(&["YY-2.2", "YY-7"])
+    .corrected(Correcting::Derived);
+/// Messages to somebody who has no account yet are sealed with the platform's key.
+pub(super) const MESSAGE: Class = Class::account("user.behavior", "messages.account_id -> accounts.id", SIGN_IN)
+    .kept(SENDING)
+    .cites(&["YY-2.1", "YY-7"])
+    .corrected(Correcting::Derived);
+pub(super) const DEVELOPMENT_MESSAGE: Class =
+    Class::account("user.contact", "development_outbox.account_id -> accounts.id", SERVICE)
+        .kept(UNSENT)
+        .cites(&["YY-2.1"])
+        .corrected(Correcting::Derived);
+/// Either an account's id, with or without that of a gateway's session, or a key's hash, for a day.
+pub(super) const CHANGE: Class = Class::account("user.unique_id", "changes.subject -> accounts.id", SERVICE)
+    .kept(DAY)
+    .cites(&["YY-2.2"])
+    .corrected(Correcting::Derived)
+    .withheld(Withheld::SaysNothing);
+/// What was answered to a request that may come again.
+pub(super) const REPEATED: Class =
+    Class::account("user.behavior", "idempotency_keys.account_id -> accounts.id", SERVICE)
+        .kept(DAY)
+        .cites(&["YY-2.2", "YY-7"])
+        .corrected(Correcting::Derived);
+/// Who did what, kept for three years as proof that the rights of persons were served (China's PIPL, article 56); erasing
+/// the person takes it before.
+pub(super) const AUDIT: Class = Class::account("user.behavior", "audit_entries.subject_id -> accounts.id", SECURITY)
+    .kept(Retention::Class(AUDIT_CLASS))
+    .cites(&["YY-7", "YY-10", "01-4.1"]);
+/// Hashes over salted commitments: they say nothing once the salt is gone.
+pub(super) const AUDIT_TREE: Class = Class::nobody("hashes over salted commitments, and signatures of them");
+pub(super) const SUBJECT_KEY: Class = Class::account("user.unique_id", "subject_keys.subject -> accounts.id", SECURITY)
+    .cites(&["YY-7", "YY-8", "YY-10"])
+    .corrected(Correcting::Derived)
+    .withheld(Withheld::SaysNothing);
+
+/// What belongs to how a person signs in, for as long as there is the account.
+pub(super) const CREDENTIAL: Class =
+    Class::account("user.authorization.credentials", "account_passwords.account_id -> accounts.id", SIGN_IN)
+        .cites(&["YY-2.1", "YY-7", "YY-10", "01-2.1.1"])
+        .corrected(Correcting::Themselves)
+        .withheld(Withheld::Guards);
+pub(super) const CONTACT: Class = Class::account("user.contact", "account_contacts.account_id -> accounts.id", SIGN_IN)
+    .cites(&["YY-2.1", "YY-7", "01-2.1.1"])
+    .corrected(Correcting::Themselves);
+pub(super) const PROFILE: Class =
+    Class::account("user.account.settings", "account_profiles.account_id -> accounts.id", SERVICE)
+        .cites(&["YY-2.1", "YY-7", "YY-9", "01-2.1.1"])
+        .corrected(Correcting::Themselves);
+pub(super) const INVITATION: Class = Class::account("user.account", "invitations.inviter_id -> accounts.id", SERVICE)
+    .kept(Retention::Class(INVITATIONS))
+    .cites(&["YY-2.1"])
+    .corrected(Correcting::Derived);
+/// Addresses and what is guessed at rest as keyed hashes, for a day.
+pub(super) const CODE: Class =
+    Class::account("user.authorization", "verification_codes.target -> accounts.id", SIGN_IN)
+        .kept(DAY)
+        .cites(&["YY-2.1", "01-2.1.1"])
+        .corrected(Correcting::Derived)
+        .withheld(Withheld::SaysNothing);
+pub(super) const GUESS: Class = Class::account("user.authorization", "guesses.subject -> accounts.id", SECURITY)
+    .kept(DAY)
+    .cites(&["YY-2.4", "YY-10"])
+    .corrected(Correcting::Derived)
+    .withheld(Withheld::SaysNothing);
+pub(super) const CONSOLE_SESSION: Class =
+    Class::account("user.authorization", "console_sessions.account_id -> accounts.id", SIGN_IN)
+        .kept(Retention::Class(SESSION))
+        .cites(&["YY-2.1", "YY-2.4", "YY-10"])
+        .corrected(Correcting::Themselves);
+/// Of a device only the keyed hash of its cookie, until it was not seen for 180 days.
+pub(super) const DEVICE: Class = Class::account("user.device", "known_devices.account_id -> accounts.id", SECURITY)
+    .kept(Retention::Class(DEVICES))
+    .cites(&["YY-2.4", "YY-10"])
+    .corrected(Correcting::Derived);
+pub(super) const SECOND_FACTOR: Class =
+    Class::account("user.authorization.credentials", "second_factors.account_id -> accounts.id", SIGN_IN)
+        .cites(&["YY-2.1", "YY-7", "YY-10"])
+        .corrected(Correcting::Themselves)
+        .withheld(Withheld::Guards);
+pub(super) const RECOVERY: Class =
+    Class::account("user.authorization.credentials", "recovery_codes.account_id -> accounts.id", SIGN_IN)
+        .cites(&["YY-2.1", "YY-7", "YY-10"])
+        .corrected(Correcting::Themselves)
+        .withheld(Withheld::Guards);
+pub(super) const LINKED_IDENTITY: Class =
+    Class::account("user.unique_id", "linked_identities.account_id -> accounts.id", SIGN_IN)
+        .cites(&["YY-2.1", "YY-7", "01-2.1.1"])
+        .corrected(Correcting::Themselves);
+pub(super) const PASSKEY: Class =
+    Class::account("user.authorization.credentials", "passkeys.account_id -> accounts.id", SIGN_IN)
+        .cites(&["YY-2.1", "YY-7", "YY-10"])
+        .corrected(Correcting::Themselves);
+/// What was begun to sign in; ten minutes, and gone with its first use.
+pub(super) const CEREMONY: Class =
+    Class::account("user.authorization", "sign_in_ceremonies.account_id -> accounts.id", SIGN_IN)
+        .kept(DAY)
+        .cites(&["YY-2.1", "YY-10"])
+        .corrected(Correcting::Derived)
+        .withheld(Withheld::SaysNothing);
+pub(super) const MANAGEMENT_KEY: Class =
+    Class::account("user.authorization", "management_keys.account_id -> accounts.id", SIGN_IN)
+        .cites(&["YY-2.1", "YY-7", "YY-10"])
+        .corrected(Correcting::Themselves);
+pub(super) const ROLE: Class =
+    Class::account("user.authorization", "account_roles.account_id -> accounts.id", SECURITY)
+        .cites(&["YY-2.1", "YY-10"])
+        .corrected(Correcting::OnRequest);
+
+/// An organisation is an account, and what it is called is sealed with its key.
+pub(super) const ORGANISATION: Class =
+    Class::account("user.account", "organisations.account_id -> accounts.id", SERVICE)
+        .corrected(Correcting::Themselves);
+pub(super) const MEMBERSHIP: Class =
+    Class::account("user.authorization", "organisation_members.account_id -> accounts.id", SERVICE)
+        .cites(&["YY-2.1", "YY-7"])
+        .corrected(Correcting::OnRequest);
+/// Whom somebody invites; they may have no account.
+pub(super) const MEMBER_INVITATION: Class =
+    Class::account("user.account", "organisation_invitations.inviter_id -> accounts.id", SERVICE)
+        .kept(Retention::Class(MEMBER_INVITATIONS))
+        .cites(&["YY-2.1", "YY-7"])
+        .corrected(Correcting::Derived);
+pub(super) const PROJECT: Class =
+    Class::account("user.account", "organisation_projects.organisation_id -> accounts.id", SERVICE)
+        .corrected(Correcting::Themselves);
+/// Who somebody showed to be: for that and nothing else. An operator may keep what they said and their papers 90 days before
+/// a verdict and 90 after it at most; that there was one, and a keyed hash of the number, stay with the account.
+const VERIFYING: &[Purpose] = &[Purpose::SignIn, Purpose::Law];
+pub(super) const VERIFICATION: Class =
+    Class::account("user.identity.verification", "verification_cases.account_id -> accounts.id", VERIFYING)
+        .cites(&["01-2.2", "YY-7"])
+        .corrected(Correcting::OnRequest);
+pub(super) const VERIFYING_KEPT: Retention = Retention::Class(VERIFICATIONS);
+pub(super) const PAPER: Class = Class::account(
+    "user.identity.verification",
+    "verification_papers.case_id -> verification_cases.id, verification_cases.account_id -> accounts.id",
+    VERIFYING,
+)
+.kept(VERIFYING_KEPT)
+.cites(&["01-2.2", "YY-7"])
+.corrected(Correcting::Derived);
+pub(super) const PIECE: Class = Class::account(
+    "user.identity.verification",
+    "verification_pieces.paper_id -> verification_papers.id, verification_papers.case_id -> verification_cases.id, \
+     verification_cases.account_id -> accounts.id",
+    VERIFYING,
+)
+.kept(VERIFYING_KEPT)
+.cites(&["01-2.2", "YY-7"])
+.corrected(Correcting::Derived);
+pub(super) const CHECK: Class = Class::account(
+    "user.identity.verification",
+    "verification_checks.case_id -> verification_cases.id, verification_cases.account_id -> accounts.id",
+    VERIFYING,
+)
+.kept(VERIFYING_KEPT)
+.cites(&["01-2.2", "YY-7"])
+.corrected(Correcting::Derived);
