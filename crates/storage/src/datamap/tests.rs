@@ -50,7 +50,7 @@ both_engines! {
     async fn whatever_references_an_account_is_owned(db: Db) {
         assert!(references(&db).await.len() > 20);
         assert_eq!(ownerless(&db).await, Vec::<String>::new());
-        alter(&db, "CREATE TABLE orphans (account_id BYTEA REFERENCES accounts (id));").await;
+        alter(&db, "CREATE TABLE orphans (account_id UUID REFERENCES accounts (id));").await;
         assert_eq!(ownerless(&db).await, ["orphans.account_id"]);
     }
 
