@@ -7,7 +7,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 use tacit_api::console::{
-    Authenticate, Authenticating, Client, Console, Cookies, Crowd, Organisations, Platform, Presented, Ways, router,
+    Authenticate, Authenticating, Client, Console, Cookies, Crowd, Organisations, Platform, Presented, Published, Ways,
+    router,
 };
 use tacit_api::server;
 use tacit_catalog::{Catalog, ModelSpec};
@@ -21,6 +22,7 @@ use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Personal, Ppm, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
+use tacit_privacy::{Controller, Map, Policy, Profile};
 use tacit_storage::audit::Audit;
 use tacit_storage::{Engine, testing};
 
@@ -47,6 +49,7 @@ async fn main() -> Result<(), Failed> {
         person: KindRules { way: Some(VerificationWay::Staff), papers },
         ..VerificationRules::default()
     });
+    let map = Map::new(tacit_api::console::COOKIES.iter().chain(tacit_storage::datamap::COLUMNS).copied());
     let messages = Messages::new(
         db.clone(),
         keys.clone(),
@@ -85,6 +88,12 @@ async fn main() -> Result<(), Failed> {
             version: "1".into(),
             currency: "USD".into(),
             languages: vec!["en".into()],
+        }),
+        published: Arc::new(Published {
+            policy: Policy::new(map, Profile::named("youyun")?, Controller::default())?,
+            build: "00".into(),
+            security_contact: Some("https://tacit.example/report".into()),
+            url: Some("https://tacit.example".into()),
         }),
         messages,
         audit,

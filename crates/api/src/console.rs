@@ -17,6 +17,7 @@ mod channels;
 mod codes;
 mod cookies;
 mod crowd;
+mod datamap;
 mod document;
 mod etag;
 mod groups;
@@ -42,6 +43,7 @@ mod people;
 mod platform;
 mod projects;
 mod providers;
+mod published;
 mod recording;
 mod registered_models;
 mod registration;
@@ -67,6 +69,7 @@ mod ways;
 pub use authenticate::{Authenticate, Authenticating, Client, Presented, Signed};
 pub use cookies::Cookies;
 pub use crowd::Crowd;
+pub use datamap::COOKIES;
 pub use document::{document, document_text, permissions_page};
 pub use etag::{ETag, IfMatch};
 pub use idempotency::{Idempotent, Once, Replayed, Undone, sweep};
@@ -75,6 +78,7 @@ pub use membership::Member;
 pub use organisations::Organisations;
 pub use people::People;
 pub use platform::Platform;
+pub use published::Published;
 pub use routes::{Access, Demand, RouteAccess, Routes};
 pub use verification_agency::ask_agency;
 pub use ways::Ways;
@@ -117,6 +121,8 @@ pub struct Console {
     pub clock: Arc<dyn Clock>,
     /// What everybody may know of the platform.
     pub platform: Arc<Platform>,
+    /// What is published about personal data.
+    pub published: Arc<Published>,
     /// Messages to people.
     pub messages: Messages,
     /// Who did what.
@@ -152,6 +158,7 @@ pub fn routes() -> Routes {
     let routes = Routes::new();
     let routes = platform::routes(routes);
     let routes = openapi::routes(routes);
+    let routes = published::routes(routes);
     let routes = me::routes(routes);
     let routes = roles::routes(routes);
     let routes = models::routes(routes);

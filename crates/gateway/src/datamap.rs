@@ -14,7 +14,7 @@ const fn sent(field: &'static str, category: &'static str) -> Element {
         // Nothing of it is held here.
         copying: Copying::Withheld(Withheld::SaysNothing),
         correcting: Correcting::Derived,
-        cites: &["YY-2.2", "YY-1.1"],
+        cites: &["YY-1", "YY-2.2", "YY-5"],
     }
 }
 

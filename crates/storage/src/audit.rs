@@ -262,6 +262,15 @@ impl Audit {
         }
     }
 
+    /// The newest signed checkpoint, if there is one.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn newest(&self) -> Result<Option<String>, Fault> {
+        let newest = self.db.read("audit.newest", |tx| Box::pin(store::checkpoint_newest(tx))).await?;
+        Ok(newest.map(|(_, note)| note))
+    }
+
     async fn sign(&self, tx: &mut WriteTx<'_>) -> Result<String, Fault> {
         let (size, before) = standing(tx).await?;
         if let Some((before, note)) = before {

@@ -11,6 +11,7 @@ pub(crate) mod messages;
 pub(crate) mod money;
 pub(crate) mod paging;
 pub(crate) mod platform;
+mod privacy;
 pub(crate) mod set_aside;
 mod staff;
 #[cfg(test)]
@@ -118,6 +119,9 @@ pub(crate) enum Command {
     /// Who did what, and the proof that nothing of it was changed.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// What is done with personal data: the data map, and everything that is made of it.
+    #[command(subcommand)]
+    Privacy(privacy::PrivacyCommand),
     /// Make the running platform what a file says.
     Apply(platform::FileArgs),
     /// Show what `apply` would change.
@@ -222,6 +226,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Config(command) => config::run(&global, &command),
         Command::Demo(args) => crate::demo::run(&global, &args),
         Command::Prove(command) => crate::prove::run(&global, &command),
+        Command::Privacy(command) => privacy::run(&global, &command),
         Command::Audit(audit::AuditCommand::Verify(args)) => audit::verify(global.output(), &args),
         other => block_on(client_command(&global, other)),
     }

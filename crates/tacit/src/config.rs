@@ -36,6 +36,7 @@ pub(crate) struct Config {
     pub(crate) organisations: Organisations,
     pub(crate) sign_in: SignIn,
     pub(crate) verification: Verification,
+    pub(crate) privacy: Privacy,
     pub(crate) link: Link,
     pub(crate) money: Money,
     pub(crate) messages: Messages,
@@ -177,6 +178,25 @@ impl Registration {
             profile: ProfileField::ALL.iter().map(|field| (*field, of(*field))).collect(),
         }
     }
+}
+
+/// What is published about personal data, and who answers for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Privacy {
+    pub(crate) profile: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) company: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) address: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) contact: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) officer: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) regulator: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) security_contact: Option<String>,
 }
 
 /// Which addresses may be used in clear.

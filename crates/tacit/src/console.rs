@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tacit_api::admin::Admin;
-use tacit_api::console::{self, Console, Cookies, Crowd, Organisations, People, Platform};
+use tacit_api::console::{self, Console, Cookies, Crowd, Organisations, People, Platform, Published};
 use tacit_api::server::{self, Listener};
 use tacit_kernel::Clock;
 use tacit_operations::messages::Messages;
@@ -46,6 +46,12 @@ pub(crate) async fn start(
             version: admin.version.to_owned(),
             currency: admin.currency.clone(),
             languages: vec!["en".to_owned(), "zh".to_owned()],
+        }),
+        published: Arc::new(Published {
+            policy: crate::privacy::policy(config)?,
+            build: crate::privacy::build()?,
+            security_contact: config.privacy.security_contact.clone(),
+            url: config.console.url.clone(),
         }),
         messages: messages.clone(),
         audit: admin.audit.clone(),

@@ -14,6 +14,7 @@ mod log;
 mod messages;
 mod output;
 mod practice;
+mod privacy;
 mod prove;
 mod serve;
 mod setup;

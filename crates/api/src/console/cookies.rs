@@ -1,9 +1,11 @@
 //! The console's cookies: one form for all of them.
 
+use super::COOKIES;
 use axum::http::{HeaderMap, HeaderValue, header};
 use cookie::{Cookie, SameSite};
 use secrecy::SecretString;
 use tacit_kernel::Fault;
+use tacit_kernel::datamap::Place;
 
 /// How cookies are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +112,11 @@ impl Cookies {
 
     /// The one place where a cookie is made.
     fn set(self, name: &'static str, value: &str, seconds: Option<u32>) -> Result<HeaderValue, Fault> {
+        let bare = name.trim_start_matches("__Host-");
+        let declared = COOKIES.iter().any(|cookie| cookie.place == Place::Cookie { name: bare });
+        if !declared {
+            return Err(Fault::internal("cookie.undeclared", "a cookie is not in the data map"));
+        }
         let secure = self == Self::Secure;
         let cookie = Cookie::build((name, value)).path("/").http_only(true).secure(secure).same_site(SameSite::Lax);
         // Written here: the crate's own Max-Age wants its time library.

@@ -85,7 +85,8 @@ pub(super) async fn around(State(console): State<Console>, request: Request, nex
     }
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A page says itself what it loads; whatever says nothing loads nothing.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));

@@ -6,6 +6,7 @@ mod generated;
 mod keys;
 mod organisations;
 mod people;
+mod published;
 mod requests;
 mod staff_accounts;
 mod staff_catalogue;
@@ -15,7 +16,7 @@ mod verification_agency;
 
 use super::{
     Access, Authenticate, Authenticating, Client, Console, Cookies, Crowd, Organisations, People, Platform, Presented,
-    Routes, routes, serving,
+    Published, Routes, routes, serving,
 };
 use crate::server;
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -39,6 +40,7 @@ use tacit_kernel::time::ManualClock;
 use tacit_kernel::{Personal, Ppm};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
+use tacit_privacy::{Controller, Map, Policy, Profile};
 use tacit_storage::audit::Audit;
 use tacit_storage::{Db, testing};
 
@@ -162,6 +164,7 @@ async fn served_with(db: Db, Wishes { routes, verification, crowd }: Wishes) -> 
         knows(&format!("{token}-stepped-up"), account, Permissions::NONE, true);
         members.push((role, account));
     }
+    let map = Map::new(super::COOKIES.iter().chain(tacit_storage::datamap::COLUMNS).copied());
     let told = Arc::new(AtomicUsize::new(0));
     let tell = told.clone();
     let console = Console {
@@ -176,6 +179,12 @@ async fn served_with(db: Db, Wishes { routes, verification, crowd }: Wishes) -> 
             version: "1.2.3".into(),
             currency: "USD".into(),
             languages: vec!["en".into(), "zh".into()],
+        }),
+        published: Arc::new(Published {
+            policy: Policy::new(map, Profile::named("youyun").unwrap(), Controller::default()).unwrap(),
+            build: "00".into(),
+            security_contact: Some("https://tacit.example/report".into()),
+            url: Some("https://tacit.example".into()),
         }),
         messages: messages.clone(),
         audit: Audit::new(db.clone(), keys.clone(), clock.clone()),

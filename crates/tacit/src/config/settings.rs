@@ -4,6 +4,7 @@
 
 mod people;
 mod platform;
+mod privacy;
 mod serving;
 
 use std::sync::LazyLock;
@@ -100,7 +101,7 @@ const fn seconds(key: &'static str, production: &'static str, doc: &'static str)
 
 /// The settings.
 pub(crate) static SETTINGS: LazyLock<Vec<Setting>> =
-    LazyLock::new(|| [serving::SETTINGS, people::SETTINGS, platform::SETTINGS].concat());
+    LazyLock::new(|| [serving::SETTINGS, people::SETTINGS, privacy::SETTINGS, platform::SETTINGS].concat());
 
 /// The setting of that name.
 pub(crate) fn by_key(key: &str) -> Option<&'static Setting> {

@@ -252,6 +252,7 @@ fn asked(method: &str, path: &str, person: &Person, shared: &Shared) -> Option<(
         .replace("{account}", &person.account.to_string())
         .replace("{key}", &person.key.to_string())
         .replace("{call}", &person.call.to_string())
+        .replace("{page}", "cookies")
         .replace("{role}", "crawlers")
         .replace("{seq}", &person.seq.to_string());
     (!path.contains('{')).then_some((path, body))

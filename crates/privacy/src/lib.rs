@@ -1,0 +1,18 @@
+//! What the platform does with personal data, told by the data map: the map itself, the clauses of two published policies
+//! with what keeps them, the record of processing, and the policy that is published.
+//!
+//! The map is gathered by the program, since its parts stand beside what they describe ([`Map::new`]).
+
+mod clauses;
+mod fideslang;
+mod map;
+mod policy;
+mod record;
+mod texts;
+
+pub use clauses::{Clause, Profile, ProfileError, Proofs};
+pub use fideslang::dataset;
+pub use map::{Erasing, Map, Row};
+pub use policy::{Page, Policy, PolicyError, STYLE};
+pub use record::{Controller, Processing, Record};
+pub use texts::{Language, Texts, TextsError};

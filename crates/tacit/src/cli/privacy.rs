@@ -1,0 +1,193 @@
+//! `tacit privacy`: the data map, the clauses of the published policies, the record of processing, the policy itself.
+
+use super::{Global, Usage};
+use crate::config::Config;
+use crate::output::{Output, Row};
+use clap::{Args, Subcommand, ValueEnum};
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use std::path::Path;
+use tacit_kernel::datamap::{Retention, Subject};
+use tacit_privacy::{Clause, Language, Page, Profile, Proofs, dataset};
+use tacit_storage::Db;
+use tacit_storage::datamap::undeclared;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PrivacyCommand {
+    /// Every element of the data map, and what the databases hold that it does not declare.
+    Map(MapArgs),
+    /// The clauses of a published policy, with --profile youyun or 01ai or as the configuration says: what keeps each, which
+    /// tests prove it, what is still to be built.
+    Clauses,
+    /// The record of processing (GDPR, article 30), in HTML.
+    Record(LanguageArgs),
+    /// A page as it is published, in HTML.
+    Page(PageArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MapArgs {
+    /// As a dataset of fideslang, in YAML.
+    #[arg(long)]
+    fideslang: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LanguageArgs {
+    /// Its language.
+    #[arg(long, default_value = "en", value_parser = ["en", "zh"])]
+    language: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PageArgs {
+    /// Which page.
+    #[arg(value_enum, default_value_t = PageName::Policy)]
+    page: PageName,
+    #[command(flatten)]
+    language: LanguageArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PageName {
+    Policy,
+    Cookies,
+    Recipients,
+    Record,
+}
+
+#[derive(Serialize)]
+struct MapShown {
+    elements: Vec<tacit_privacy::Row>,
+    /// `None`: there is no database yet.
+    undeclared: Option<Vec<String>>,
+}
+
+#[derive(Serialize)]
+struct ClausesShown<'p> {
+    policy: &'p str,
+    proofs: Proofs,
+    clauses: &'p [Clause],
+}
+
+struct Line(Vec<String>);
+
+impl Serialize for Line {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl Row for Line {
+    const HEAD: &'static [&'static str] = &["element", "category", "purposes", "kept", "protection"];
+
+    fn cells(&self) -> Vec<String> {
+        self.0.clone()
+    }
+}
+
+pub(crate) fn run(global: &Global, command: &PrivacyCommand) -> anyhow::Result<()> {
+    // A profile of policies is none of settings.
+    let named = global.profile.clone().filter(|name| Profile::NAMES.contains(&name.as_str()));
+    let global = &Global { profile: global.profile.clone().filter(|_| named.is_none()), ..global.clone() };
+    let (config, out) = (global.resolve()?.config, global.output());
+    match command {
+        PrivacyCommand::Map(args) if args.fideslang => {
+            let text = dataset(&crate::privacy::map())?;
+            out.either(&text, &text)
+        }
+        PrivacyCommand::Map(_) => super::block_on(map(&config, out)),
+        PrivacyCommand::Clauses => clauses(named.as_deref().unwrap_or(&config.privacy.profile), out),
+        PrivacyCommand::Record(args) => {
+            let policy = crate::privacy::policy(&config)?;
+            let language = language(&args.language)?;
+            out.either(&policy.record(language)?, &policy.page(Page::Record, language)?)
+        }
+        PrivacyCommand::Page(args) => {
+            let page = match args.page {
+                PageName::Policy => Page::Policy,
+                PageName::Cookies => Page::Cookies,
+                PageName::Recipients => Page::Recipients,
+                PageName::Record => Page::Record,
+            };
+            let html = crate::privacy::policy(&config)?.page(page, language(&args.language.language)?)?;
+            out.either(&html, &html)
+        }
+    }
+}
+
+fn language(tag: &str) -> Result<Language, Usage> {
+    Language::parse(tag).ok_or_else(|| Usage(format!("there are no pages in {tag}")))
+}
+
+async fn map(config: &Config, out: Output) -> anyhow::Result<()> {
+    let elements = crate::privacy::map().rows();
+    let shown = MapShown { elements, undeclared: found(config).await? };
+    if out.json() {
+        return out.one(&shown);
+    }
+    let lines: Vec<Line> = shown.elements.iter().map(line).collect();
+    out.list(&lines)?;
+    let undeclared = match &shown.undeclared {
+        None => "not looked for: there is no database yet".to_owned(),
+        Some(none) if none.is_empty() => "nothing".to_owned(),
+        Some(found) => found.join(", "),
+    };
+    out.text(&format!("\n{} elements; undeclared: {undeclared}\n", lines.len()))
+}
+
+fn line(row: &tacit_privacy::Row) -> Line {
+    let element = &row.element;
+    let kept = match element.retention {
+        Retention::Configuration => "configuration".to_owned(),
+        Retention::Account => "account".to_owned(),
+        Retention::OpenCall => "open call".to_owned(),
+        Retention::Class(class) => format!("{}: {} to {} days", class.name, class.min, class.max),
+    };
+    let purposes: Vec<&str> = match element.subject {
+        Subject::Nobody(_) => vec!["nobody's"],
+        Subject::Account(_) => element.purposes.iter().map(|purpose| purpose.as_str()).collect(),
+    };
+    let protection = format!("{:?}", element.protection);
+    Line(vec![row.name.clone(), element.category.to_owned(), purposes.join(" "), kept, protection])
+}
+
+/// What the databases hold that is not declared; `None` if they are not there yet.
+async fn found(config: &Config) -> anyhow::Result<Option<Vec<String>>> {
+    let mut found = Vec::new();
+    for url in [&config.database.url, &config.keyring.url] {
+        let Ok(url) = url.read() else { return Ok(None) };
+        // Opening one that is not there would make it.
+        let file = url.expose_secret().strip_prefix("sqlite:").map(|path| path.trim_start_matches("//").to_owned());
+        if file.is_some_and(|path| !Path::new(&path).exists()) {
+            return Ok(None);
+        }
+        let db = Db::open(url.expose_secret()).await.map_err(crate::control::detailed)?;
+        found.extend(undeclared(&db).await.map_err(crate::control::detailed)?);
+        db.close().await;
+    }
+    Ok(Some(found))
+}
+
+fn clauses(name: &str, out: Output) -> anyhow::Result<()> {
+    let profile = Profile::named(name).map_err(|error| Usage(error.to_string()))?;
+    let proofs = profile.proofs();
+    if out.json() {
+        return out.one(&ClausesShown { policy: &profile.policy, proofs, clauses: &profile.clauses });
+    }
+    let mut text = format!("{}\n", profile.policy);
+    for clause in &profile.clauses {
+        text += &format!("\n{}-{}  {}\n    {}\n", profile.prefix, clause.id, clause.promise, clause.mechanism);
+        for test in &clause.tests {
+            text += &format!("    proved by {test}\n");
+        }
+        if let Some(missing) = &clause.missing {
+            text += &format!("    still to be built: {missing}\n");
+        }
+    }
+    text += &format!(
+        "\n{} clauses: {} kept and proved, {} in part, {} still to be built\n",
+        proofs.clauses, proofs.proved, proofs.partly_missing, proofs.missing
+    );
+    out.text(&text)
+}

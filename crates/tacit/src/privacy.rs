@@ -1,0 +1,56 @@
+//! The whole data map of this program, gathered from where its parts stand, and what is published of it.
+
+use crate::config::Config;
+use aws_lc_rs::digest;
+use data_encoding::HEXLOWER;
+use std::io::Read as _;
+use tacit_privacy::{Controller, Map, Policy, PolicyError, Profile};
+
+/// Every element of every process of the platform.
+pub(crate) fn map() -> Map {
+    let columns = tacit_storage::datamap::COLUMNS.iter();
+    let metrics = tacit_control::datamap::ELEMENTS.iter().chain(tacit_gateway::datamap::ELEMENTS);
+    let operations = tacit_operations::datamap::ELEMENTS.iter();
+    let log = crate::log::datamap::FIELDS.iter().map(|(element, _)| element);
+    let cookies = tacit_api::console::COOKIES.iter();
+    Map::new(columns.chain(metrics).chain(operations).chain(log).chain(cookies).copied())
+}
+
+/// What is published under that configuration.
+pub(crate) fn policy(config: &Config) -> anyhow::Result<Policy> {
+    let profile = Profile::named(&config.privacy.profile)?;
+    Ok(published(profile, controller(config))?)
+}
+
+/// SHA-256 of the program that runs: anybody can compare it with one they built.
+pub(crate) fn build() -> anyhow::Result<String> {
+    let mut program = std::fs::File::open(std::env::current_exe()?)?;
+    let mut digest = digest::Context::new(&digest::SHA256);
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        let read = program.read(&mut piece)?;
+        let Some(read) = piece.get(..read).filter(|read| !read.is_empty()) else { break };
+        digest.update(read);
+    }
+    Ok(HEXLOWER.encode(digest.finish().as_ref()))
+}
+
+fn published(profile: Profile, controller: Controller) -> Result<Policy, PolicyError> {
+    Policy::new(map(), profile, controller)
+}
+
+fn controller(config: &Config) -> Controller {
+    let privacy = &config.privacy;
+    Controller {
+        service: config.console.name.clone(),
+        company: privacy.company.clone(),
+        address: privacy.address.clone(),
+        website: config.console.url.clone(),
+        contact: privacy.contact.clone(),
+        officer: privacy.officer.clone(),
+        regulator: privacy.regulator.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
