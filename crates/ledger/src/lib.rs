@@ -6,6 +6,7 @@
 //! - [`journal`]: what gateways report is durable, before anything is made of it.
 //! - [`settlement`]: calls become records, charges and entries, all or nothing and once only.
 //! - [`calls`], [`spend`], [`usage`] and [`shared_usage`]: what was called and what it cost.
+//! - [`forgetting`]: call records go when their time is over, and the books add up without them.
 //! - [`aside`]: what could not be settled and waits for an operator.
 //! - `currency`: fixed with the first start.
 //! - [`verify`]: recomputes every balance from its entries and every charge from its call.
@@ -14,6 +15,7 @@ pub mod aside;
 pub mod calls;
 mod currency;
 mod error;
+pub mod forgetting;
 pub mod journal;
 pub mod leases;
 pub mod postings;
@@ -66,6 +68,7 @@ pub fn statements() -> Vec<&'static Sql> {
         settlement::store::STATEMENTS,
         calls::store::STATEMENTS,
         aside::STATEMENTS,
+        forgetting::STATEMENTS,
         spend::STATEMENTS,
         shared_usage::STATEMENTS,
         verify::store::STATEMENTS,

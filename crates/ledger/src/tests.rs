@@ -2,6 +2,7 @@
 
 mod books;
 mod crash;
+mod forgetting;
 mod journaling;
 mod leasing;
 mod property;

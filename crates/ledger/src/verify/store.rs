@@ -17,12 +17,16 @@ const ENTRIES: Sql = Sql::new(
      WHERE transaction_id > $1 AND transaction_id <= $2",
 );
 const SETTLED: Sql = Sql::new(
-    "SELECT settlement_id, CAST(SUM(amount) AS BIGINT) AS amount FROM calls \
-     WHERE settlement_id > $1 AND settlement_id <= $2 GROUP BY settlement_id",
+    "SELECT settlement_id, CAST(SUM(amount) AS BIGINT) AS amount FROM (\
+     SELECT settlement_id, amount FROM calls WHERE settlement_id > $1 AND settlement_id <= $2 UNION ALL \
+     SELECT settlement_id, amount FROM forgotten_calls WHERE settlement_id > $1 AND settlement_id <= $2\
+     ) AS settled GROUP BY settlement_id",
 );
 const SETTLED_AFTER: Sql = Sql::new(
-    "SELECT settlement_id, CAST(SUM(amount) AS BIGINT) AS amount FROM calls \
-     WHERE settlement_id > $1 GROUP BY settlement_id",
+    "SELECT settlement_id, CAST(SUM(amount) AS BIGINT) AS amount FROM (\
+     SELECT settlement_id, amount FROM calls WHERE settlement_id > $1 UNION ALL \
+     SELECT settlement_id, amount FROM forgotten_calls WHERE settlement_id > $1\
+     ) AS settled GROUP BY settlement_id",
 );
 const ACCOUNTS: Sql =
     Sql::new("SELECT id, kind, owner_id, balance FROM ledger_accounts WHERE id > $1 ORDER BY id LIMIT $2");
@@ -75,7 +79,7 @@ pub(crate) async fn entries_between(
     rows.iter().map(|row| Ok((row.get("transaction_id")?, row.get("ledger_account_id")?, row.get("amount")?))).collect()
 }
 
-/// What the calls cost that name a settlement after one, up to another.
+/// What the calls cost, with those that were forgotten, that name a settlement after one, up to another.
 pub(crate) async fn settled_between(
     tx: &mut ReadTx<'_>,
     after: TransactionId,

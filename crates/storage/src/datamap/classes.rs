@@ -154,6 +154,16 @@ pub(super) const ASIDE: Class = Class::account("user.behavior", "set_aside_event
 pub(super) const USAGE: Class = Class::account("user.behavior", "usage_daily.account_id -> accounts.id", CALLS)
     .cites(&["YY-2.2", "YY-7"])
     .corrected(Correcting::Derived);
+/// Sums over calls of many that were deleted.
+pub(super) const FORGOTTEN: Class =
+    Class::nobody("sums over calls that were deleted, which lead to nobody").kept(LEDGER);
+/// That nothing of somebody is deleted for a time.
+pub(super) const HOLD: Class = Class::account("user.account", "legal_holds.account_id -> accounts.id", &[Purpose::Law])
+    .cites(&["YY-7", "01-4.2"])
+    .withheld(Withheld::OfOthers)
+    .corrected(Correcting::Record);
+pub(super) const RUN: Class =
+    Class::nobody("tells of a run over a class of retention").kept(Retention::Class(AUDIT_CLASS));
 /// Messages to somebody who has no account yet are sealed with the platform's key.
 pub(super) const MESSAGE: Class = Class::account("user.behavior", "messages.account_id -> accounts.id", SIGN_IN)
     .kept(SENDING)

@@ -232,6 +232,17 @@ columns! {
         USAGE => day, calls, tokens;
         USAGE.category("user.financial").cites(&["YY-2.2", "YY-2.3", "YY-7"]) => amount;
     }
+    forgotten_calls {
+        FORGOTTEN => settlement_id, calls, amount;
+    }
+    legal_holds {
+        HOLD.category("user.unique_id") => id, account_id;
+        HOLD => created_at, ends_at;
+        HOLD.category("user.content").protected(Protection::SealedSubject) => reason_sealed;
+    }
+    retention_runs {
+        RUN => id, class, cutoff, after_id, deleted, held, started_at, finished_at;
+    }
     idempotency_keys {
         REPEATED.category("user.unique_id") => id, account_id;
         REPEATED.protected(Protection::KeyedHash) => key_hash, request_hash;

@@ -106,6 +106,7 @@ pub const OWNERS: &[Owner] = &[
         "ip_sealed",
         "user_agent_sealed",
     ]),
+    Owner::new("legal_holds.account_id -> accounts.id", Deleted),
     Owner::new("usage_daily.account_id -> accounts.id", Deleted),
     Owner::new(
         "ledger_entries.ledger_account_id -> ledger_accounts.id, ledger_accounts.owner_id -> accounts.id",
