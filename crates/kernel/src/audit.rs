@@ -30,6 +30,16 @@ words! {
         AccountUnmask = "account.unmask",
         /// A person is erased.
         AccountErase = "account.erase",
+        /// What has served its time is deleted.
+        RetentionRun = "retention.run",
+        /// Retention is looked at: its plan, its runs.
+        RetentionRead = "retention.read",
+        /// Nothing of an account is to be deleted for a time.
+        LegalHoldPut = "legal_hold.put",
+        /// Such a hold is ended.
+        LegalHoldEnd = "legal_hold.end",
+        /// Legal holds are looked at, a page of them.
+        LegalHoldList = "legal_hold.list",
         /// What is held about a person is copied for them.
         AccountExport = "account.export",
         /// Somebody registers.
@@ -216,6 +226,10 @@ words! {
         Role = "role",
         /// A case of verification.
         Verification = "verification",
+        /// A class of retention.
+        Retention = "retention",
+        /// A legal hold.
+        LegalHold = "legal_hold",
         /// The platform as a whole.
         Platform = "platform",
         /// The audit log.

@@ -151,6 +151,10 @@ macro_rules! every_id {
             MessageId = "msg";
             /// A case in which somebody shows who they are.
             VerificationId = "vrf";
+            /// A run over a class of retention.
+            RetentionRunId = "rrun";
+            /// A legal hold.
+            LegalHoldId = "hold";
         }
     };
 }

@@ -31,14 +31,28 @@ const DELETE_SESSIONS: Sql = Sql::new(
      AND NOT EXISTS (SELECT 1 FROM call_journal AS j WHERE j.session_id = gateway_sessions.id) \
      AND NOT EXISTS (SELECT 1 FROM set_aside_events AS s WHERE s.session_id = gateway_sessions.id)",
 );
+const DUE_SESSIONS: Sql = Sql::new(
+    "SELECT (SELECT COUNT(*) FROM gateway_sessions WHERE ended_at < $1) + \
+     (SELECT COUNT(*) FROM set_aside_events WHERE resolved_at IS NOT NULL AND created_at < $1) AS n",
+);
 const DUE: Sql = Sql::new("SELECT COUNT(*) AS n FROM calls WHERE started_at < $1");
 const DUE_ADDRESSES: Sql = Sql::new(
     "SELECT COUNT(*) AS n FROM calls WHERE started_at < $1 AND (ip_sealed IS NOT NULL OR user_agent_sealed IS NOT NULL)",
 );
 
 /// The statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] =
-    &[&PAGE, &DELETE_ATTEMPTS, &DELETE, &KEEP_SUM, &EMPTY, &DELETE_SET_ASIDE, &DELETE_SESSIONS, &DUE, &DUE_ADDRESSES];
+pub(crate) const STATEMENTS: &[&Sql] = &[
+    &PAGE,
+    &DELETE_ATTEMPTS,
+    &DELETE,
+    &KEEP_SUM,
+    &EMPTY,
+    &DELETE_SET_ASIDE,
+    &DELETE_SESSIONS,
+    &DUE_SESSIONS,
+    &DUE,
+    &DUE_ADDRESSES,
+];
 
 /// What of a call goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +126,14 @@ impl Ledger {
     pub async fn sessions_forget_in_tx(&self, tx: &mut WriteTx<'_>, before: Timestamp) -> Result<u64, LedgerError> {
         let events = tx.execute(&DELETE_SET_ASIDE, &[before.into()]).await?;
         Ok(events + tx.execute(&DELETE_SESSIONS, &[before.into()]).await?)
+    }
+
+    /// How many sessions and decided events are due.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub async fn sessions_due_in_tx(&self, tx: &mut ReadTx<'_>, before: Timestamp) -> Result<u64, LedgerError> {
+        Ok(tx.one(&DUE_SESSIONS, &[before.into()]).await?.map_or(Ok(0), |row| row.get("n"))?)
     }
 
     /// How many calls are due. It reads all of them.

@@ -8,6 +8,7 @@ mod fideslang;
 mod map;
 mod policy;
 mod record;
+pub mod retention;
 mod texts;
 
 pub use clauses::{Clause, Profile, ProfileError, Proofs};

@@ -37,7 +37,7 @@ use tacit_vault::{Aad, NoteKey, NoteVerifier, SealKey};
 use uuid::Uuid;
 
 pub use model::{Actor, Content, DOMAIN, Entry, Exported, Filter, Kept, Look, NewEntry, Object, committed, content_of};
-pub use store::{STATEMENTS, forget_subject};
+pub use store::{ForgottenEntries, STATEMENTS, due_before, forget_before, forget_subject};
 
 /// What the name of every log of this program begins with; the rest tells its key from others.
 const LABEL: &str = "tacit-audit";

@@ -8,6 +8,7 @@ use crate::row::Row;
 use crate::sql::{Sql, SqlText};
 use crate::tx::{ReadTx, WriteTx};
 use crate::value::Value;
+use std::collections::HashSet;
 use tacit_kernel::Timestamp;
 use tacit_kernel::audit::Action;
 use tacit_kernel::ids::AccountId;
@@ -36,6 +37,14 @@ const FORGET: Sql = Sql::new(
      object_id = NULL, subject_id = NULL, fields = '', reason_sealed = NULL, address_sealed = NULL \
      WHERE subject_id = $1 OR (actor_id = $2 AND actor_kind = 'account' AND subject_id IS NULL)",
 );
+const OLD: Sql = Sql::new(
+    "SELECT seq, subject_id FROM audit_entries WHERE salt IS NOT NULL AND seq >= $1 AND created_at < $2 ORDER BY seq LIMIT $3",
+);
+const FORGET_ENTRY: Sql = Sql::new(
+    "UPDATE audit_entries SET salt = NULL, actor_id = NULL, object_id = NULL, subject_id = NULL, fields = '', \
+     reason_sealed = NULL, address_sealed = NULL WHERE seq = $1",
+);
+const DUE: Sql = Sql::new("SELECT COUNT(*) AS n FROM audit_entries WHERE salt IS NOT NULL AND created_at < $1");
 const NEWEST: Sql =
     Sql::new("SELECT note FROM audit_checkpoints WHERE size = (SELECT MAX(c.size) FROM audit_checkpoints AS c)");
 const SIGNED: Sql = Sql::new("INSERT INTO audit_checkpoints (size, created_at, root, note) VALUES ($1, $2, $3, $4)");
@@ -46,6 +55,9 @@ pub const STATEMENTS: &[&Sql] = &[
     &FROM,
     &ERASED,
     &FORGET,
+    &OLD,
+    &FORGET_ENTRY,
+    &DUE,
     &NEWEST,
     &SIGNED,
     nodes::STATEMENTS[0],
@@ -196,6 +208,53 @@ pub(super) async fn erased(tx: &mut ReadTx<'_>, from: u64, limit: u32) -> Result
 /// Any [`StorageError`].
 pub async fn forget_subject(tx: &mut WriteTx<'_>, account: AccountId) -> Result<u64, StorageError> {
     tx.execute(&FORGET, &[account.into(), account.to_string().into()]).await
+}
+
+/// What a step over old entries did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ForgottenEntries {
+    /// Entries whose contents went.
+    pub rows: u64,
+    /// Entries that are old and about somebody who is held.
+    pub held: u64,
+    /// The number from which the next step goes on; `None`: nothing more is old.
+    pub next: Option<u64>,
+}
+
+/// Takes salt and contents of entries from a number on that are older than that, but for those about who is held. The
+/// commitments stay, and so does every proof.
+///
+/// # Errors
+/// Any [`StorageError`].
+pub async fn forget_before(
+    tx: &mut WriteTx<'_>,
+    (from, before): (u64, Timestamp),
+    held: &HashSet<AccountId>,
+    limit: u32,
+) -> Result<ForgottenEntries, StorageError> {
+    let rows = tx.all(&OLD, &[number(from)?, before.into(), limit.into()]).await?;
+    let mut done = ForgottenEntries::default();
+    for row in &rows {
+        let (seq, subject): (u64, Option<AccountId>) = (row.get("seq")?, row.get("subject_id")?);
+        done.next = Some(seq + 1);
+        if subject.is_some_and(|subject| held.contains(&subject)) {
+            done.held += 1;
+        } else {
+            done.rows += tx.execute(&FORGET_ENTRY, &[number(seq)?]).await?;
+        }
+    }
+    if rows.len() < usize::try_from(limit).unwrap_or(usize::MAX) {
+        done.next = None;
+    }
+    Ok(done)
+}
+
+/// How many entries are older than that and have contents.
+///
+/// # Errors
+/// Any [`StorageError`].
+pub async fn due_before(tx: &mut ReadTx<'_>, before: Timestamp) -> Result<u64, StorageError> {
+    tx.one(&DUE, &[before.into()]).await?.map_or(Ok(0), |row| row.get("n"))
 }
 
 pub(super) async fn checkpoint_newest(tx: &mut ReadTx<'_>) -> Result<Option<(Checkpoint, String)>, StorageError> {

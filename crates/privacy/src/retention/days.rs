@@ -1,0 +1,60 @@
+//! For how many days the operator keeps what a class holds, within its bounds.
+
+use super::Class;
+use tacit_kernel::Timestamp;
+
+const DAY: i64 = 86_400_000_000;
+
+/// A number of days that a class does not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} are kept for {min} to {max} days", .class.class().name)]
+pub struct DaysError {
+    class: Class,
+    min: u32,
+    max: u32,
+}
+
+/// Days of each class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Days {
+    call_records: u32,
+    audit: u32,
+}
+
+impl Default for Days {
+    /// As long as may be.
+    fn default() -> Self {
+        Self { call_records: Class::CallRecords.class().max, audit: Class::Audit.class().max }
+    }
+}
+
+impl Days {
+    /// Those.
+    ///
+    /// # Errors
+    /// [`DaysError`] for a number that the class does not allow.
+    pub fn new(call_records: u32, audit: u32) -> Result<Self, DaysError> {
+        for (class, days) in [(Class::CallRecords, call_records), (Class::Audit, audit)] {
+            let (min, max) = (class.class().min, class.class().max);
+            if !(min..=max).contains(&days) {
+                return Err(DaysError { class, min, max });
+            }
+        }
+        Ok(Self { call_records, audit })
+    }
+
+    /// Days for which a class is kept.
+    #[must_use]
+    pub const fn of(&self, class: Class) -> u32 {
+        match class {
+            Class::CallAddresses => class.class().max,
+            Class::CallRecords | Class::GatewaySessions => self.call_records,
+            Class::Audit => self.audit,
+        }
+    }
+
+    /// What is older than that is due.
+    pub(super) fn cutoff(&self, class: Class, now: Timestamp) -> Timestamp {
+        now.plus_micros(-i64::from(self.of(class)) * DAY)
+    }
+}
