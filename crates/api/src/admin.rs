@@ -17,6 +17,7 @@ pub mod platform;
 pub mod prices;
 pub mod providers;
 mod recording;
+pub mod retention;
 pub mod set_aside;
 pub mod staff;
 pub mod status;
@@ -38,6 +39,7 @@ use tacit_identity::Identity;
 use tacit_kernel::{Clock, ErrorKind, Fault, Timestamp};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::Messages;
+use tacit_privacy::retention::Retention;
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
 
@@ -59,6 +61,8 @@ pub struct Admin {
     pub messages: Messages,
     /// Who did what.
     pub audit: Audit,
+    /// What goes when its time is over.
+    pub retention: Retention,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Settlement currency.
@@ -116,6 +120,7 @@ fn routes(admin: &Admin) -> Router<Admin> {
         .merge(platform::routes())
         .merge(invitations::routes())
         .merge(staff::routes())
+        .merge(retention::routes())
         .merge(audit::routes())
 }
 

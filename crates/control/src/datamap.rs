@@ -17,4 +17,5 @@ pub const ELEMENTS: &[Element] = &[
     Element::metric_label("tacit_control_leases", "outcome", WORD),
     Element::metric_label("tacit_control_ledger_checks", "outcome", WORD),
     Element::metric_label("tacit_control_forgetting", "outcome", WORD),
+    Element::metric_label("tacit_control_retention_behind_seconds", "class", WORD),
 ];

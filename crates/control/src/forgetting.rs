@@ -1,10 +1,12 @@
-//! What has served its time is deleted every minute: codes, counted guesses, sessions, invitations. That a run failed is
+//! What has served its time is deleted every minute: codes, counted guesses, sessions, invitations, and what the classes of
+//! retention hold. That a run failed is
 //! counted and logged, and the next one does its work.
 
-use crate::metrics::{Outcome, OutcomeLabel};
+use crate::metrics::{ClassLabel, Outcome, OutcomeLabel};
 use crate::{Shared, status};
 use std::sync::Arc;
 use std::time::Duration;
+use tacit_kernel::Fault;
 use tokio::time::MissedTickBehavior;
 
 const EVERY: Duration = Duration::from_secs(60);
@@ -31,6 +33,32 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 }
             }
         };
+        let retained = loop {
+            if shared.stop.is_cancelled() {
+                return;
+            }
+            match shared.retention.step().await {
+                Ok(true) => {}
+                Ok(false) => break debts(&shared).await,
+                Err(fault) => break Err(fault),
+            }
+        };
+        let outcome = match retained {
+            Ok(()) => outcome,
+            Err(fault) => {
+                status::log(&fault);
+                Outcome::Failed
+            }
+        };
         shared.metrics.forgetting.get_or_create(&OutcomeLabel { outcome }).inc();
     }
+}
+
+/// Says how far behind the deletion of each class is.
+async fn debts(shared: &Shared) -> Result<(), Fault> {
+    for debt in shared.retention.debts().await? {
+        let behind = shared.metrics.retention_behind.get_or_create(&ClassLabel { class: debt.class.as_str() });
+        behind.set(debt.behind_micros.unwrap_or_default() / 1_000_000);
+    }
+    Ok(())
 }

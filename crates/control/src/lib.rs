@@ -46,6 +46,7 @@ use tacit_kernel::ids::EventId;
 use tacit_kernel::{Clock, Fault};
 use tacit_ledger::Ledger;
 use tacit_link::{Endpoint, LinkError, Listener, Tls};
+use tacit_privacy::retention::Retention;
 use tacit_storage::keyring::KeyStore;
 use tacit_storage::{Db, Engine};
 use tokio::runtime::Handle;
@@ -68,6 +69,8 @@ pub struct ControlConfig {
     pub catalog: Catalog,
     /// Money.
     pub ledger: Ledger,
+    /// What goes when its time is over.
+    pub retention: Retention,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where gateways connect.
@@ -96,6 +99,7 @@ pub(crate) struct Shared {
     identity: Identity,
     catalog: Catalog,
     ledger: Ledger,
+    retention: Retention,
     clock: Arc<dyn Clock>,
     currency: String,
     strict: bool,
@@ -132,6 +136,7 @@ impl Control {
             identity,
             catalog,
             ledger,
+            retention,
             clock,
             link,
             tls,
@@ -154,6 +159,7 @@ impl Control {
             identity,
             catalog,
             ledger,
+            retention,
             clock,
             currency,
             strict,

@@ -66,6 +66,11 @@ pub(crate) struct EventLabel {
     pub(crate) event: Event,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ClassLabel {
+    pub(crate) class: &'static str,
+}
+
 /// Bounds of the histograms: a commit takes a fraction of a millisecond where all is well.
 const SECONDS: [f64; 13] = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
 
@@ -90,6 +95,7 @@ pub(crate) struct Metrics {
     pub(crate) panics: Counter,
     pub(crate) ledger_checks: Family<OutcomeLabel, Counter>,
     pub(crate) forgetting: Family<OutcomeLabel, Counter>,
+    pub(crate) retention_behind: Family<ClassLabel, Gauge>,
     pub(crate) ledger_problems: Gauge,
     pub(crate) ledger_checked_at: Gauge,
 }
@@ -117,6 +123,7 @@ impl Metrics {
             panics: Counter::default(),
             ledger_checks: Family::default(),
             forgetting: Family::default(),
+            retention_behind: Family::default(),
             ledger_problems: Gauge::default(),
             ledger_checked_at: Gauge::default(),
         };
@@ -154,6 +161,8 @@ impl Metrics {
             "Runs that delete codes, sessions and counted guesses past their time",
             metrics.forgetting.clone(),
         );
+        let behind = metrics.retention_behind.clone();
+        r.register("retention_behind_seconds", "Since when the oldest row of a class may have been due", behind);
         r.register("ledger_problems", "Problems that the last check found", metrics.ledger_problems.clone());
         let at = metrics.ledger_checked_at.clone();
         r.register("ledger_checked_at", "When the last check ended, in seconds since 1970", at);
@@ -206,6 +215,7 @@ mod tests {
         {
             family.get_or_create(&OutcomeLabel { outcome }).inc();
         }
+        metrics.retention_behind.get_or_create(&ClassLabel { class: "audit" }).set(1);
         metrics.commit_seconds.observe(0.3);
         metrics.settle_seconds.observe(0.3);
         let text = metrics.text();

@@ -37,6 +37,7 @@ pub(crate) struct Config {
     pub(crate) sign_in: SignIn,
     pub(crate) verification: Verification,
     pub(crate) privacy: Privacy,
+    pub(crate) retention: Retention,
     pub(crate) link: Link,
     pub(crate) money: Money,
     pub(crate) messages: Messages,
@@ -178,6 +179,14 @@ impl Registration {
             profile: ProfileField::ALL.iter().map(|field| (*field, of(*field))).collect(),
         }
     }
+}
+
+/// How long things are kept, within the bounds of their classes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Retention {
+    pub(crate) call_records_days: u32,
+    pub(crate) audit_days: u32,
 }
 
 /// What is published about personal data, and who answers for it.

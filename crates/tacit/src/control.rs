@@ -15,6 +15,7 @@ use tacit_identity::passwords::{Cost, Hashing};
 use tacit_kernel::{Clock, ErrorKind, Fault, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, delivery};
+use tacit_privacy::retention::{Days, Retention};
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
 use tacit_storage::keyring::KeyStore;
@@ -98,12 +99,17 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let messages = Messages::new(db.clone(), keys.clone(), clock.clone(), crate::messages::setup(config)?);
     let audit = Audit::new(db.clone(), keys.clone(), clock.clone());
 
+    let days = Days::new(config.retention.call_records_days, config.retention.audit_days)?;
+    let parts = (db.clone(), keys.clone(), clock.clone());
+    let retention = Retention::new(parts, ledger.clone(), audit.clone(), days);
+
     let control = Control::start(ControlConfig {
         db: db.clone(),
         keys,
         identity: identity.clone(),
         catalog: catalog.clone(),
         ledger: ledger.clone(),
+        retention: retention.clone(),
         clock: clock.clone(),
         link: config.link.listen.to_link()?,
         tls: config.link.tls(&config.link.listen)?,
@@ -127,6 +133,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         ledger,
         messages: messages.clone(),
         audit,
+        retention,
         clock: clock.clone(),
         currency: config.money.currency.clone(),
         version: env!("CARGO_PKG_VERSION"),

@@ -29,6 +29,7 @@ use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Dialect, ErrorKind, Fault, Nano, Ppm, SystemClock, rating};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates, delivery};
+use tacit_privacy::retention::{Days, Retention};
 use tacit_storage::audit::Audit;
 use tacit_storage::{Db, testing};
 use tokio_util::sync::CancellationToken;
@@ -65,6 +66,12 @@ async fn served(db: Db) -> Served {
         identity: Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap()),
         catalog: Catalog::new(db.clone(), keys.clone(), clock.clone()),
         ledger: Ledger::new(db.clone(), clock.clone()),
+        retention: Retention::new(
+            (db.clone(), keys.clone(), clock.clone()),
+            Ledger::new(db.clone(), clock.clone()),
+            Audit::new(db.clone(), keys.clone(), clock.clone()),
+            Days::default(),
+        ),
         audit: Audit::new(db, keys.clone(), clock.clone()),
         clock: clock.clone(),
         currency: "USD".into(),

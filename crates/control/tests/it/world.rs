@@ -14,7 +14,9 @@ use tacit_kernel::rating::{Price, Rates};
 use tacit_kernel::{Clock, Dialect, Nano, Personal, Ppm, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_link::{Client, connect, convert, wire};
+use tacit_privacy::retention::{Days, Retention};
 use tacit_storage::Db;
+use tacit_storage::audit::Audit;
 use tacit_storage::keyring::KeyStore;
 use tacit_storage::testing::test_key_store;
 use tokio::sync::mpsc;
@@ -123,6 +125,12 @@ impl World {
             identity: self.identity.clone(),
             catalog: self.catalog.clone(),
             ledger: self.ledger.clone(),
+            retention: Retention::new(
+                (self.db.clone(), Arc::clone(&self.keys), Arc::new(SystemClock)),
+                self.ledger.clone(),
+                Audit::new(self.db.clone(), Arc::clone(&self.keys), Arc::new(SystemClock)),
+                Days::default(),
+            ),
             clock: Arc::new(SystemClock),
             link: self.endpoint(socket),
             tls: None,

@@ -1,12 +1,17 @@
 //! `tacit privacy`: the data map, the clauses of the published policies, the record of processing, the policy itself.
 
-use super::{Global, Usage};
+use super::calls::or_dash;
+use super::catalog::query;
+use super::{Global, Session, Usage, paging};
 use crate::config::Config;
 use crate::output::{Output, Row};
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use std::path::Path;
+use tacit_api::admin::client::escaped;
+use tacit_api::admin::forms::{Page as Listed, PageQuery};
+use tacit_api::admin::retention::{LegalHold, NewLegalHold, RetentionRun, RetentionState};
 use tacit_kernel::datamap::{Retention, Subject};
 use tacit_privacy::{Clause, Language, Page, Profile, Proofs, dataset};
 use tacit_storage::Db;
@@ -23,6 +28,35 @@ pub(crate) enum PrivacyCommand {
     Record(LanguageArgs),
     /// A page as it is published, in HTML.
     Page(PageArgs),
+    /// How retention stands: what is due now, how far behind deletion is.
+    Retention,
+    /// The runs that deleted what had served its time.
+    Runs(paging::PageArgs),
+    /// Legal holds: nothing of an account is deleted for a time.
+    #[command(subcommand)]
+    Hold(HoldCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HoldCommand {
+    /// Hold an account.
+    Put {
+        /// Its id or name.
+        account: String,
+        /// What demands it.
+        #[arg(long)]
+        demanded_by: String,
+        /// Until when: a date or a time.
+        #[arg(long)]
+        until: String,
+    },
+    /// End a hold now.
+    End {
+        /// Its id.
+        hold: String,
+    },
+    /// List holds, with those that ended.
+    List(paging::PageArgs),
 }
 
 #[derive(Debug, Args)]
@@ -97,6 +131,16 @@ pub(crate) fn run(global: &Global, command: &PrivacyCommand) -> anyhow::Result<(
             out.either(&text, &text)
         }
         PrivacyCommand::Map(_) => super::block_on(map(&config, out)),
+        PrivacyCommand::Retention => super::block_on(async {
+            let s = Session::new(global)?;
+            s.out.list(&s.client.get::<Vec<RetentionState>>("/v1/retention").await?)
+        }),
+        PrivacyCommand::Runs(args) => super::block_on(async {
+            let s = Session::new(global)?;
+            let path = format!("/v1/retention/runs{}", query(&asked(args))?);
+            paging::page(&s, &s.client.get::<Listed<RetentionRun>>(&path).await?)
+        }),
+        PrivacyCommand::Hold(command) => super::block_on(hold(global, command)),
         PrivacyCommand::Clauses => clauses(named.as_deref().unwrap_or(&config.privacy.profile), out),
         PrivacyCommand::Record(args) => {
             let policy = crate::privacy::policy(&config)?;
@@ -190,4 +234,67 @@ fn clauses(name: &str, out: Output) -> anyhow::Result<()> {
         proofs.clauses, proofs.proved, proofs.partly_missing, proofs.missing
     );
     out.text(&text)
+}
+
+fn asked(args: &paging::PageArgs) -> PageQuery {
+    PageQuery { after: args.after.clone(), limit: args.limit }
+}
+
+async fn hold(global: &Global, command: &HoldCommand) -> anyhow::Result<()> {
+    let s = Session::new(global)?;
+    match command {
+        HoldCommand::Put { account, demanded_by, until } => {
+            let (account, demanded_by, until) = (account.clone(), demanded_by.clone(), until.clone());
+            s.out.one(
+                &s.client.post::<LegalHold>("/v1/legal-holds", &NewLegalHold { account, demanded_by, until }).await?,
+            )
+        }
+        HoldCommand::End { hold } => {
+            let path = format!("/v1/legal-holds/{}/end", escaped(hold));
+            s.out.either(&s.client.post::<()>(&path, &serde_json::json!({})).await?, "ended\n")
+        }
+        HoldCommand::List(args) => {
+            let path = format!("/v1/legal-holds{}", query(&asked(args))?);
+            paging::page(&s, &s.client.get::<Listed<LegalHold>>(&path).await?)
+        }
+    }
+}
+
+impl Row for RetentionState {
+    const HEAD: &'static [&'static str] = &["class", "days", "due now", "behind"];
+
+    fn cells(&self) -> Vec<String> {
+        let behind = self.behind_seconds.map_or("no run yet".to_owned(), |seconds| format!("{seconds} s"));
+        vec![self.class.as_str().to_owned(), self.days.to_string(), self.due.to_string(), behind]
+    }
+}
+
+impl Row for RetentionRun {
+    const HEAD: &'static [&'static str] = &["id", "class", "before", "deleted", "held", "began", "through"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.class.as_str().to_owned(),
+            self.before.to_string(),
+            self.deleted.to_string(),
+            self.held.to_string(),
+            self.started_at.to_string(),
+            or_dash(self.finished_at),
+        ]
+    }
+}
+
+impl Row for LegalHold {
+    const HEAD: &'static [&'static str] = &["id", "account", "demanded by", "since", "until"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.account.to_string(),
+            or_dash(self.demanded_by.as_ref()),
+            self.created_at.to_string(),
+            self.ends_at.to_string(),
+        ]
+    }
 }

@@ -1,6 +1,7 @@
 //! Settings of what is published about personal data.
 
 use super::{Kind, Setting, optional, setting};
+use tacit_kernel::datamap::retention::{AUDIT, CALL_RECORD};
 
 pub(super) const SETTINGS: &[Setting] = &[
     setting(
@@ -25,5 +26,19 @@ pub(super) const SETTINGS: &[Setting] = &[
         Kind::Text,
         "\"mailto:security@example.org\"",
         "Where holes in the security are to be told, as a URL; stands in /.well-known/security.txt (RFC 9116).",
+    ),
+    setting(
+        "retention.call_records_days",
+        Kind::Number { min: CALL_RECORD.min as i64, max: CALL_RECORD.max as i64 },
+        "400",
+        "Days for which records of calls are kept; where a call came from goes after 180 days in any case. Not less than a\n\
+         law demands: China's Cybersecurity Law, article 21.",
+    ),
+    setting(
+        "retention.audit_days",
+        Kind::Number { min: AUDIT.min as i64, max: AUDIT.max as i64 },
+        "1095",
+        "Days for which the contents of the audit log are kept; its commitments, which say nothing, stay. Not less than a\n\
+         law demands: China's Personal Information Protection Law, article 56.",
     ),
 ];
