@@ -12,7 +12,7 @@ use tacit_api::console::{
 use tacit_api::server;
 use tacit_catalog::{Catalog, ModelSpec};
 use tacit_identity::Identity;
-use tacit_identity::access::{BuiltInRole, Caller, Via};
+use tacit_identity::access::{BuiltInRole, Caller, Scopes, Via};
 use tacit_identity::passkeys::PasskeySite;
 use tacit_identity::passwords::{Cost, Hashing};
 use tacit_identity::verification::{KindRules, PaperKind, VerificationRules, VerificationWay};
@@ -69,7 +69,7 @@ async fn main() -> Result<(), Failed> {
     catalog.price_put(model.id, &price, None).await?;
     let caller = Caller {
         account: account.id,
-        via: Via::ManagementKey(ManagementKeyId::fresh()),
+        via: Via::ManagementKey(ManagementKeyId::fresh(), Scopes::all()),
         permissions: BuiltInRole::Owner.permissions(),
         stepped_up: true,
     };

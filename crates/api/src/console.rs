@@ -75,7 +75,7 @@ pub use membership::Member;
 pub use organisations::Organisations;
 pub use people::People;
 pub use platform::Platform;
-pub use routes::{Access, Demand, RouteAccess, Routes};
+pub use routes::{Access, Demand, KeyMay, RouteAccess, Routes};
 pub use verification_agency::ask_agency;
 pub use ways::Ways;
 

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tacit_catalog::Catalog;
 use tacit_identity::Identity;
-use tacit_identity::access::{BuiltInRole, Caller, Permission, Permissions, Via};
+use tacit_identity::access::{BuiltInRole, Caller, Permission, Permissions, Scope, Scopes, Via};
 use tacit_identity::organisations::OrganisationRole;
 use tacit_identity::passwords::{Cost, Hashing};
 use tacit_identity::verification::VerificationRules;
@@ -111,6 +111,16 @@ impl Default for Wishes {
     }
 }
 
+/// What a management key of these tests may do with what is its owner's own: everything, but where its token ends otherwise.
+fn scopes_of(token: &str) -> Scopes {
+    let one = Scope::ALL.iter().copied().find(|scope| token.ends_with(scope.as_str()));
+    match one {
+        Some(scope) => [scope].into_iter().collect(),
+        None if token.ends_with("-bare") => Scopes::NONE,
+        None => Scopes::all(),
+    }
+}
+
 async fn served(db: Db) -> Served {
     served_with(db, Wishes::default()).await
 }
@@ -138,13 +148,17 @@ async fn served_with(db: Db, Wishes { routes, verification, crowd }: Wishes) -> 
     let (ann, bob, staff) = (account("ann").await, account("bob").await, account("staff").await);
     let mut knows = |token: &str, account, permissions, stepped_up| {
         let via = match token.starts_with("tm-") {
-            true => Via::ManagementKey(ManagementKeyId::fresh()),
+            true => Via::ManagementKey(ManagementKeyId::fresh(), scopes_of(token)),
             false => Via::Session(SignInId::fresh()),
         };
         callers.insert(token.to_owned(), Caller { account, via, permissions, stepped_up });
     };
     knows("ann", ann, Permissions::NONE, false);
     knows("tm-ann", ann, Permissions::NONE, false);
+    knows("tm-ann-bare", ann, Permissions::NONE, false);
+    for scope in Scope::ALL {
+        knows(&format!("tm-ann-{scope}"), ann, Permissions::NONE, false);
+    }
     knows("bob", bob, Permissions::NONE, false);
     knows("tm-owner", staff, Permissions::all(), false);
     // May change channels, and no prices.
@@ -159,6 +173,7 @@ async fn served_with(db: Db, Wishes { routes, verification, crowd }: Wishes) -> 
         let account = account(&token).await;
         knows(&token, account, Permissions::NONE, false);
         knows(&format!("tm-{token}"), account, Permissions::NONE, false);
+        knows(&format!("tm-{token}-bare"), account, Permissions::NONE, false);
         knows(&format!("{token}-stepped-up"), account, Permissions::NONE, true);
         members.push((role, account));
     }

@@ -317,7 +317,7 @@ async fn crawl(served: &Served, table: &[RouteAccess]) -> Vec<String> {
             let written = served.console.audit.size().await.unwrap() - before;
             let headers = format!("{:?}", got.headers);
             let mut text = headers + &String::from_utf8_lossy(&got.body);
-            let fellow = token.contains("org-") && matches!(demand.access, Access::Member(_));
+            let fellow = token.contains("org-") && matches!(demand.access, Access::Member(..));
             if fellow {
                 named |= *path == NAMED && text.contains(NAMES[0]);
                 text = NAMES.iter().fold(text, |text, name| text.replace(name, ""));
@@ -399,7 +399,7 @@ fn a_leak_is_found() {
             Routes::new()
                 .add(Access::Needs(Permission::MoneyRead), routes!(leak))
                 .add(Access::Needs(Permission::SystemWrite).stepped_up(), routes!(quiet))
-                .add(Access::SignedIn, routes!(unknown))
+                .add(Access::PERSON, routes!(unknown))
         };
         let served = served_with(db, Wishes { routes: leaking(), ..Wishes::default() }).await;
         let wrong = crawl(&served, &leaking().table()).await;

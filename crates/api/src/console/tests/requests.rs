@@ -120,7 +120,10 @@ fn a_body_has_a_bound() {
 fn what_a_caller_shows() {
     on_sqlite(async |served| {
         let me = served.get("/api/v1/me").by("ann").send().await.json();
-        assert_eq!(me, json!({"account": served.ann, "via": "session", "permissions": [], "stepped_up": false}));
+        assert_eq!(
+            me,
+            json!({"account": served.ann, "via": "session", "scopes": null, "permissions": [], "stepped_up": false})
+        );
         assert_eq!(served.get("/api/v1/me").by("tm-ann").send().await.json()["via"], "management_key");
         // An Authorization counts instead of the cookie; what is no management key is nobody.
         for (name, value) in [
