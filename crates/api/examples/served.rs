@@ -97,7 +97,7 @@ async fn main() -> Result<(), Failed> {
         }),
         authenticate: Arc::new(One(caller)),
         // Whoever tries what the document promises asks for much.
-        crowd: Arc::new(Crowd::new(NonZeroU32::MAX, NonZeroU32::MAX)),
+        crowd: Arc::new(Crowd::new(NonZeroU32::MAX, NonZeroU32::MAX, NonZeroU32::MAX)),
         cookies: Cookies::Secure,
         changed: Arc::new(|| ()),
         settle: Arc::new(|_| Box::pin(async { Ok(()) })),

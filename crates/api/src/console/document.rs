@@ -132,8 +132,8 @@ pub(super) fn describe(paths: &mut Paths, demand: Demand) {
             if !reads {
                 refusals.extend(["Denied", "MediaType"]);
             }
-            // What anybody may ask for is asked for by whoever guesses.
-            if !reads {
+            // What anybody may ask for is asked for by whoever guesses; an account has a rate, reading too.
+            if !reads || demand.access != Access::Public {
                 refusals.push("Limited");
             }
             if demand.access != Access::Public {

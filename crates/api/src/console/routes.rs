@@ -198,7 +198,8 @@ async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> 
     } else {
         match caller(&guard.console, request.headers()).await {
             Ok(caller) => {
-                if let Err(refusal) = in_person_or_with_scope(guard.demand, &caller) {
+                let admitted = guard.console.crowd.admit_account(caller.account);
+                if let Err(refusal) = admitted.and_then(|()| in_person_or_with_scope(guard.demand, &caller)) {
                     return refusal.into_response();
                 }
                 if let Access::Member(permission, _) = guard.demand.access {
@@ -257,12 +258,15 @@ async fn recorded(console: &Console, access: Access, request: Request, next: Nex
 /// Who a request comes from.
 ///
 /// # Errors
-/// 401 if nobody is known by what it shows.
+/// 401 if nobody is known by what it shows; 429 and 503 if too many show what nobody is known by.
 pub(super) async fn caller(console: &Console, headers: &HeaderMap) -> Result<Caller, Refusal> {
     let nobody =
         || Fault::new(ErrorKind::Unauthenticated, "access.unauthenticated", "sign in, or show a management key");
     let presented = Presented::of(headers, console.cookies).ok_or_else(nobody)?;
-    let found = console.authenticate.authenticate(&presented, &Client::of(headers)).await?;
+    let client = Client::of(headers);
+    console.crowd.admit_showing(presented.token(), client.address)?;
+    let found = console.authenticate.authenticate(&presented, &client).await?;
+    console.crowd.recognised(presented.token(), found.is_some());
     Ok(found.ok_or_else(nobody)?)
 }
 

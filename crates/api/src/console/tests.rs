@@ -103,11 +103,18 @@ struct Wishes {
     verification: VerificationRules,
     /// Requests a minute of one address that is not signed in.
     crowd: NonZeroU32,
+    /// Requests a minute of one account.
+    account: NonZeroU32,
 }
 
 impl Default for Wishes {
     fn default() -> Self {
-        Self { routes: routes(), verification: VerificationRules::default(), crowd: NonZeroU32::MAX }
+        Self {
+            routes: routes(),
+            verification: VerificationRules::default(),
+            crowd: NonZeroU32::MAX,
+            account: NonZeroU32::MAX,
+        }
     }
 }
 
@@ -125,7 +132,8 @@ async fn served(db: Db) -> Served {
     served_with(db, Wishes::default()).await
 }
 
-async fn served_with(db: Db, Wishes { routes, verification, crowd }: Wishes) -> Served {
+async fn served_with(db: Db, wishes: Wishes) -> Served {
+    let Wishes { routes, verification, crowd, account: of_account } = wishes;
     let clock = Arc::new(ManualClock::at(testing::MIGRATED_AT));
     let keys = testing::test_key_store(&clock).await;
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap());
@@ -199,7 +207,7 @@ async fn served_with(db: Db, Wishes { routes, verification, crowd }: Wishes) -> 
         organisations: Organisations { open: true, url: Some("https://tacit.example".into()) },
         ways: Arc::default(),
         authenticate: Arc::new(Known { people: People(identity.clone()), callers }),
-        crowd: Arc::new(Crowd::new(crowd, NonZeroU32::MAX)),
+        crowd: Arc::new(Crowd::new(crowd, NonZeroU32::MAX, of_account)),
         cookies: Cookies::Secure,
         changed: Arc::new(move || {
             tell.fetch_add(1, Ordering::Relaxed);
