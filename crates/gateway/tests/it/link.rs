@@ -116,13 +116,12 @@ async fn an_answer_that_a_change_has_overtaken_is_not_taken() {
             while p.plane.lookups.load(SeqCst) == looked {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            let mut books = p.plane.books.lock().unwrap();
-            if before {
-                books.keys.clear();
-            } else {
-                books.keys.insert(key_hash(&p.key), grant.clone().unwrap());
+            match (before, &grant) {
+                (false, Some(grant)) => {
+                    p.plane.books.lock().unwrap().keys.insert(key_hash(&p.key), grant.clone());
+                }
+                _ => p.plane.books.lock().unwrap().keys.clear(),
             }
-            drop(books);
             p.plane.updates.send(what).unwrap();
             tokio::time::sleep(Duration::from_millis(300)).await;
             p.plane.delayed.store(false, SeqCst);

@@ -302,7 +302,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/registered-models/{model}", ABSENT),
     ("PATCH", "/api/v1/registered-models/{model}", ABSENT),
     ("GET", "/api/v1/registered-models/{model}/prices", ABSENT),
-    ("POST", "/api/v1/registered-models/{model}/prices", ABSENT),
+    ("POST", "/api/v1/registered-models/{model}/prices", "what is sent is not whole"),
     ("POST", "/api/v1/set-aside/{event}/settle", ABSENT),
     ("POST", "/api/v1/set-aside/{event}/drop", ABSENT),
     ("POST", "/api/v1/accounts", "her name is taken"),
