@@ -13,7 +13,7 @@ use tacit_api::console::{
 use tacit_api::server;
 use tacit_catalog::{Catalog, ModelSpec};
 use tacit_identity::Identity;
-use tacit_identity::access::{BuiltInRole, Caller, Via};
+use tacit_identity::access::{BuiltInRole, Caller, Scopes, Via};
 use tacit_identity::passkeys::PasskeySite;
 use tacit_identity::passwords::{Cost, Hashing};
 use tacit_identity::verification::{KindRules, PaperKind, VerificationRules, VerificationWay};
@@ -72,7 +72,7 @@ async fn main() -> Result<(), Failed> {
     catalog.price_put(model.id, &price, None).await?;
     let caller = Caller {
         account: account.id,
-        via: Via::ManagementKey(ManagementKeyId::fresh()),
+        via: Via::ManagementKey(ManagementKeyId::fresh(), Scopes::all()),
         permissions: BuiltInRole::Owner.permissions(),
         stepped_up: true,
     };
@@ -106,7 +106,7 @@ async fn main() -> Result<(), Failed> {
         }),
         authenticate: Arc::new(One(caller)),
         // Whoever tries what the document promises asks for much.
-        crowd: Arc::new(Crowd::new(NonZeroU32::MAX, NonZeroU32::MAX)),
+        crowd: Arc::new(Crowd::new(NonZeroU32::MAX, NonZeroU32::MAX, NonZeroU32::MAX)),
         cookies: Cookies::Secure,
         changed: Arc::new(|| ()),
         settle: Arc::new(|_| Box::pin(async { Ok(()) })),

@@ -79,7 +79,7 @@ pub use organisations::Organisations;
 pub use people::People;
 pub use platform::Platform;
 pub use published::Published;
-pub use routes::{Access, Demand, RouteAccess, Routes};
+pub use routes::{Access, Demand, KeyMay, RouteAccess, Routes};
 pub use verification_agency::ask_agency;
 pub use ways::Ways;
 

@@ -1,6 +1,7 @@
 //! What the gateway knows of API keys: grants, looked up by keyed hash at the control plane once and refreshed in the
 //! background. Keys that are not known are remembered for a moment, so that guessing does not reach the database.
 
+mod asked;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ use crate::lease::Budget;
 use crate::limits::Counters;
 use crate::link::Link;
 use crate::moment;
+use asked::{Asked, Question};
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -91,6 +93,7 @@ pub(crate) struct Grants {
     pool: shared::Pool,
     /// One look-up a key at a time.
     flights: Mutex<HashMap<Hash, Arc<tokio::sync::Mutex<()>>>>,
+    asked: Asked,
     lookups: Semaphore,
     guesses: Semaphore,
 }
@@ -135,6 +138,7 @@ impl Grants {
             accounts: Mutex::default(),
             pool: shared::Pool::default(),
             flights: Mutex::default(),
+            asked: Asked::default(),
             lookups: Semaphore::new(LOOKUPS.0),
             guesses: Semaphore::new(LOOKUPS.1),
         }
@@ -223,7 +227,7 @@ impl Grants {
             let mut also = Vec::new();
             loop {
                 let marks = self.marks(&hash, &also);
-                let answer = match self.ask(hash, permits).await {
+                let (question, answer) = match self.ask(hash, permits).await {
                     Some(answer) => answer,
                     // Somebody waits who has nothing else to go on with.
                     None if patience == PATIENCE => {
@@ -233,11 +237,15 @@ impl Grants {
                     None => return Err(ErrorCode::ControlUnavailable),
                 };
                 let Some(grant) = answer.grant else {
-                    self.remember_unknown(hash);
-                    return Err(ErrorCode::KeyUnknown);
+                    if self.remember_unknown(hash, &question) {
+                        return Err(ErrorCode::KeyUnknown);
+                    }
+                    continue;
                 };
                 match self.load(hash, &grant, &marks) {
-                    Ok(Ok(grant)) => return Ok(grant),
+                    Ok(Ok(grant)) if self.take(hash, &grant, &question) => return Ok(grant),
+                    // Changed since it was asked for.
+                    Ok(Ok(_)) => {}
                     // Another key of the same account or budget is known: only now can be said what was acknowledged before.
                     Ok(Err(known)) => also = known,
                     Err(refused) => {
@@ -251,9 +259,18 @@ impl Grants {
                 }
             }
         };
-        let grant = tokio::time::timeout(patience, asking).await.map_err(|_| ErrorCode::ControlUnavailable)??;
-        self.entries.write().insert(hash, Entry::Known(Arc::clone(&grant)));
-        Ok(grant)
+        tokio::time::timeout(patience, asking).await.unwrap_or(Err(ErrorCode::ControlUnavailable))
+    }
+
+    /// Holds the grant from now on, unless it has changed since it was asked for.
+    fn take(&self, hash: Hash, grant: &Arc<Grant>, question: &Question<'_>) -> bool {
+        // What is named as changed is told to questions under the same lock.
+        let mut entries = self.entries.write();
+        let holds = !question.outdated(Some(grant.account.id));
+        if holds {
+            entries.insert(hash, Entry::Known(Arc::clone(grant)));
+        }
+        holds
     }
 
     /// Taken before the control plane is asked.
@@ -269,16 +286,22 @@ impl Grants {
     }
 
     /// Asks once. The permit is not held between tries.
-    async fn ask(&self, hash: Hash, permits: &Semaphore) -> Option<wire::KeyReply> {
+    async fn ask(&self, hash: Hash, permits: &Semaphore) -> Option<(Question<'_>, wire::KeyReply)> {
         let _permit = permits.acquire().await.ok()?;
         let session = self.link.session()?;
         let request = wire::KeyRequest { session: session.id.clone(), hash: hash.to_vec() };
-        Some(self.link.client().key(request).await.ok()?.into_inner())
+        let question = self.asked.ask(hash);
+        let answer = self.link.client().key(request).await.ok()?.into_inner();
+        Some((question, answer))
     }
 
-    fn remember_unknown(&self, hash: Hash) {
+    /// Holds that nobody has this key, unless it has changed since it was asked for.
+    fn remember_unknown(&self, hash: Hash, question: &Question<'_>) -> bool {
         let now = moment::now();
         let mut entries = self.entries.write();
+        if question.outdated(None) {
+            return false;
+        }
         if entries.len() >= MOST_UNKNOWN {
             let unknown = |e: &Entry| matches!(e, Entry::Unknown { .. });
             entries.retain(|_, e| !matches!(e, Entry::Unknown { until } if *until < now));
@@ -287,6 +310,7 @@ impl Grants {
             }
         }
         entries.insert(hash, Entry::Unknown { until: now + UNKNOWN });
+        true
     }
 
     /// Takes over what the control plane said. Instead the counters that were known when that was asked and are not among the
@@ -355,6 +379,7 @@ impl Grants {
     /// it can be reached the grants are looked up before they are used, and otherwise they go on to hold.
     pub(crate) fn invalidate(&self, what: &wire::Invalidate) {
         let mut entries = self.entries.write();
+        self.asked.changed(what);
         for hash in &what.key_hashes {
             let Ok(hash) = <Hash>::try_from(hash.as_slice()) else { continue };
             match entries.get(&hash) {

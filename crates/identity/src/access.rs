@@ -2,9 +2,13 @@
 //!
 //! A permission is declared here and nowhere else; it is checked in one place, where the console API registers its
 //! routes. It says what a member of **staff** may do with what belongs to others or to the platform. What an account
-//! does with its own (its keys, its wallet, its data) needs no permission, only that it is signed in.
+//! does with its own (its keys, its wallet, its data) needs no permission, only that it is signed in; a management key
+//! needs a scope for it.
+
+mod sets;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sets::sets;
 use std::fmt;
 use std::str::FromStr;
 use tacit_kernel::ids::{AccountId, ManagementKeyId, SignInId};
@@ -87,117 +91,44 @@ permissions! {
     }
 }
 
-impl fmt::Display for Permission {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// A text that names no permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no such permission")]
 pub struct UnknownPermission;
 
-impl FromStr for Permission {
-    type Err = UnknownPermission;
+sets! {
+    /// A set of permissions.
+    Permissions of Permission, else UnknownPermission
+}
 
-    fn from_str(text: &str) -> Result<Self, UnknownPermission> {
-        Self::ALL.iter().copied().find(|p| p.as_str() == text).ok_or(UnknownPermission)
+permissions! {
+    /// One thing that a management key may be allowed to do with what belongs to its owner. A person who is signed in needs
+    /// none of these. What is about sign-ins, credentials and management keys themselves no key does.
+    Scope {
+        AccountRead = "account.read", plain, "See what is held about the owner, and who of the staff has looked at it.";
+        AccountWrite = "account.write", plain, "Change the owner's profile, and invite others to the platform.";
+        KeysRead = "keys.read", plain, "See the owner's API keys, never their secrets.";
+        KeysWrite = "keys.write", plain, "Make, change and revoke API keys of the owner.";
+        CallsRead = "calls.read", plain, "See the owner's call records.";
+        WalletRead = "wallet.read", plain, "See the owner's balance, every movement of it, and what was used.";
+        VerificationRead = "verification.read", plain, "See how far the owner's verification is.";
+        VerificationWrite = "verification.write", plain, "Open, fill in, hand in and withdraw a case of verification of the owner.";
+        OrganisationsRead = "organisations.read", plain, "See the owner's organisations with their members and projects, as far as the owner's role there allows it.";
+        OrganisationsWrite = "organisations.write", plain, "Make, join, change and leave organisations, as far as the owner's role there allows it.";
+        OrganisationKeysRead = "organisation_keys.read", plain, "See API keys of the owner's organisations, as far as the owner's role there allows it.";
+        OrganisationKeysWrite = "organisation_keys.write", plain, "Make, change and revoke API keys of the owner's organisations, as far as the owner's role there allows it.";
+        OrganisationWalletRead = "organisation_wallet.read", plain, "See balance, movements and usage of the owner's organisations, as far as the owner's role there allows it.";
     }
 }
 
-impl Serialize for Permission {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(self.as_str())
-    }
-}
+/// A text that names no scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such scope")]
+pub struct UnknownScope;
 
-impl<'de> Deserialize<'de> for Permission {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// A set of permissions.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Permissions(u128);
-
-// One bit each.
-const _: () = assert!(Permission::ALL.len() <= 128, "a set holds at most 128 permissions");
-
-impl Permissions {
-    /// Nothing at all.
-    pub const NONE: Self = Self(0);
-
-    /// Every permission there is.
-    #[must_use]
-    pub fn all() -> Self {
-        Permission::ALL.iter().copied().collect()
-    }
-
-    /// Whether it is in the set.
-    #[must_use]
-    pub const fn has(self, permission: Permission) -> bool {
-        self.0 & Self::bit(permission) != 0
-    }
-
-    /// Whether there is none in it.
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// What is in either.
-    #[must_use]
-    pub const fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// What is in both: a management key never has more than the account that made it.
-    #[must_use]
-    pub const fn intersection(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
-    /// Whether all of it is in the other: nobody gives what they do not have.
-    #[must_use]
-    pub const fn is_within(self, other: Self) -> bool {
-        self.0 & !other.0 == 0
-    }
-
-    /// Each of them, in the order of [`Permission::ALL`].
-    pub fn iter(self) -> impl Iterator<Item = Permission> {
-        Permission::ALL.iter().copied().filter(move |p| self.has(*p))
-    }
-
-    const fn bit(permission: Permission) -> u128 {
-        // A discriminant is the place in the list, which the assertion above bounds.
-        1 << (permission as u32)
-    }
-}
-
-impl FromIterator<Permission> for Permissions {
-    fn from_iter<I: IntoIterator<Item = Permission>>(each: I) -> Self {
-        Self(each.into_iter().fold(0, |set, permission| set | Self::bit(permission)))
-    }
-}
-
-impl fmt::Debug for Permissions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter().map(Permission::as_str)).finish()
-    }
-}
-
-impl Serialize for Permissions {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_seq(self.iter())
-    }
-}
-
-impl<'de> Deserialize<'de> for Permissions {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        Vec::<Permission>::deserialize(d).map(Self::from_iter)
-    }
+sets! {
+    /// A set of scopes.
+    Scopes of Scope, else UnknownScope
 }
 
 /// A role that every platform has.
@@ -354,8 +285,8 @@ impl BuiltInRole {
 pub enum Via {
     /// A sign-in on the console.
     Session(SignInId),
-    /// A management key.
-    ManagementKey(ManagementKeyId),
+    /// A management key, with what it may do with what is its owner's own.
+    ManagementKey(ManagementKeyId, Scopes),
 }
 
 /// Who uses the console API.
@@ -404,6 +335,22 @@ mod tests {
         assert_eq!(text, r#"["accounts.read","roles.read"]"#);
         assert_eq!(serde_json::from_str::<Permissions>(&text).unwrap(), some);
         assert!(serde_json::from_str::<Permissions>(r#"["x.y"]"#).is_err());
+    }
+
+    #[test]
+    fn scopes_read_back_and_are_no_permissions() {
+        for scope in Scope::ALL {
+            assert_eq!(scope.as_str().parse(), Ok(*scope));
+            assert!(scope.meaning().ends_with('.') && !scope.needs_step_up(), "{scope}");
+        }
+        let text = serde_json::to_string(&Scopes::all()).unwrap();
+        assert_eq!(serde_json::from_str::<Scopes>(&text).unwrap(), Scopes::all());
+        assert!(serde_json::from_str::<Scopes>(r#"["accounts.read"]"#).is_err(), "what staff may is no scope");
+        // What the keys have that were made before there were scopes: it is read by the program.
+        let migration = include_str!("../../storage/migrations/0013_scopes.sql");
+        let (_, default) = migration.split_once("DEFAULT\n    '").unwrap();
+        let default: Scopes = serde_json::from_str(default.split_once('\'').unwrap().0).unwrap();
+        assert_eq!(default.iter().count(), 13);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod model;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use crate::accounts::opened;
 use crate::verification::Restricted;
@@ -20,6 +22,8 @@ use uuid::Uuid;
 pub use model::{ApiKey, Belongs, BudgetOf, KeyBudget, KeyChange, KeyFacts};
 pub(crate) use store::{STATEMENTS, count_active as count_active_in_tx};
 
+/// Keys of one account, in use or not.
+const MOST: u64 = 1000;
 /// Label and domain of the keyed hash under which keys are known, here and in gateways.
 const HASH: &str = "api-key";
 /// Purpose of the key with which gateways seal what a call record holds about a person.
@@ -33,8 +37,8 @@ impl Identity {
     /// Makes a key, enabled. The returned secret is shown once and kept nowhere.
     ///
     /// # Errors
-    /// [`IdentityError::KeyNameInvalid`], `KeyNameTaken`, `LimitsInvalid`, `AccountNotFound`, `AccountErased`; storage,
-    /// keyring.
+    /// [`IdentityError::KeyNameInvalid`], `KeyNameTaken`, `LimitsInvalid`, `AccountNotFound`, `AccountErased`, `TooMuch`;
+    /// storage, keyring.
     pub async fn key_create(
         &self,
         account: AccountId,
@@ -75,6 +79,9 @@ impl Identity {
         self.unverified_may_in_tx(tx, account, Restricted::ApiKey).await?;
         if self.account_by_id_in_tx(tx, account).await?.is_none() {
             return Err(IdentityError::AccountNotFound);
+        }
+        if store::count(tx, account).await? >= MOST {
+            return Err(IdentityError::TooMuch);
         }
         let subject = self.subject_key(account).await?.ok_or(IdentityError::AccountErased)?;
         if self.key_named(tx, account, &subject, name.reveal()).await?.is_some() {

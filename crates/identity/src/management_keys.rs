@@ -1,11 +1,11 @@
-//! Keys with which programs use the console API (`tm-…`). One may do what its owner may, as far as the key names it, and
-//! loses what its owner loses. What asks for step-up no key can do.
+//! Keys with which programs use the console API (`tm-…`). One may do what its owner may, as far as the key names it (scopes
+//! for what is the owner's own, permissions beyond that), and loses what its owner loses. What asks for step-up no key can do.
 
 mod store;
 
 pub(crate) use store::STATEMENTS;
 
-use crate::access::{Caller, Permissions, Via};
+use crate::access::{Caller, Permissions, Scopes, Via};
 use crate::accounts::opened;
 use crate::verification::Restricted;
 use crate::{Identity, IdentityError, is_personal_name};
@@ -38,7 +38,9 @@ pub struct ManagementKey {
     pub name: Option<Personal<String>>,
     /// `tm-…` and its last four characters.
     pub hint: String,
-    /// What it may do beyond what is its owner's own, as far as the owner may.
+    /// What it may do with what is its owner's own.
+    pub scopes: Scopes,
+    /// What it may do beyond that, as far as the owner may.
     pub permissions: Permissions,
     /// Whether it may be used.
     pub enabled: bool,
@@ -61,7 +63,7 @@ impl Identity {
         tx: &mut WriteTx<'_>,
         account: AccountId,
         name: &Personal<String>,
-        permissions: Permissions,
+        (scopes, permissions): (Scopes, Permissions),
         expires_at: Option<Timestamp>,
     ) -> Result<(ManagementKey, SecretString), IdentityError> {
         if !is_personal_name(name.reveal()) {
@@ -82,6 +84,7 @@ impl Identity {
             account,
             name_sealed: key.seal(&aad(id), name.reveal().as_bytes()),
             hint: keytext::hint(&secret),
+            scopes,
             permissions,
             enabled: true,
             expires_at,
@@ -106,7 +109,7 @@ impl Identity {
             let Some(row) = store::by_hash(tx, hash).await? else { return Ok(None) };
             let usable = row.enabled && row.expires_at.is_none_or(|at| now < at);
             let permissions = row.permissions.intersection(self.permissions_of_in_tx(tx, row.account).await?);
-            let via = Via::ManagementKey(row.id);
+            let via = Via::ManagementKey(row.id, row.scopes);
             let caller = Caller { account: row.account, via, permissions, stepped_up: false };
             Ok::<_, IdentityError>(usable.then_some(caller))
         };
@@ -178,6 +181,7 @@ fn management_key_opened(key: Option<&SealKey>, row: ManagementKeyRow) -> Result
         id: row.id,
         account: row.account,
         hint: row.hint,
+        scopes: row.scopes,
         permissions: row.permissions,
         enabled: row.enabled,
         expires_at: row.expires_at,

@@ -12,7 +12,7 @@ mod sessions;
 mod sessions_model;
 mod sign_in;
 mod verification;
-mod world;
+pub(crate) mod world;
 
 use crate::passwords::Cost;
 use crate::{

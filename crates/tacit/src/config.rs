@@ -124,6 +124,7 @@ pub(crate) struct Console {
     pub(crate) network: Network,
     pub(crate) anonymous_per_minute: NonZeroU32,
     pub(crate) anonymous_per_second: NonZeroU32,
+    pub(crate) account_per_minute: NonZeroU32,
 }
 
 /// Who may make organisations.

@@ -63,7 +63,11 @@ pub(crate) async fn start(
         },
         ways: Arc::new(crate::sign_in::ways(config, &admin.clock)?),
         authenticate: Arc::new(People(admin.identity.clone())),
-        crowd: Arc::new(Crowd::new(config.console.anonymous_per_minute, config.console.anonymous_per_second)),
+        crowd: Arc::new(Crowd::new(
+            config.console.anonymous_per_minute,
+            config.console.anonymous_per_second,
+            config.console.account_per_minute,
+        )),
         cookies: cookies(config),
         changed: Arc::clone(&admin.changed),
         settle: Arc::clone(&admin.settle),

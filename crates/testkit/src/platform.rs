@@ -87,7 +87,8 @@ impl Platform {
             "profile = \"production\"\ndata_dir = {:?}\ngateway.listen = \"{gateway}\"\n\
              gateway.admin_listen = \"{gateway_admin}\"\ncontrol.admin_listen = \"{control_admin}\"\n\
              log.level = \"debug\"\n\
-             console.anonymous_per_minute = 1000000\nconsole.anonymous_per_second = 100000\n",
+             console.anonymous_per_minute = 1000000\nconsole.anonymous_per_second = 100000\n\
+             console.account_per_minute = 1000000\n",
             dir.path().join("data"),
         );
         let recorder = if options.record_link {

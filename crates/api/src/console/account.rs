@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tacit_identity::IdentityError;
-use tacit_identity::access::{Caller, Via};
+use tacit_identity::access::{Caller, Scope, Via};
 use tacit_identity::contacts::{ContactKind, HeldContact};
 use tacit_identity::registration::Profile;
 use tacit_identity::sessions::Session;
@@ -129,11 +129,11 @@ struct NewInvitation {
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
-        .add(Access::SignedIn, routes!(account_show))
-        .add(Access::SignedIn, routes!(profile_put))
-        .add(Access::SignedIn.stepped_up(), routes!(password_put))
-        .add(Access::SignedIn.stepped_up(), routes!(contacts_put))
-        .add(Access::SignedIn, routes!(invitations_create))
+        .add(Access::own(Scope::AccountRead), routes!(account_show))
+        .add(Access::own(Scope::AccountWrite), routes!(profile_put))
+        .add(Access::PERSON.stepped_up(), routes!(password_put))
+        .add(Access::PERSON.stepped_up(), routes!(contacts_put))
+        .add(Access::own(Scope::AccountWrite), routes!(invitations_create))
 }
 
 /// The session of a caller who changes how they sign in. A management key cannot.

@@ -26,6 +26,13 @@ pub enum Presented {
 }
 
 impl Presented {
+    /// What is shown, of either kind.
+    pub(super) const fn token(&self) -> &SecretString {
+        match self {
+            Self::Session(token) | Self::ManagementKey(token) => token,
+        }
+    }
+
     /// What the headers hold. If there is an `Authorization`, the cookie does not count.
     pub(super) fn of(headers: &HeaderMap, cookies: Cookies) -> Option<Self> {
         let Some(authorization) = headers.get(header::AUTHORIZATION) else {

@@ -7,6 +7,7 @@ use crate::forms::{Moment, Page, page_of};
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use tacit_identity::access::Scope;
 use tacit_kernel::call::{AgentFamily, CallSource, CallStatus, Endpoint, ErrorCode, UsageSource};
 use tacit_kernel::ids::{CallId, KeyId, PriceId, TransactionId};
 use tacit_kernel::rating::Usage;
@@ -117,7 +118,9 @@ struct OwnCallQuery {
 }
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes.add(Access::SignedIn, routes!(calls_list)).add(Access::SignedIn, routes!(calls_show))
+    routes
+        .add(Access::own(Scope::CallsRead), routes!(calls_list))
+        .add(Access::own(Scope::CallsRead), routes!(calls_show))
 }
 
 /// Not told are the platform's own affairs: provider, channel, credential, gateway and marks of risk.

@@ -1,16 +1,23 @@
-//! How much people who are not signed in may ask for: a rate for each address, a wider one for its network, and one for all
-//! together, so that a flood from everywhere leaves the database to the calls. It is kept in memory and is looked at before
-//! anything is written for them, the audit log first of all; what is slow is slowed further by the rules of what they ask
-//! for (`tacit_identity`).
+//! How much people may ask for: those who are not signed in, a rate for each address, a wider one for its network, and one for
+//! all together, so that a flood from everywhere leaves the database to the calls; those who are, a rate for each account. It
+//! is kept in memory and is looked at before anything is written for them, the audit log first of all; what is slow is slowed
+//! further by the rules of what they ask for (`tacit_identity`).
+//!
+//! Who shows something that was not recognised lately is not signed in yet: to find out costs a look into the database.
+
+mod regulars;
 
 use crate::problem::Refusal;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota};
 use ipnet::Ipv6Net;
+use regulars::Regulars;
+use secrecy::SecretString;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tacit_identity::throttle::network;
+use tacit_kernel::ids::AccountId;
 use tacit_kernel::{ErrorKind, Fault};
 
 /// So much more than one address may a whole network.
@@ -18,25 +25,30 @@ const NETWORK: u32 = 10;
 /// After so many requests what is at rest is forgotten.
 const SWEEP: u32 = 4096;
 
-/// Rates of those who are not signed in.
+/// Rates of those who are not signed in, and of those who are.
 pub struct Crowd {
     addresses: DefaultKeyedRateLimiter<IpAddr>,
     networks: DefaultKeyedRateLimiter<IpAddr>,
     all: DefaultDirectRateLimiter,
+    accounts: DefaultKeyedRateLimiter<AccountId>,
+    regulars: Regulars,
     clock: DefaultClock,
     asked: AtomicU32,
 }
 
 impl Crowd {
-    /// So many requests a minute of one address, all at once if they like; so many a second of all together.
+    /// Of those who are not signed in so many requests a minute of one address, all at once if they like, and so many a
+    /// second of all together; of an account that is signed in so many a minute.
     #[must_use]
-    pub fn new(per_minute: NonZeroU32, of_all_per_second: NonZeroU32) -> Self {
+    pub fn new(per_minute: NonZeroU32, of_all_per_second: NonZeroU32, of_account_per_minute: NonZeroU32) -> Self {
         Self {
             addresses: DefaultKeyedRateLimiter::keyed(Quota::per_minute(per_minute)),
             networks: DefaultKeyedRateLimiter::keyed(Quota::per_minute(
                 per_minute.saturating_mul(NonZeroU32::MIN.saturating_add(NETWORK - 1)),
             )),
             all: DefaultDirectRateLimiter::direct(Quota::per_second(of_all_per_second)),
+            accounts: DefaultKeyedRateLimiter::keyed(Quota::per_minute(of_account_per_minute)),
+            regulars: Regulars::default(),
             clock: DefaultClock::default(),
             asked: AtomicU32::new(0),
         }
@@ -50,6 +62,7 @@ impl Crowd {
         if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
             self.addresses.retain_recent();
             self.networks.retain_recent();
+            self.accounts.retain_recent();
         }
         // Without an address, which the gateway always gives, all count as one.
         let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).to_canonical();
@@ -67,6 +80,33 @@ impl Crowd {
     }
 }
 
+impl Crowd {
+    /// Counts a request that shows this, from there, unless it was recognised lately.
+    ///
+    /// # Errors
+    /// As [`Self::admit`].
+    pub(super) fn admit_showing(&self, token: &SecretString, address: Option<IpAddr>) -> Result<(), Refusal> {
+        if self.regulars.knows(token) { Ok(()) } else { self.admit(address) }
+    }
+
+    /// Whether somebody was recognised by this.
+    pub(super) fn recognised(&self, token: &SecretString, by: bool) {
+        self.regulars.tell(token, by);
+    }
+
+    /// Counts a request of that account.
+    ///
+    /// # Errors
+    /// 429 with how long to wait; it is not counted then.
+    pub(super) fn admit_account(&self, account: AccountId) -> Result<(), Refusal> {
+        self.accounts.check_key(&account).map_err(|not_before| {
+            let seconds = not_before.wait_time_from(self.clock.now()).as_secs() + 1;
+            let message = format!("too many requests of this account; try again in {seconds} seconds");
+            Fault::new(ErrorKind::Limited, "request.too_many", message).after(seconds).into()
+        })
+    }
+}
+
 /// In version 6 whoever has an address has a /64 of them.
 fn subnet(address: IpAddr) -> IpAddr {
     match address {
@@ -80,7 +120,7 @@ mod tests {
     use super::*;
 
     fn crowd(per_minute: u32) -> Crowd {
-        Crowd::new(NonZeroU32::new(per_minute).unwrap(), NonZeroU32::MAX)
+        Crowd::new(NonZeroU32::new(per_minute).unwrap(), NonZeroU32::MAX, NonZeroU32::MAX)
     }
 
     fn admitted(crowd: &Crowd, address: &str, times: u32) -> u32 {
@@ -100,7 +140,7 @@ mod tests {
 
     #[test]
     fn all_together_have_a_rate_too() {
-        let crowd = Crowd::new(NonZeroU32::MAX, NonZeroU32::new(5).unwrap());
+        let crowd = Crowd::new(NonZeroU32::MAX, NonZeroU32::new(5).unwrap(), NonZeroU32::MAX);
         let all: u32 = (0..200).map(|n| admitted(&crowd, &format!("10.{n}.0.1"), 1)).sum();
         assert!((5..100).contains(&all), "{all}");
         let refusal = crowd.admit(Some("10.250.0.1".parse().unwrap())).unwrap_err();
@@ -119,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_is_at_rest_is_forgotten() {
-        let crowd = Crowd::new(NonZeroU32::new(60_000_000).unwrap(), NonZeroU32::MAX);
+        let crowd = Crowd::new(NonZeroU32::new(60_000_000).unwrap(), NonZeroU32::MAX, NonZeroU32::MAX);
         for n in 0..SWEEP - 1 {
             let [a, b, c, d] = n.to_be_bytes();
             assert!(crowd.admit(Some(IpAddr::from([10, b.wrapping_add(a), c, d]))).is_ok());

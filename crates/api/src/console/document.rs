@@ -1,10 +1,10 @@
 //! The OpenAPI document and the page of permissions, both made from the routes as they are registered.
 
-use super::routes::{Access, Demand, RouteAccess};
+use super::routes::{Access, Demand, KeyMay, RouteAccess};
 use crate::problem::{MEDIA_TYPE, Problem};
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use tacit_identity::access::{BuiltInRole, Permission};
+use tacit_identity::access::{BuiltInRole, Permission, Scope};
 use tacit_identity::organisations::{OrganisationPermission, OrganisationRole};
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, Paths};
@@ -132,25 +132,29 @@ pub(super) fn describe(paths: &mut Paths, demand: Demand) {
             if !reads {
                 refusals.extend(["Denied", "MediaType"]);
             }
-            // What anybody may ask for is asked for by whoever guesses.
-            if !reads {
+            // What anybody may ask for is asked for by whoever guesses; an account has a rate, reading too.
+            if !reads || demand.access != Access::Public {
                 refusals.push("Limited");
             }
             if demand.access != Access::Public {
-                refusals.push("Unauthenticated");
-                operation.security = Some(vec![
-                    SecurityRequirement::new::<_, [&str; 0], _>("session", []),
-                    SecurityRequirement::new::<_, [&str; 0], _>("management_key", []),
-                ]);
-            }
-            if matches!(demand.access, Access::Needs(_) | Access::Member(_)) || demand.step_up {
-                refusals.push("Denied");
+                // A key can lack a scope wherever somebody must be signed in.
+                refusals.extend(["Unauthenticated", "Denied"]);
+                let key = match demand.key_may() {
+                    KeyMay::Never => None,
+                    KeyMay::With(scope) => Some(vec![scope.as_str()]),
+                    KeyMay::Always => Some(Vec::new()),
+                };
+                let session = SecurityRequirement::new::<_, [&str; 0], _>("session", []);
+                let key = key.map(|scopes| SecurityRequirement::new("management_key", scopes));
+                operation.security = Some([session].into_iter().chain(key).collect());
             }
             for (name, status, _) in REFUSALS.into_iter().filter(|(name, ..)| refusals.contains(name)) {
                 let answer = RefOr::Ref(Ref::from_response_name(name));
                 operation.responses.responses.entry(status.to_owned()).or_insert(answer);
             }
-            let access = serde_json::json!({ "who": who(demand.access), "step_up": demand.step_up });
+            let access = serde_json::json!({
+                "who": who(demand.access), "step_up": demand.step_up, "management_key": management_key(demand),
+            });
             operation.extensions = Some(ExtensionsBuilder::new().add("x-access", access).build());
         }
     }
@@ -165,9 +169,19 @@ fn is_query_or_header(parameter: &utoipa::openapi::path::Parameter) -> bool {
 pub(super) fn who(access: Access) -> Cow<'static, str> {
     match access {
         Access::Public => "everybody".into(),
-        Access::SignedIn => "signed in".into(),
+        Access::SignedIn(_) => "signed in".into(),
         Access::Needs(permission) => permission.as_str().into(),
-        Access::Member(permission) => format!("member: {permission}", permission = permission.as_str()).into(),
+        Access::Member(permission, _) => format!("member: {permission}", permission = permission.as_str()).into(),
+    }
+}
+
+/// What a management key needs at a route beyond what its owner does, as the document says it: a scope, nothing (`yes`), or
+/// it cannot be had (`no`).
+pub(super) fn management_key(demand: Demand) -> &'static str {
+    match demand.key_may() {
+        KeyMay::Never => "no",
+        KeyMay::With(scope) => scope.as_str(),
+        KeyMay::Always => "yes",
     }
 }
 
@@ -177,8 +191,8 @@ pub fn permissions_page(table: &[RouteAccess]) -> String {
     let roles = BuiltInRole::ALL;
     let mut page = String::from(
         "# Permissions\n\nMade from the program by `cargo xtask generate`; do not edit.\n\nA permission is what staff may do \
-         with what belongs to others or to the platform. What an account does with its own needs none. *Step-up*: the \
-         caller must have proved anew, a moment ago, who they are. A role of the operator's own is a name with any of \
+         with what belongs to others or to the platform. What an account does with its own needs none, but a management key \
+         needs a scope for it. *Step-up*: the caller must have proved anew, a moment ago, who they are. A role of the operator's own is a name with any of \
          these permissions.\n\n## Roles\n\n",
     );
     for role in roles {
@@ -199,25 +213,35 @@ pub fn permissions_page(table: &[RouteAccess]) -> String {
         let (meaning, step_up) = (permission.meaning(), step(permission.needs_step_up()));
         let _ = writeln!(page, "| `{permission}` | {meaning} | {step_up} |{}", marks(&has));
     }
+    page.push_str(
+        "\n## Scopes of management keys\n\nWhat a management key may do with what is its owner's own. What staff does it may do \
+         with the permissions that it names, as long as its owner has them. No key can do what asks for step-up.\n\n\
+         | scope | meaning |\n| --- | --- |\n",
+    );
+    for scope in Scope::ALL {
+        let _ = writeln!(page, "| `{scope}` | {} |", scope.meaning());
+    }
     let _ = write!(
         page,
-        "\n## Role × route\n\n| route | who | step-up | everybody | signed in |{heads}\n| --- | --- | --- | :-: | :-: |{rules}\n"
+        "\n## Role × route\n\n| route | who | step-up | management key | everybody | signed in |{heads}\n\
+         | --- | --- | --- | --- | :-: | :-: |{rules}\n"
     );
     for RouteAccess { method, path, demand } in table {
         let (everybody, signed_in) =
-            (demand.access == Access::Public, matches!(demand.access, Access::Public | Access::SignedIn));
+            (demand.access == Access::Public, matches!(demand.access, Access::Public | Access::SignedIn(_)));
         let has = |role: BuiltInRole| match demand.access {
-            Access::Public | Access::SignedIn => true,
+            Access::Public | Access::SignedIn(_) => true,
             Access::Needs(permission) => role.permissions().has(permission),
             // A role of staff is nothing in an organisation.
-            Access::Member(_) => false,
+            Access::Member(..) => false,
         };
         let mark = |yes| if yes { "✓" } else { "" };
         let _ = writeln!(
             page,
-            "| `{method} {path}` | {} | {} | {} | {} |{}",
+            "| `{method} {path}` | {} | {} | {} | {} | {} |{}",
             who(demand.access),
             step(demand.step_up),
+            management_key(*demand),
             mark(everybody),
             mark(signed_in),
             marks(&has)
@@ -251,7 +275,7 @@ fn organisations(table: &[RouteAccess]) -> String {
     }
     let _ = write!(page, "\n| route | who | step-up |{heads}\n| --- | --- | --- |{rules}\n");
     for RouteAccess { method, path, demand } in table {
-        let Access::Member(permission) = demand.access else { continue };
+        let Access::Member(permission, _) = demand.access else { continue };
         let (who, step_up) = (who(demand.access), step(demand.step_up));
         let _ = writeln!(page, "| `{method} {path}` | {who} | {step_up} |{}", marks(permission));
     }

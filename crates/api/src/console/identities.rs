@@ -96,10 +96,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .add(Access::Public, routes!(provider_begin))
         .add(Access::Public, routes!(provider_finish))
-        .add(Access::SignedIn, routes!(identities_list))
-        .add(Access::SignedIn.stepped_up(), routes!(identity_link_begin))
-        .add(Access::SignedIn.stepped_up(), routes!(identity_link_finish))
-        .add(Access::SignedIn.stepped_up(), routes!(identity_unlink))
+        .add(Access::PERSON, routes!(identities_list))
+        .add(Access::PERSON.stepped_up(), routes!(identity_link_begin))
+        .add(Access::PERSON.stepped_up(), routes!(identity_link_finish))
+        .add(Access::PERSON.stepped_up(), routes!(identity_unlink))
 }
 
 /// What the cookie of the browser says.

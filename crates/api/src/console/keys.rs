@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use tacit_identity::access;
 use tacit_identity::organisations::{OrganisationPermission, OrganisationRole};
 use tacit_identity::{ApiKey, KeyChange};
 use tacit_kernel::Personal;
@@ -131,9 +132,12 @@ impl From<ApiKey> for Key {
 }
 
 pub(super) fn routes(routes: Routes) -> Routes {
+    let (read, write) = (Access::own(access::Scope::KeysRead), Access::own(access::Scope::KeysWrite));
     routes
-        .add(Access::SignedIn, routes!(keys_list, keys_create))
-        .add(Access::SignedIn, routes!(keys_show, keys_update, keys_revoke))
+        .add(read, routes!(keys_list))
+        .add(write, routes!(keys_create))
+        .add(read, routes!(keys_show))
+        .add(write, routes!(keys_update, keys_revoke))
 }
 
 /// Whose keys a route is about.

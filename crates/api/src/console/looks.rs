@@ -8,6 +8,7 @@ use crate::problem::Refusal;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use tacit_identity::access::Scope;
 use tacit_kernel::Personal;
 use tacit_storage::audit;
 use utoipa::ToSchema;
@@ -29,7 +30,7 @@ struct Look {
 }
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes.add(Access::SignedIn, routes!(looks_list))
+    routes.add(Access::own(Scope::AccountRead), routes!(looks_list))
 }
 
 fn shown(look: audit::Look) -> Look {

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use tacit_identity::access::Permissions;
+use tacit_identity::access::{Permissions, Scopes};
 use tacit_identity::management_keys::ManagementKey;
 use tacit_kernel::Personal;
 use tacit_kernel::ids::ManagementKeyId;
@@ -28,7 +28,10 @@ struct Key {
     name: Option<String>,
     /// `tm-…` and its last four characters.
     hint: String,
-    /// What it may do beyond what is its owner's own.
+    /// What it may do with what is its owner's own, by the names in docs/reference/permissions.md.
+    #[schema(value_type = Vec<String>)]
+    scopes: Scopes,
+    /// What it may do beyond that, as far as its owner may.
     #[schema(value_type = Vec<String>)]
     permissions: Permissions,
     /// In use or not.
@@ -59,7 +62,11 @@ struct New {
     /// A name to tell it from others.
     #[schema(min_length = 1, max_length = 200)]
     name: String,
-    /// What it may do beyond what is the owner's own, by the names in docs/reference/permissions.md; nothing if absent.
+    /// What it may do with what is the owner's own, by the names in docs/reference/permissions.md; nothing if absent.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>, required = false)]
+    scopes: Scopes,
+    /// What it may do beyond that, by the names in docs/reference/permissions.md; nothing if absent.
     #[serde(default)]
     #[schema(value_type = Vec<String>, required = false)]
     permissions: Permissions,
@@ -73,6 +80,7 @@ impl From<ManagementKey> for Key {
             id: key.id,
             name: key.name.map(Personal::into_inner),
             hint: key.hint,
+            scopes: key.scopes,
             permissions: key.permissions,
             status: Status::of(key.enabled),
             expires_at: key.expires_at.map(Into::into),
@@ -83,9 +91,9 @@ impl From<ManagementKey> for Key {
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
-        .add(Access::SignedIn, routes!(management_keys_list))
-        .add(Access::SignedIn.stepped_up(), routes!(management_keys_create))
-        .add(Access::SignedIn, routes!(management_keys_show, management_keys_revoke))
+        .add(Access::PERSON, routes!(management_keys_list))
+        .add(Access::PERSON.stepped_up(), routes!(management_keys_create))
+        .add(Access::PERSON, routes!(management_keys_show, management_keys_revoke))
 }
 
 /// The caller's management keys, oldest first.
@@ -128,7 +136,8 @@ async fn management_keys_create(
             return Ok((created, true));
         }
         let identity = &console.identity;
-        let made = identity.management_key_create_in_tx(tx, account, name, new.permissions, expires_at).await?;
+        let may = (new.scopes, new.permissions);
+        let made = identity.management_key_create_in_tx(tx, account, name, may, expires_at).await?;
         let created = Created { secret: Secret(made.1), key: made.0.into() };
         once.keep(console, tx, &created).await?;
         Ok((created, false))

@@ -1,9 +1,9 @@
 //! `/api/v1/me`: who the caller is.
 
-use super::{Access, Answer, Routes, Signed};
+use super::{Access, Answer, KeyMay, Routes, Signed};
 use axum::Json;
 use serde::Serialize;
-use tacit_identity::access::{Permissions, Via};
+use tacit_identity::access::{Permissions, Scopes, Via};
 use tacit_kernel::ids::AccountId;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -16,6 +16,9 @@ struct Me {
     account: AccountId,
     /// What it showed.
     via: Shown,
+    /// What it may do with what is its own, by the same names; `null` if it is a person, who may do all of it.
+    #[schema(value_type = Option<Vec<String>>)]
+    scopes: Option<Scopes>,
     /// What it may do beyond what is its own, by the names in docs/reference/permissions.md.
     #[schema(value_type = Vec<String>)]
     permissions: Permissions,
@@ -34,7 +37,7 @@ enum Shown {
 }
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes.add(Access::SignedIn, routes!(me_show))
+    routes.add(Access::SignedIn(KeyMay::Always), routes!(me_show))
 }
 
 /// Who the caller is and what it may do.
@@ -46,7 +49,11 @@ async fn me_show(caller: Signed) -> Answer<Me> {
         account: caller.account,
         via: match caller.via {
             Via::Session(_) => Shown::Session,
-            Via::ManagementKey(_) => Shown::ManagementKey,
+            Via::ManagementKey(..) => Shown::ManagementKey,
+        },
+        scopes: match caller.via {
+            Via::Session(_) => None,
+            Via::ManagementKey(_, scopes) => Some(scopes),
         },
         permissions: caller.permissions,
         stepped_up: caller.stepped_up,

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use tacit_identity::access::Scope;
 use tacit_identity::organisations::{self, MemberChange, OrganisationPermission, OrganisationRole};
 use tacit_kernel::Personal;
 use tacit_kernel::ids::AccountId;
@@ -80,9 +81,12 @@ impl From<organisations::Member> for View {
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
-        .add(Access::Member(OrganisationPermission::MembersRead), routes!(members_list))
-        .add(Access::Member(OrganisationPermission::MembersRead), routes!(members_show))
-        .add(Access::Member(OrganisationPermission::MembersWrite), routes!(members_update, members_remove))
+        .add(Access::Member(OrganisationPermission::MembersRead, Scope::OrganisationsRead), routes!(members_list))
+        .add(Access::Member(OrganisationPermission::MembersRead, Scope::OrganisationsRead), routes!(members_show))
+        .add(
+            Access::Member(OrganisationPermission::MembersWrite, Scope::OrganisationsWrite),
+            routes!(members_update, members_remove),
+        )
 }
 
 /// The members of an organisation.

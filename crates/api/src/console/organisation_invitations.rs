@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use tacit_identity::IdentityError;
+use tacit_identity::access::Scope;
 use tacit_identity::organisations::{Invited, MemberInvitation, OrganisationPermission, OrganisationRole};
 use tacit_kernel::ids::{AccountId, MemberInvitationId};
 use tacit_kernel::{ErrorKind, Fault, Masked, Personal};
@@ -84,10 +85,19 @@ impl From<MemberInvitation> for View {
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
-        .add(Access::Member(OrganisationPermission::MembersRead), routes!(member_invitations_list))
-        .add(Access::Member(OrganisationPermission::MembersWrite), routes!(member_invitations_create))
-        .add(Access::Member(OrganisationPermission::MembersWrite), routes!(member_invitations_withdraw))
-        .add(Access::SignedIn, routes!(member_invitations_accept))
+        .add(
+            Access::Member(OrganisationPermission::MembersRead, Scope::OrganisationsRead),
+            routes!(member_invitations_list),
+        )
+        .add(
+            Access::Member(OrganisationPermission::MembersWrite, Scope::OrganisationsWrite),
+            routes!(member_invitations_create),
+        )
+        .add(
+            Access::Member(OrganisationPermission::MembersWrite, Scope::OrganisationsWrite),
+            routes!(member_invitations_withdraw),
+        )
+        .add(Access::own(Scope::OrganisationsWrite), routes!(member_invitations_accept))
 }
 
 /// The invitations of an organisation that wait for their answer, oldest first.

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use tacit_identity::access;
 use tacit_identity::organisations::OrganisationPermission;
 use tacit_kernel::Personal;
 use tacit_kernel::ids::{AccountId, KeyId, ProjectId};
@@ -39,10 +40,13 @@ struct New {
 }
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    let own = Access::Member(OrganisationPermission::KeysOwn);
+    let read = Access::Member(OrganisationPermission::KeysOwn, access::Scope::OrganisationKeysRead);
+    let write = Access::Member(OrganisationPermission::KeysOwn, access::Scope::OrganisationKeysWrite);
     routes
-        .add(own, routes!(organisation_keys_list, organisation_keys_create))
-        .add(own, routes!(organisation_keys_show, organisation_keys_update, organisation_keys_revoke))
+        .add(read, routes!(organisation_keys_list))
+        .add(write, routes!(organisation_keys_create))
+        .add(read, routes!(organisation_keys_show))
+        .add(write, routes!(organisation_keys_update, organisation_keys_revoke))
 }
 
 /// The API keys of an organisation that the caller may see, oldest first.

@@ -6,6 +6,7 @@ use crate::problem::Refusal;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use tacit_identity::access::Scope;
 use tacit_identity::organisations::OrganisationPermission;
 use tacit_kernel::ids::{AccountId, ProjectId, TransactionId};
 use tacit_kernel::{ErrorKind, Fault, Nano, Timestamp};
@@ -131,9 +132,18 @@ struct Usage {
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
-        .add(Access::Member(OrganisationPermission::WalletRead), routes!(organisation_wallet_show))
-        .add(Access::Member(OrganisationPermission::WalletRead), routes!(organisation_wallet_entries))
-        .add(Access::Member(OrganisationPermission::UsageOwn), routes!(organisation_usage_list))
+        .add(
+            Access::Member(OrganisationPermission::WalletRead, Scope::OrganisationWalletRead),
+            routes!(organisation_wallet_show),
+        )
+        .add(
+            Access::Member(OrganisationPermission::WalletRead, Scope::OrganisationWalletRead),
+            routes!(organisation_wallet_entries),
+        )
+        .add(
+            Access::Member(OrganisationPermission::UsageOwn, Scope::OrganisationWalletRead),
+            routes!(organisation_usage_list),
+        )
 }
 
 /// What an organisation has.

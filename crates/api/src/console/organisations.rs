@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tacit_identity::IdentityError;
-use tacit_identity::access::Permission;
+use tacit_identity::access::{Permission, Scope};
 use tacit_identity::organisations::{Membership, Organisation, OrganisationPermission, OrganisationRole};
 use tacit_kernel::Personal;
 use tacit_kernel::ids::AccountId;
@@ -109,12 +109,28 @@ impl View {
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
-        .add(Access::SignedIn, routes!(organisations_list, organisations_create))
-        .add(Access::Member(OrganisationPermission::OrganisationRead), routes!(organisations_show))
-        .add(Access::Member(OrganisationPermission::OrganisationWrite), routes!(organisations_update))
-        .add(Access::Member(OrganisationPermission::OrganisationClose), routes!(organisations_close))
-        .add(Access::Member(OrganisationPermission::OwnershipTransfer), routes!(organisations_hand_over))
-        .add(Access::Member(OrganisationPermission::MembershipLeave), routes!(organisations_leave))
+        .add(Access::own(Scope::OrganisationsRead), routes!(organisations_list))
+        .add(Access::own(Scope::OrganisationsWrite), routes!(organisations_create))
+        .add(
+            Access::Member(OrganisationPermission::OrganisationRead, Scope::OrganisationsRead),
+            routes!(organisations_show),
+        )
+        .add(
+            Access::Member(OrganisationPermission::OrganisationWrite, Scope::OrganisationsWrite),
+            routes!(organisations_update),
+        )
+        .add(
+            Access::Member(OrganisationPermission::OrganisationClose, Scope::OrganisationsWrite),
+            routes!(organisations_close),
+        )
+        .add(
+            Access::Member(OrganisationPermission::OwnershipTransfer, Scope::OrganisationsWrite),
+            routes!(organisations_hand_over),
+        )
+        .add(
+            Access::Member(OrganisationPermission::MembershipLeave, Scope::OrganisationsWrite),
+            routes!(organisations_leave),
+        )
         .add(Access::Needs(Permission::AccountsWrite), routes!(organisations_reopen))
 }
 

@@ -118,13 +118,13 @@ pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .add(Access::Public, routes!(passkey_sign_in_begin))
         .add(Access::Public, routes!(passkey_sign_in))
-        .add(Access::SignedIn, routes!(passkey_step_up_begin))
-        .add(Access::SignedIn, routes!(passkey_step_up))
-        .add(Access::SignedIn.stepped_up(), routes!(passkeys_begin))
-        .add(Access::SignedIn, routes!(passkeys_list))
-        .add(Access::SignedIn.stepped_up(), routes!(passkeys_create))
-        .add(Access::SignedIn, routes!(passkeys_show, passkeys_update))
-        .add(Access::SignedIn.stepped_up(), routes!(passkeys_remove))
+        .add(Access::PERSON, routes!(passkey_step_up_begin))
+        .add(Access::PERSON, routes!(passkey_step_up))
+        .add(Access::PERSON.stepped_up(), routes!(passkeys_begin))
+        .add(Access::PERSON, routes!(passkeys_list))
+        .add(Access::PERSON.stepped_up(), routes!(passkeys_create))
+        .add(Access::PERSON, routes!(passkeys_show, passkeys_update))
+        .add(Access::PERSON.stepped_up(), routes!(passkeys_remove))
 }
 
 /// Who signed in. That a passkey was copied is written down with whose it is.

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use tacit_identity::access::Scope;
 use tacit_identity::organisations::{OrganisationPermission, Project, ProjectChange};
 use tacit_kernel::Personal;
 use tacit_kernel::ids::ProjectId;
@@ -93,10 +94,13 @@ impl From<Project> for View {
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
-        .add(Access::Member(OrganisationPermission::ProjectsRead), routes!(projects_list))
-        .add(Access::Member(OrganisationPermission::ProjectsWrite), routes!(projects_create))
-        .add(Access::Member(OrganisationPermission::ProjectsRead), routes!(projects_show))
-        .add(Access::Member(OrganisationPermission::ProjectsWrite), routes!(projects_update, projects_archive))
+        .add(Access::Member(OrganisationPermission::ProjectsRead, Scope::OrganisationsRead), routes!(projects_list))
+        .add(Access::Member(OrganisationPermission::ProjectsWrite, Scope::OrganisationsWrite), routes!(projects_create))
+        .add(Access::Member(OrganisationPermission::ProjectsRead, Scope::OrganisationsRead), routes!(projects_show))
+        .add(
+            Access::Member(OrganisationPermission::ProjectsWrite, Scope::OrganisationsWrite),
+            routes!(projects_update, projects_archive),
+        )
 }
 
 /// The projects of an organisation, oldest first.

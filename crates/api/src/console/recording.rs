@@ -325,7 +325,7 @@ pub(super) async fn begin(
 pub(super) fn actor(caller: Option<&Signed>) -> Actor {
     match caller.map(|caller| (caller.account, caller.via)) {
         Some((account, Via::Session(_))) => Actor::Account(account),
-        Some((_, Via::ManagementKey(key))) => Actor::ManagementKey(key.to_string()),
+        Some((_, Via::ManagementKey(key, _))) => Actor::ManagementKey(key.to_string()),
         // Nobody is signed in: what the platform does for whoever asks.
         None => Actor::System,
     }

@@ -13,24 +13,35 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use tacit_identity::access::{Caller, Permission};
+use tacit_identity::access::{Caller, Permission, Scope, Via};
 use tacit_identity::organisations::OrganisationPermission;
 use tacit_kernel::{ErrorKind, Fault};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+
+/// What of its owner's own a management key may do at a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyMay {
+    /// Nothing: this is about sign-ins, credentials or management keys, or asks for step-up. Only a person does it.
+    Never,
+    /// It has that scope.
+    With(Scope),
+    /// It says nothing of its owner but what the key itself is.
+    Always,
+}
 
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Everybody; nobody is asked who they are.
     Public,
-    /// Whoever is signed in, for what is their own.
-    SignedIn,
+    /// Whoever is signed in, for what is their own; and a management key of theirs that may.
+    SignedIn(KeyMay),
     /// Staff with that permission. If the permission asks for step-up, so does the route.
     Needs(Permission),
     /// Members of the organisation that the path names as `{organisation}`, with that permission there. If the permission
-    /// asks for step-up, so does the route.
-    Member(OrganisationPermission),
+    /// asks for step-up, so does the route. A management key of such a member needs the scope too.
+    Member(OrganisationPermission, Scope),
 }
 
 /// What a route demands of its caller.
@@ -43,12 +54,21 @@ pub struct Demand {
 }
 
 impl Access {
+    /// Whoever is signed in, in person.
+    pub const PERSON: Self = Self::SignedIn(KeyMay::Never);
+
+    /// Whoever is signed in, and a management key with that scope.
+    #[must_use]
+    pub const fn own(scope: Scope) -> Self {
+        Self::SignedIn(KeyMay::With(scope))
+    }
+
     /// The same, and step-up even where a permission does not ask for it. Of no meaning for [`Access::Public`], which
-    /// becomes [`Access::SignedIn`].
+    /// becomes [`Access::PERSON`].
     #[must_use]
     pub const fn stepped_up(self) -> Demand {
         match self {
-            Self::Public => Demand { access: Self::SignedIn, step_up: true },
+            Self::Public => Demand { access: Self::PERSON, step_up: true },
             access => Demand { access, step_up: true },
         }
     }
@@ -57,11 +77,25 @@ impl Access {
 impl From<Access> for Demand {
     fn from(access: Access) -> Self {
         let step_up = match access {
-            Access::Public | Access::SignedIn => false,
+            Access::Public | Access::SignedIn(_) => false,
             Access::Needs(permission) => permission.needs_step_up(),
-            Access::Member(permission) => permission.needs_step_up(),
+            Access::Member(permission, _) => permission.needs_step_up(),
         };
         Self { access, step_up }
+    }
+}
+
+impl Demand {
+    /// What a management key needs to be let in: scopes for what is its owner's own; for what staff does, the permission
+    /// of the route is all.
+    #[must_use]
+    pub const fn key_may(self) -> KeyMay {
+        match self.access {
+            _ if self.step_up => KeyMay::Never,
+            Access::Public | Access::Needs(_) => KeyMay::Always,
+            Access::SignedIn(key) => key,
+            Access::Member(_, scope) => KeyMay::With(scope),
+        }
     }
 }
 
@@ -164,7 +198,11 @@ async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> 
     } else {
         match caller(&guard.console, request.headers()).await {
             Ok(caller) => {
-                if let Access::Member(permission) = guard.demand.access {
+                let admitted = guard.console.crowd.admit_account(caller.account);
+                if let Err(refusal) = admitted.and_then(|()| in_person_or_with_scope(guard.demand, &caller)) {
+                    return refusal.into_response();
+                }
+                if let Access::Member(permission, _) = guard.demand.access {
                     let asked = membership::Asked::of(&request);
                     match Box::pin(asked.member(&guard.console, caller.account, permission)).await {
                         Ok(member) => request.extensions_mut().insert(member),
@@ -196,7 +234,7 @@ async fn recorded(console: &Console, access: Access, request: Request, next: Nex
         body: &body,
         needed: match access {
             Access::Needs(permission) => Some(permission),
-            Access::Public | Access::SignedIn | Access::Member(_) => None,
+            Access::Public | Access::SignedIn(_) | Access::Member(..) => None,
         },
     };
     let begun = Box::pin(recording::begin(console, asked, caller.as_ref(), client)).await;
@@ -220,13 +258,30 @@ async fn recorded(console: &Console, access: Access, request: Request, next: Nex
 /// Who a request comes from.
 ///
 /// # Errors
-/// 401 if nobody is known by what it shows.
+/// 401 if nobody is known by what it shows; 429 and 503 if too many show what nobody is known by.
 pub(super) async fn caller(console: &Console, headers: &HeaderMap) -> Result<Caller, Refusal> {
     let nobody =
         || Fault::new(ErrorKind::Unauthenticated, "access.unauthenticated", "sign in, or show a management key");
     let presented = Presented::of(headers, console.cookies).ok_or_else(nobody)?;
-    let found = console.authenticate.authenticate(&presented, &Client::of(headers)).await?;
+    let client = Client::of(headers);
+    console.crowd.admit_showing(presented.token(), client.address)?;
+    let found = console.authenticate.authenticate(&presented, &client).await?;
+    console.crowd.recognised(presented.token(), found.is_some());
     Ok(found.ok_or_else(nobody)?)
+}
+
+/// Whether this caller may do it with what is their own: a person, or a management key with the scope.
+fn in_person_or_with_scope(demand: Demand, caller: &Caller) -> Result<(), Refusal> {
+    let (Via::ManagementKey(_, scopes), Access::SignedIn(_) | Access::Member(..)) = (caller.via, demand.access) else {
+        return Ok(());
+    };
+    let message = match demand.key_may() {
+        KeyMay::Always => return Ok(()),
+        KeyMay::With(scope) if scopes.has(scope) => return Ok(()),
+        KeyMay::With(scope) => format!("this needs a management key with the scope {scope}"),
+        KeyMay::Never => "no management key can do this: sign in".to_owned(),
+    };
+    Err(Fault::new(ErrorKind::Forbidden, "access.denied", message).into())
 }
 
 /// Whether this caller meets that demand.

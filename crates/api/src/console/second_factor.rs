@@ -43,9 +43,9 @@ struct RecoveryCodes {
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
-        .add(Access::SignedIn.stepped_up(), routes!(second_factor_begin, second_factor_remove))
-        .add(Access::SignedIn.stepped_up(), routes!(second_factor_confirm))
-        .add(Access::SignedIn.stepped_up(), routes!(recovery_codes_renew))
+        .add(Access::PERSON.stepped_up(), routes!(second_factor_begin, second_factor_remove))
+        .add(Access::PERSON.stepped_up(), routes!(second_factor_confirm))
+        .add(Access::PERSON.stepped_up(), routes!(recovery_codes_renew))
 }
 
 fn shown(codes: Vec<SecretString>) -> Json<RecoveryCodes> {

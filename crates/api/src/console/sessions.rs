@@ -44,15 +44,13 @@ pub(super) struct Ended {
 }
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes
-        .add(Access::SignedIn, routes!(sessions_list, sessions_end_others))
-        .add(Access::SignedIn, routes!(sessions_end))
+    routes.add(Access::PERSON, routes!(sessions_list, sessions_end_others)).add(Access::PERSON, routes!(sessions_end))
 }
 
 fn current(caller: &Signed) -> Option<SignInId> {
     match caller.via {
         Via::Session(id) => Some(id),
-        Via::ManagementKey(_) => None,
+        Via::ManagementKey(..) => None,
     }
 }
 

@@ -124,8 +124,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::Public, routes!(sign_in_code))
         .add(Access::Public, routes!(sign_in_second_factor))
         .add(Access::Public, routes!(password_reset))
-        .add(Access::SignedIn, routes!(step_up))
-        .add(Access::SignedIn, routes!(sign_out))
+        .add(Access::PERSON, routes!(step_up))
+        .add(Access::PERSON, routes!(sign_out))
 }
 
 /// Who signed in, and the cookie.

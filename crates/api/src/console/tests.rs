@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tacit_catalog::Catalog;
 use tacit_identity::Identity;
-use tacit_identity::access::{BuiltInRole, Caller, Permission, Permissions, Via};
+use tacit_identity::access::{BuiltInRole, Caller, Permission, Permissions, Scope, Scopes, Via};
 use tacit_identity::organisations::OrganisationRole;
 use tacit_identity::passwords::{Cost, Hashing};
 use tacit_identity::verification::VerificationRules;
@@ -105,11 +105,28 @@ struct Wishes {
     verification: VerificationRules,
     /// Requests a minute of one address that is not signed in.
     crowd: NonZeroU32,
+    /// Requests a minute of one account.
+    account: NonZeroU32,
 }
 
 impl Default for Wishes {
     fn default() -> Self {
-        Self { routes: routes(), verification: VerificationRules::default(), crowd: NonZeroU32::MAX }
+        Self {
+            routes: routes(),
+            verification: VerificationRules::default(),
+            crowd: NonZeroU32::MAX,
+            account: NonZeroU32::MAX,
+        }
+    }
+}
+
+/// What a management key of these tests may do with what is its owner's own: everything, but where its token ends otherwise.
+fn scopes_of(token: &str) -> Scopes {
+    let one = Scope::ALL.iter().copied().find(|scope| token.ends_with(scope.as_str()));
+    match one {
+        Some(scope) => [scope].into_iter().collect(),
+        None if token.ends_with("-bare") => Scopes::NONE,
+        None => Scopes::all(),
     }
 }
 
@@ -117,7 +134,8 @@ async fn served(db: Db) -> Served {
     served_with(db, Wishes::default()).await
 }
 
-async fn served_with(db: Db, Wishes { routes, verification, crowd }: Wishes) -> Served {
+async fn served_with(db: Db, wishes: Wishes) -> Served {
+    let Wishes { routes, verification, crowd, account: of_account } = wishes;
     let clock = Arc::new(ManualClock::at(testing::MIGRATED_AT));
     let keys = testing::test_key_store(&clock).await;
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap());
@@ -140,13 +158,17 @@ async fn served_with(db: Db, Wishes { routes, verification, crowd }: Wishes) -> 
     let (ann, bob, staff) = (account("ann").await, account("bob").await, account("staff").await);
     let mut knows = |token: &str, account, permissions, stepped_up| {
         let via = match token.starts_with("tm-") {
-            true => Via::ManagementKey(ManagementKeyId::fresh()),
+            true => Via::ManagementKey(ManagementKeyId::fresh(), scopes_of(token)),
             false => Via::Session(SignInId::fresh()),
         };
         callers.insert(token.to_owned(), Caller { account, via, permissions, stepped_up });
     };
     knows("ann", ann, Permissions::NONE, false);
     knows("tm-ann", ann, Permissions::NONE, false);
+    knows("tm-ann-bare", ann, Permissions::NONE, false);
+    for scope in Scope::ALL {
+        knows(&format!("tm-ann-{scope}"), ann, Permissions::NONE, false);
+    }
     knows("bob", bob, Permissions::NONE, false);
     knows("tm-owner", staff, Permissions::all(), false);
     // May change channels, and no prices.
@@ -161,6 +183,7 @@ async fn served_with(db: Db, Wishes { routes, verification, crowd }: Wishes) -> 
         let account = account(&token).await;
         knows(&token, account, Permissions::NONE, false);
         knows(&format!("tm-{token}"), account, Permissions::NONE, false);
+        knows(&format!("tm-{token}-bare"), account, Permissions::NONE, false);
         knows(&format!("{token}-stepped-up"), account, Permissions::NONE, true);
         members.push((role, account));
     }
@@ -193,7 +216,7 @@ async fn served_with(db: Db, Wishes { routes, verification, crowd }: Wishes) -> 
         organisations: Organisations { open: true, url: Some("https://tacit.example".into()) },
         ways: Arc::default(),
         authenticate: Arc::new(Known { people: People(identity.clone()), callers }),
-        crowd: Arc::new(Crowd::new(crowd, NonZeroU32::MAX)),
+        crowd: Arc::new(Crowd::new(crowd, NonZeroU32::MAX, of_account)),
         cookies: Cookies::Secure,
         changed: Arc::new(move || {
             tell.fetch_add(1, Ordering::Relaxed);

@@ -16,6 +16,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tacit_identity::IdentityError;
+use tacit_identity::access::Scope;
 use tacit_identity::verification::{self as v, Details, PAPER_MAX, VerificationError};
 use tacit_kernel::ids::{AccountId, VerificationId};
 use tacit_storage::{ReadTx, WriteTx};
@@ -184,12 +185,15 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
 }
 
 pub(super) fn routes(routes: Routes) -> Routes {
+    let (read, write) = (Access::own(Scope::VerificationRead), Access::own(Scope::VerificationWrite));
     routes
-        .add(Access::SignedIn, routes!(verification_show))
-        .add(Access::SignedIn, routes!(verification_cases_list, verification_cases_create))
-        .add(Access::SignedIn, routes!(verification_cases_show, verification_cases_put, verification_cases_withdraw))
-        .add(Access::SignedIn, routes!(verification_papers_put, verification_papers_remove))
-        .add(Access::SignedIn, routes!(verification_cases_submit))
+        .add(read, routes!(verification_show))
+        .add(read, routes!(verification_cases_list))
+        .add(write, routes!(verification_cases_create))
+        .add(read, routes!(verification_cases_show))
+        .add(write, routes!(verification_cases_put, verification_cases_withdraw))
+        .add(write, routes!(verification_papers_put, verification_papers_remove))
+        .add(write, routes!(verification_cases_submit))
 }
 
 fn offered(rules: &v::VerificationRules) -> Vec<Offered> {

@@ -6,6 +6,7 @@ use crate::forms::{Moment, Page, PageQuery, page_of};
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use tacit_identity::access::Scope;
 use tacit_kernel::Nano;
 use tacit_kernel::ids::KeyId;
 use tacit_ledger::usage::{DayUsage, UsageFilter};
@@ -45,9 +46,9 @@ struct UsageQuery {
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
-        .add(Access::SignedIn, routes!(wallet_show))
-        .add(Access::SignedIn, routes!(wallet_entries))
-        .add(Access::SignedIn, routes!(usage_list))
+        .add(Access::own(Scope::WalletRead), routes!(wallet_show))
+        .add(Access::own(Scope::WalletRead), routes!(wallet_entries))
+        .add(Access::own(Scope::WalletRead), routes!(usage_list))
 }
 
 /// What the caller has.

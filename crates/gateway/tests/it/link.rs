@@ -102,6 +102,59 @@ async fn a_reconnect_makes_no_grant_unusable_and_a_named_change_does() {
     p.stop().await;
 }
 
+/// The word of a change overtakes an answer from before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_a_change_has_overtaken_is_not_taken() {
+    let overtaken = async |p: &Platform, before: bool, what: Kind| {
+        let grant = p.plane.books.lock().unwrap().keys.get(&key_hash(&p.key)).cloned();
+        if !before {
+            p.plane.books.lock().unwrap().keys.clear();
+        }
+        p.plane.delayed.store(true, SeqCst);
+        let looked = p.plane.lookups.load(SeqCst);
+        let (answer, ()) = tokio::join!(p.chat("chat", ""), async {
+            while p.plane.lookups.load(SeqCst) == looked {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            match (before, &grant) {
+                (false, Some(grant)) => {
+                    p.plane.books.lock().unwrap().keys.insert(key_hash(&p.key), grant.clone());
+                }
+                _ => p.plane.books.lock().unwrap().keys.clear(),
+            }
+            p.plane.updates.send(what).unwrap();
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            p.plane.delayed.store(false, SeqCst);
+        });
+        (answer.status.as_u16(), p.chat("chat", "").await.status.as_u16())
+    };
+    // The first look-up of a key, and one of a key that is known.
+    for known in [false, true] {
+        for by in ["key", "account", "everything"] {
+            let p = Platform::start(Wishes::default()).await;
+            let account = p.plane.books.lock().unwrap().keys[&key_hash(&p.key)].account.clone();
+            let of_account = Kind::Invalidate(wire::Invalidate { accounts: vec![account], ..Default::default() });
+            let what = match by {
+                "key" => changed(false, &p.key),
+                "account" => of_account,
+                _ => changed(true, ""),
+            };
+            if known {
+                assert_eq!(p.chat("chat", "").await.status, 200);
+                p.plane.updates.send(changed(false, &p.key)).unwrap();
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            assert_eq!(overtaken(&p, true, what).await, (401, 401), "{by}, known: {known}");
+            p.stop().await;
+        }
+    }
+    // A key that was made while it was asked for.
+    let p = Platform::start(Wishes::default()).await;
+    let made = changed(false, &p.key);
+    assert_eq!(overtaken(&p, false, made).await, (200, 200));
+    p.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn guesses_do_not_stand_in_the_way_of_known_keys() {
     let p = Arc::new(Platform::start(Wishes::default()).await);

@@ -44,9 +44,11 @@ const GRANT: Sql = Sql::new(
 
 const ACTIVE: Sql = Sql::new("SELECT COUNT(*) AS n FROM api_keys WHERE account_id = $1 AND status = 'active'");
 
+const ALL: Sql = Sql::new("SELECT COUNT(*) AS n FROM api_keys WHERE account_id = $1");
+
 /// Every statement of keys.
 pub(crate) const STATEMENTS: &[&Sql] =
-    &[&BY_ID, &LIST, &LIST_OF_ACCOUNT, &LIST_OF_MEMBER, &NAMES, &INSERT, &UPDATE, &GRANT, &ACTIVE];
+    &[&BY_ID, &LIST, &LIST_OF_ACCOUNT, &LIST_OF_MEMBER, &NAMES, &INSERT, &UPDATE, &GRANT, &ACTIVE, &ALL];
 
 /// A row, its name still sealed.
 pub(super) struct KeyRow {
@@ -117,6 +119,11 @@ pub(super) async fn key_names(tx: &mut ReadTx<'_>, account: AccountId) -> Result
 /// How many keys of an account are in use.
 pub(crate) async fn count_active(tx: &mut ReadTx<'_>, account: AccountId) -> Result<u64, StorageError> {
     tx.one(&ACTIVE, &[account.into()]).await?.map_or(Ok(0), |row| row.get("n"))
+}
+
+/// How many keys an account has, in use or not.
+pub(super) async fn count(tx: &mut ReadTx<'_>, account: AccountId) -> Result<u64, StorageError> {
+    tx.one(&ALL, &[account.into()]).await?.map_or(Ok(0), |row| row.get("n"))
 }
 
 pub(super) async fn key_insert(tx: &mut WriteTx<'_>, k: &KeyRow, limits: String) -> Result<(), StorageError> {

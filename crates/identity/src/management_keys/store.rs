@@ -1,27 +1,27 @@
 //! The SQL of management keys.
 
-use crate::access::Permissions;
+use crate::access::{Permissions, Scopes};
 use crate::status_word;
 use tacit_kernel::Timestamp;
 use tacit_kernel::ids::{AccountId, ManagementKeyId};
 use tacit_storage::{Page, ReadTx, Row, Sql, StorageError, WriteTx};
 
 const INSERT: Sql = Sql::new(
-    "INSERT INTO management_keys (id, account_id, name_sealed, hash, hint, permissions, status, expires_at, created_at, \
-     updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
+    "INSERT INTO management_keys (id, account_id, name_sealed, hash, hint, scopes, permissions, status, expires_at, \
+     created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
 );
 const BY_HASH: Sql = Sql::new(
     "SELECT k.id AS id, k.account_id AS account_id, k.name_sealed AS name_sealed, k.hint AS hint, \
-     k.permissions AS permissions, k.status AS status, k.expires_at AS expires_at, k.created_at AS created_at, \
+     k.scopes AS scopes, k.permissions AS permissions, k.status AS status, k.expires_at AS expires_at, k.created_at AS created_at, \
      k.updated_at AS updated_at FROM management_keys k JOIN accounts a ON a.id = k.account_id \
      WHERE k.hash = $1 AND a.status = 'active'",
 );
 const OF_ACCOUNT: Sql = Sql::new(
-    "SELECT id, account_id, name_sealed, hint, permissions, status, expires_at, created_at, updated_at \
+    "SELECT id, account_id, name_sealed, hint, scopes, permissions, status, expires_at, created_at, updated_at \
      FROM management_keys WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3",
 );
 const BY_ID: Sql = Sql::new(
-    "SELECT id, account_id, name_sealed, hint, permissions, status, expires_at, created_at, updated_at \
+    "SELECT id, account_id, name_sealed, hint, scopes, permissions, status, expires_at, created_at, updated_at \
      FROM management_keys WHERE account_id = $1 AND id = $2",
 );
 const COUNT: Sql = Sql::new("SELECT COUNT(*) AS n FROM management_keys WHERE account_id = $1 AND status = 'active'");
@@ -41,6 +41,7 @@ pub(super) struct ManagementKeyRow {
     pub(super) account: AccountId,
     pub(super) name_sealed: Vec<u8>,
     pub(super) hint: String,
+    pub(super) scopes: Scopes,
     pub(super) permissions: Permissions,
     pub(super) enabled: bool,
     pub(super) expires_at: Option<Timestamp>,
@@ -54,6 +55,7 @@ fn key(row: &Row) -> Result<ManagementKeyRow, StorageError> {
         account: row.get("account_id")?,
         name_sealed: row.get("name_sealed")?,
         hint: row.get("hint")?,
+        scopes: row.json("scopes")?,
         permissions: row.json("permissions")?,
         enabled: row.get::<String>("status")? == "active",
         expires_at: row.get("expires_at")?,
@@ -63,6 +65,8 @@ fn key(row: &Row) -> Result<ManagementKeyRow, StorageError> {
 }
 
 pub(super) async fn insert(tx: &mut WriteTx<'_>, row: &ManagementKeyRow, hash: &[u8; 32]) -> Result<(), StorageError> {
+    let scopes = serde_json::to_string(&row.scopes);
+    let scopes = scopes.map_err(|_| StorageError::inconsistent("management_keys", "scopes"))?;
     let permissions = serde_json::to_string(&row.permissions);
     let permissions = permissions.map_err(|_| StorageError::inconsistent("management_keys", "permissions"))?;
     let values = [
@@ -71,6 +75,7 @@ pub(super) async fn insert(tx: &mut WriteTx<'_>, row: &ManagementKeyRow, hash: &
         row.name_sealed.clone().into(),
         hash.into(),
         row.hint.clone().into(),
+        scopes.into(),
         permissions.into(),
         status_word(row.enabled).into(),
         row.expires_at.into(),

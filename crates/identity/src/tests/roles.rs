@@ -1,6 +1,6 @@
 use super::world::{PASSWORD, World, origin, secret};
 use crate::IdentityError;
-use crate::access::{BuiltInRole, Permission, Permissions, Via};
+use crate::access::{BuiltInRole, Permission, Permissions, Scope, Scopes, Via};
 use crate::roles::Acting;
 use tacit_kernel::call::CallSource;
 use tacit_kernel::keytext;
@@ -72,9 +72,10 @@ both_engines! {
         let identity = &world.identity;
         let ann = world.person("ann").await.session.account;
         let name = &crate::tests::name("deploy");
+        let scopes: Scopes = [Scope::KeysRead, Scope::WalletRead].into_iter().collect();
         let create = async |permissions: Permissions, expires_at| {
             let create = async |tx: &mut WriteTx<'_>| {
-                identity.management_key_create_in_tx(tx, ann, name, permissions, expires_at).await
+                identity.management_key_create_in_tx(tx, ann, name, (scopes, permissions), expires_at).await
             };
             let create = &create;
             db.write("test.create", |tx| Box::pin(create(tx))).await
@@ -86,6 +87,7 @@ both_engines! {
         assert!(key.hint.starts_with("tm-…") && !keytext::well_formed(&format!("{secret_text:?}")));
         let caller = identity.caller_by_management_key(&secret_text).await.unwrap().unwrap();
         assert_eq!((caller.account, caller.permissions, caller.stepped_up), (ann, reads, false));
+        assert_eq!((caller.via, key.scopes), (Via::ManagementKey(key.id, scopes), scopes));
         assert_eq!(identity.caller_by_session(&secret_text).await.unwrap(), None, "it is no session");
         identity.role_revoke(Acting::Operator, ann, "admin").await.unwrap();
         let caller = identity.caller_by_management_key(&secret_text).await.unwrap().unwrap();
@@ -121,7 +123,7 @@ both_engines! {
             identity.key_create(ann, &crate::tests::name("laptop"), CallSource::Api, &Limits::default()).await.unwrap();
         let name = &crate::tests::name("deploy");
         let create = async |tx: &mut WriteTx<'_>| {
-            identity.management_key_create_in_tx(tx, ann, name, Permissions::NONE, None).await
+            identity.management_key_create_in_tx(tx, ann, name, (Scopes::NONE, Permissions::NONE), None).await
         };
         let create = &create;
         let (_, management) = db.write("test.create", |tx| Box::pin(create(tx))).await.unwrap();

@@ -14,32 +14,32 @@ use tacit_kernel::ids::GroupId;
 use tacit_kernel::time::ManualClock;
 use tacit_storage::{Db, WriteTx};
 
-pub(super) const SECOND: i64 = 1_000_000;
-pub(super) const HOUR: i64 = 3600 * SECOND;
-pub(super) const PASSWORD: &str = "correct horse";
+pub(crate) const SECOND: i64 = 1_000_000;
+pub(crate) const HOUR: i64 = 3600 * SECOND;
+pub(crate) const PASSWORD: &str = "correct horse";
 
-pub(super) struct World {
-    pub(super) identity: Identity,
-    pub(super) clock: Arc<ManualClock>,
-    pub(super) db: Db,
-    pub(super) group: GroupId,
+pub(crate) struct World {
+    pub(crate) identity: Identity,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) db: Db,
+    pub(crate) group: GroupId,
 }
 
-pub(super) fn secret(text: &str) -> SecretString {
+pub(crate) fn secret(text: &str) -> SecretString {
     SecretString::from(text.to_owned())
 }
 
-pub(super) fn email(text: &str) -> Contact {
+pub(crate) fn email(text: &str) -> Contact {
     Contact::email(text).unwrap()
 }
 
 /// Somebody at an address of their own.
-pub(super) fn origin(last: u8) -> Origin {
+pub(crate) fn origin(last: u8) -> Origin {
     Origin::new([198, 51, last, last].into(), "Firefox on Linux")
 }
 
 /// Somebody who says as little as possible.
-pub(super) fn plain() -> Registration {
+pub(crate) fn plain() -> Registration {
     Registration {
         username: None,
         password: None,
@@ -55,13 +55,13 @@ pub(super) fn plain() -> Registration {
 }
 
 impl World {
-    pub(super) async fn new(db: Db) -> Self {
+    pub(crate) async fn new(db: Db) -> Self {
         let (identity, clock) = super::service(db.clone()).await;
         let group = identity.group_put("default", Ppm::ONE).await.unwrap().id;
         Self { identity, clock, db, group }
     }
 
-    pub(super) async fn wish(
+    pub(crate) async fn wish(
         &self,
         purpose: CodePurpose,
         to: &Contact,
@@ -73,26 +73,26 @@ impl World {
     }
 
     /// A code that is sent.
-    pub(super) async fn code(&self, purpose: CodePurpose, to: &Contact) -> SecretString {
+    pub(crate) async fn code(&self, purpose: CodePurpose, to: &Contact) -> SecretString {
         match self.wish(purpose, to, &origin(1)).await.unwrap() {
             CodeWish::Send { code, .. } => code,
             other => panic!("{other:?}"),
         }
     }
 
-    pub(super) async fn take(&self, purpose: CodePurpose, to: &Contact, code: &SecretString) -> bool {
+    pub(crate) async fn take(&self, purpose: CodePurpose, to: &Contact, code: &SecretString) -> bool {
         let take = async |tx: &mut WriteTx<'_>| self.identity.code_take_in_tx(tx, purpose, to, code).await;
         let take = &take;
         self.db.write("test.take", |tx| Box::pin(take(tx))).await.unwrap()
     }
 
-    pub(super) async fn register(&self, asked: &Registration) -> Result<SignedIn, IdentityError> {
+    pub(crate) async fn register(&self, asked: &Registration) -> Result<SignedIn, IdentityError> {
         let rules = RegistrationRules { phone: crate::registration::Need::Optional, ..RegistrationRules::default() };
         Box::pin(self.identity.register(&rules, asked, self.group, &origin(1))).await
     }
 
     /// Somebody who registered with this address, that name and the password.
-    pub(super) async fn person(&self, name: &str) -> SignedIn {
+    pub(crate) async fn person(&self, name: &str) -> SignedIn {
         let address = email(&format!("{name}@example.org"));
         let code = self.code(CodePurpose::Register, &address).await;
         let asked = Registration {

@@ -130,7 +130,7 @@ columns! {
         MANAGEMENT_KEY.category("user.unique_id") => id, account_id;
         MANAGEMENT_KEY.category("user.content").protected(Protection::SealedSubject) => name_sealed;
         MANAGEMENT_KEY.category("user.authorization.credentials").protected(Protection::KeyedHash) => hash;
-        MANAGEMENT_KEY => hint, permissions, status, expires_at, created_at, updated_at;
+        MANAGEMENT_KEY => hint, scopes, permissions, status, expires_at, created_at, updated_at;
     }
     api_keys {
         KEY.category("user.unique_id") => id, account_id, member_id;

@@ -1,15 +1,15 @@
 //! Who may use what: the table, the document and what the router does are the same, and the default is no.
 
 use super::*;
-use crate::console::RouteAccess;
 use crate::console::routes::Demand;
+use crate::console::{KeyMay, RouteAccess};
 use tacit_identity::organisations::OrganisationPermission;
 use tacit_storage::both_engines;
 use utoipa_axum::routes;
 
 /// What a token stands for in the organisations of these tests.
 fn role_of(token: &str) -> Option<OrganisationRole> {
-    let token = token.strip_prefix("tm-").unwrap_or(token).strip_suffix("-stepped-up").unwrap_or(token);
+    let token = token.strip_suffix("-stepped-up").or_else(|| token.strip_suffix("-bare")).unwrap_or(token);
     OrganisationRole::parse(token.strip_prefix("tm-").unwrap_or(token).strip_prefix("org-")?)
 }
 
@@ -20,13 +20,28 @@ fn wanted(demand: Demand, caller: Option<&Caller>, role: Option<OrganisationRole
         (Access::Needs(permission), Some(caller)) if !caller.permissions.has(permission) => {
             Some((403, "access.denied"))
         }
+        (Access::SignedIn(_) | Access::Member(..), Some(Caller { via: Via::ManagementKey(_, scopes), .. }))
+            if !key_is_let_in(demand, *scopes) =>
+        {
+            Some((403, "access.denied"))
+        }
         // Who is no member, of the staff or not, learns nothing.
-        (Access::Member(_), Some(_)) if role.is_none() => Some((404, "organisation.not_found")),
-        (Access::Member(permission), Some(_)) if !role.is_some_and(|role| role.has(permission)) => {
+        (Access::Member(..), Some(_)) if role.is_none() => Some((404, "organisation.not_found")),
+        (Access::Member(permission, _), Some(_)) if !role.is_some_and(|role| role.has(permission)) => {
             Some((403, "access.denied"))
         }
         (_, Some(caller)) if demand.step_up && !caller.stepped_up => Some((403, "access.step_up_required")),
         _ => None,
+    }
+}
+
+/// Said once more than in the guard, and otherwise.
+fn key_is_let_in(demand: Demand, scopes: Scopes) -> bool {
+    match demand.access {
+        _ if demand.step_up => false,
+        Access::SignedIn(KeyMay::Never) => false,
+        Access::SignedIn(KeyMay::With(scope)) | Access::Member(_, scope) => scopes.iter().any(|held| held == scope),
+        Access::SignedIn(KeyMay::Always) | Access::Needs(_) | Access::Public => true,
     }
 }
 
@@ -76,25 +91,42 @@ async fn own() -> &'static str {
     "done"
 }
 
+#[utoipa::path(post, path = "/api/v1/own", responses((status = 200, description = "")))]
+async fn own_write() -> &'static str {
+    "done"
+}
+
+#[utoipa::path(delete, path = "/api/v1/own", responses((status = 200, description = "")))]
+async fn own_person() -> &'static str {
+    "done"
+}
+
 fn of_every_kind() -> Routes {
     Routes::new()
         .add(Access::Public, routes!(plain))
         .add(Access::Needs(Permission::MoneyChange), routes!(plain_post))
         .add(Access::Needs(Permission::AuditRead), routes!(needs))
         .add(Access::Needs(Permission::AuditRead).stepped_up(), routes!(steps))
-        .add(Access::SignedIn.stepped_up(), routes!(own))
-        .add(Access::Member(OrganisationPermission::KeysAll), routes!(member_own))
-        .add(Access::Member(OrganisationPermission::OrganisationClose), routes!(member_steps))
+        .add(Access::PERSON.stepped_up(), routes!(own))
+        .add(Access::own(Scope::KeysWrite), routes!(own_write))
+        .add(Access::PERSON, routes!(own_person))
+        .add(Access::Member(OrganisationPermission::KeysAll, Scope::OrganisationKeysRead), routes!(member_own))
+        .add(
+            Access::Member(OrganisationPermission::OrganisationClose, Scope::OrganisationsWrite),
+            routes!(member_steps),
+        )
 }
 
 async fn crawl(served: &Served, table: &[RouteAccess]) {
     let mut tokens = vec![None, Some("ann".to_owned()), Some("tm-ann".to_owned()), Some("nobody".to_owned())];
+    tokens.push(Some("tm-ann-bare".to_owned()));
+    tokens.extend(Scope::ALL.iter().map(|scope| Some(format!("tm-ann-{scope}"))));
     for role in BuiltInRole::ALL {
         tokens.push(Some(role.as_str().to_owned()));
         tokens.push(Some(format!("{}-stepped-up", role.as_str())));
     }
     for role in OrganisationRole::ALL {
-        for token in ["org-{}", "tm-org-{}", "org-{}-stepped-up"] {
+        for token in ["org-{}", "tm-org-{}", "tm-org-{}-bare", "org-{}-stepped-up"] {
             tokens.push(Some(token.replace("{}", role.as_str())));
         }
     }
@@ -123,7 +155,10 @@ async fn crawl(served: &Served, table: &[RouteAccess]) {
                 });
                 Caller {
                     account: served.ann,
-                    via: Via::Session(SignInId::fresh()),
+                    via: match token.starts_with("tm-") {
+                        true => Via::ManagementKey(ManagementKeyId::fresh(), scopes_of(token)),
+                        false => Via::Session(SignInId::fresh()),
+                    },
                     permissions: of_role.map_or(Permissions::NONE, |of| of.1),
                     stepped_up: of_role.is_some_and(|of| of.2) || (role.is_some() && token.ends_with("-stepped-up")),
                 }
@@ -155,7 +190,7 @@ both_engines! {
 fn every_kind_of_demand_is_held() {
     testing::run(tacit_storage::Engine::Sqlite, async |db| {
         let table = of_every_kind().table();
-        assert_eq!(table.len(), 7);
+        assert_eq!(table.len(), 9);
         let served = served_with(db, Wishes { routes: of_every_kind(), ..Wishes::default() }).await;
         crawl(&served, &table).await;
         // The method of another demand at the same path.
@@ -183,13 +218,22 @@ fn the_same(routes: fn() -> Routes) {
             let access = &operation["x-access"];
             let who = match demand.access {
                 Access::Public => "everybody".to_owned(),
-                Access::SignedIn => "signed in".to_owned(),
+                Access::SignedIn(_) => "signed in".to_owned(),
                 Access::Needs(permission) => permission.as_str().to_owned(),
-                Access::Member(permission) => ["member: ", permission.as_str()].concat(),
+                Access::Member(permission, _) => ["member: ", permission.as_str()].concat(),
             };
             assert_eq!((&access["who"], &access["step_up"]), (&who.into(), &demand.step_up.into()), "{method} {path}");
             let schemes = operation["security"].as_array().map_or(0, Vec::len);
-            assert_eq!(schemes == 2, demand.access != Access::Public, "{method} {path}");
+            let wanted = match (demand.access, key_is_let_in(demand, Scopes::all())) {
+                (Access::Public, _) => 0,
+                (_, let_in) => 1 + usize::from(let_in),
+            };
+            assert_eq!(schemes, wanted, "{method} {path}");
+            let scoped = match demand.access {
+                Access::SignedIn(KeyMay::With(scope)) | Access::Member(_, scope) if wanted == 2 => Some(scope.as_str()),
+                _ => None,
+            };
+            assert_eq!(operation["security"][1]["management_key"][0].as_str(), scoped, "{method} {path}");
         }
     }
     let mut listed: Vec<_> = table.iter().map(|line| (line.method.to_owned(), line.path.clone())).collect();

@@ -285,15 +285,31 @@ both_engines! {
         let new = json!({ "name": "deploy", "permissions": ["money.change"] });
         let beyond = town.post("/api/v1/management-keys", Some(&token), new).await;
         assert_eq!(beyond.refusal(), (403, "role.beyond_own".into()));
-        let made = town.post("/api/v1/management-keys", Some(&token), json!({ "name": "deploy" })).await;
+        let new = json!({ "name": "deploy", "scopes": ["accounts.read"] });
+        let unknown = town.post("/api/v1/management-keys", Some(&token), new).await;
+        assert_eq!((unknown.status.as_u16(), unknown.json()["field"].clone()), (422, json!("scopes[0]")));
+        let new = json!({ "name": "deploy", "scopes": ["keys.write"] });
+        let made = town.post("/api/v1/management-keys", Some(&token), new).await;
         assert_eq!(made.status.as_u16(), 201);
+        assert_eq!(made.json()["key"]["scopes"], json!(["keys.write"]));
         let key = made.json()["secret"].as_str().unwrap().to_owned();
         assert!(key.starts_with("tm-"));
+        for path in ["/api/v1/keys", "/api/v1/account", "/api/v1/wallet", "/api/v1/organisations", "/api/v1/calls"] {
+            let refused = town.send(Method::GET, path, Some(&key), None).await;
+            assert_eq!(refused.refusal(), (403, "access.denied".into()), "{path}");
+        }
+        let me = town.send(Method::GET, "/api/v1/me", Some(&key), None).await.json();
+        assert_eq!(me["scopes"], json!(["keys.write"]));
+        // One that names none may nothing.
+        let bare = town.post("/api/v1/management-keys", Some(&token), json!({ "name": "bare" })).await.json();
+        let bare = bare["secret"].as_str().unwrap();
+        let refused = town.post("/api/v1/keys", Some(bare), json!({ "name": "laptop" })).await;
+        assert_eq!(refused.refusal(), (403, "access.denied".into()));
         let created = town.post("/api/v1/keys", Some(&key), json!({ "name": "laptop" })).await;
         let model_key = created.json()["secret"].as_str().unwrap().to_owned();
         for (path, body) in [("/api/v1/management-keys", json!({ "name": "more" })), ("/api/v1/second-factor", json!({}))] {
             let refused = town.post(path, Some(&key), body).await;
-            assert_eq!(refused.refusal(), (403, "access.step_up_required".into()), "a key is no person");
+            assert_eq!(refused.refusal(), (403, "access.denied".into()), "a key is no person");
         }
         for (found, told) in [(model_key.as_str(), 2), ("sk-nothing", 2), (key.as_str(), 3)] {
             let got = town.post("/api/v1/leaked-keys", None, json!({ "key": found })).await;

@@ -117,10 +117,44 @@ fn a_body_has_a_bound() {
 }
 
 #[test]
+fn what_nobody_is_known_by_counts_for_the_address_and_an_account_has_a_rate() {
+    let few = NonZeroU32::new(3).unwrap();
+    testing::run(tacit_storage::Engine::Sqlite, async |db| {
+        let served = served_with(db, Wishes { crowd: few, ..Wishes::default() }).await;
+        let asked = async |token: &str| served.get("/api/v1/me").by(token).send().await;
+        assert_eq!(asked("ann").await.status.as_u16(), 200);
+        // Cookies and keys together; each would be a look into the database.
+        for token in ["bogus", "tm-bogus"] {
+            assert_eq!(asked(token).await.refusal(), (401, "access.unauthenticated".into()));
+        }
+        for token in ["bogus", "tm-bogus", "another", "bob"] {
+            let refused = asked(token).await;
+            assert_eq!(refused.refusal(), (429, "request.too_many".into()), "{token}");
+            assert!(!refused.header("retry-after").is_empty());
+        }
+        for _ in 0..5 {
+            assert_eq!(asked("ann").await.status.as_u16(), 200, "who was recognised is not in the crowd");
+        }
+    });
+    testing::run(tacit_storage::Engine::Sqlite, async |db| {
+        let served = served_with(db, Wishes { account: few, ..Wishes::default() }).await;
+        let mut answers = Vec::new();
+        // By whatever it shows.
+        for token in ["ann", "tm-ann", "tm-ann-bare", "ann", "tm-ann", "bob"] {
+            answers.push(served.get("/api/v1/me").by(token).send().await.status.as_u16());
+        }
+        assert_eq!(answers, [200, 200, 200, 429, 429, 200]);
+    });
+}
+
+#[test]
 fn what_a_caller_shows() {
     on_sqlite(async |served| {
         let me = served.get("/api/v1/me").by("ann").send().await.json();
-        assert_eq!(me, json!({"account": served.ann, "via": "session", "permissions": [], "stepped_up": false}));
+        assert_eq!(
+            me,
+            json!({"account": served.ann, "via": "session", "scopes": null, "permissions": [], "stepped_up": false})
+        );
         assert_eq!(served.get("/api/v1/me").by("tm-ann").send().await.json()["via"], "management_key");
         // An Authorization counts instead of the cookie; what is no management key is nobody.
         for (name, value) in [

@@ -1,6 +1,6 @@
 use super::*;
 use crate::KeyChange;
-use crate::access::Permissions;
+use crate::access::{Permissions, Scopes};
 use crate::organisations::OrganisationRole;
 use crate::verification::{Restricted, UnverifiedRules};
 use tacit_kernel::Nano;
@@ -30,7 +30,7 @@ both_engines! {
         let management_key = async || {
             let name = &crate::tests::name("deploy");
             let create = async |tx: &mut WriteTx<'_>| {
-                identity.management_key_create_in_tx(tx, ann, name, Permissions::NONE, None).await
+                identity.management_key_create_in_tx(tx, ann, name, (Scopes::NONE, Permissions::NONE), None).await
             };
             let create = &create;
             db.write("test.create", |tx| Box::pin(create(tx))).await

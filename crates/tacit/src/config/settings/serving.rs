@@ -224,4 +224,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How many such requests of all who are not signed in together a control plane serves in a second. More are told to try\n\
          again, so that a flood from everywhere leaves the database to the calls.",
     ),
+    setting(
+        "console.account_per_minute",
+        Kind::Number { min: 10, max: 1_000_000 },
+        "1200",
+        "How many requests one account that is signed in, with its management keys, may send to a control plane in a minute.",
+    ),
 ];
