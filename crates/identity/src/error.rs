@@ -34,6 +34,12 @@ pub enum IdentityError {
     /// No such key.
     #[error("no such key; name it by its id (key_…) or as account/name")]
     KeyNotFound,
+    /// It was revoked or reported as leaked.
+    #[error("that key was revoked, or reported as leaked; make a new one")]
+    KeyEnded,
+    /// Somebody above whoever asks did what they would undo.
+    #[error("whoever runs the organisation or the platform disabled this key or set its limits; ask them")]
+    KeyHeld,
     /// Limits that make no sense.
     #[error("limits: {message}")]
     LimitsInvalid {
@@ -226,6 +232,8 @@ impl IdentityError {
             Self::KeyNameInvalid => "key.name_invalid",
             Self::KeyNameTaken => "key.name_taken",
             Self::KeyNotFound => "key.not_found",
+            Self::KeyEnded => "key.ended",
+            Self::KeyHeld => "key.held",
             Self::LimitsInvalid { .. } => "limits.invalid",
             Self::AccountDisabled => "account.disabled",
             Self::ContactInvalid => "contact.invalid",
@@ -315,6 +323,7 @@ impl IdentityError {
             | Self::RoleNotFound => ErrorKind::NotFound,
             Self::AccountNameTaken
             | Self::KeyNameTaken
+            | Self::KeyEnded
             | Self::AccountErased
             | Self::ContactTaken
             | Self::ContactMissing
@@ -336,6 +345,7 @@ impl IdentityError {
             | Self::OrganisationsOff
             | Self::OrganisationClosed
             | Self::PasskeyCopied { .. }
+            | Self::KeyHeld
             | Self::BeyondOwn
             | Self::BeyondReach => ErrorKind::Forbidden,
             Self::TooMany { .. } => ErrorKind::Limited,

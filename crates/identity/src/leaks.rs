@@ -11,7 +11,7 @@ use tacit_storage::changes::{self, Change};
 use tacit_storage::{Sql, StorageError, WriteTx};
 
 const DISABLE_KEY: Sql = Sql::new(
-    "UPDATE api_keys SET status = 'disabled', updated_at = $2 WHERE hash = $1 AND status = 'active' \
+    "UPDATE api_keys SET status = 'disabled', ended = 'leaked', updated_at = $2 WHERE hash = $1 AND ended IS NULL \
      RETURNING account_id, COALESCE(member_id, account_id) AS owner_id",
 );
 const DISABLE_MANAGEMENT_KEY: Sql = Sql::new(

@@ -39,7 +39,7 @@ pub mod verification;
 pub use accounts::{Account, AccountChange, AccountFilter};
 pub use error::IdentityError;
 pub use groups::Group;
-pub use keys::{ApiKey, KeyChange, KeyFacts};
+pub use keys::{ApiKey, KeyAuthority, KeyChange, KeyEnd, KeyFacts};
 pub use passwords::Hashing;
 
 use std::sync::Arc;
