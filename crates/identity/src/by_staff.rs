@@ -2,6 +2,7 @@
 //! reset a password could close out, or become, the owner.
 
 use crate::contacts::{Contact, ContactKind};
+use crate::notices::{Notice, Part};
 use crate::roles::Acting;
 use crate::{Account, AccountChange, Identity, IdentityError};
 use tacit_kernel::ids::AccountId;
@@ -35,7 +36,7 @@ impl Identity {
         self.db.write("session.end_by_staff", |tx| Box::pin(end(tx))).await
     }
 
-    /// Takes the password of somebody else away and ends their sessions. Gives the address to which a code is to be sent, with
+    /// Takes the password of somebody else away, and ends what [`Self::password_reset`] ends. Gives the address to which a code is to be sent, with
     /// which they set another one.
     ///
     /// # Errors
@@ -52,11 +53,12 @@ impl Identity {
         held.sort_by_key(|held| held.contact.kind() != ContactKind::Email);
         let to = held.into_iter().next().ok_or(IdentityError::ContactMissing)?.contact;
         self.password_remove_in_tx(tx, account).await?;
-        self.sessions_end_in_tx(tx, account, None).await?;
+        self.tell_in_tx(tx, account, Notice::Changed(Part::Password)).await?;
+        self.recovered_in_tx(tx, account).await?;
         Ok(to)
     }
 
-    /// Takes the second factor of somebody else away and ends their sessions.
+    /// Takes the second factor of somebody else away, and ends what [`Self::password_reset`] ends.
     ///
     /// # Errors
     /// [`IdentityError::AccountNotFound`], [`IdentityError::BeyondReach`]; storage.
@@ -68,8 +70,7 @@ impl Identity {
     ) -> Result<(), IdentityError> {
         self.within_reach_in_tx(tx, acting, account).await?;
         self.second_factor_remove_in_tx(tx, account).await?;
-        self.sessions_end_in_tx(tx, account, None).await?;
-        Ok(())
+        self.recovered_in_tx(tx, account).await
     }
 
     /// Whether somebody may act on that account.

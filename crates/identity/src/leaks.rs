@@ -1,6 +1,7 @@
 //! A key was found where it does not belong: whoever shows it may have it disabled, and need not say who they are. To know
 //! a key is all that is needed to misuse it, so it is enough to end it.
 
+use crate::notices::Notice;
 use crate::{Identity, IdentityError};
 use secrecy::{ExposeSecret, SecretString};
 use std::net::IpAddr;
@@ -42,11 +43,14 @@ impl Identity {
                 let Some((account, owner)) = disable(tx, &DISABLE_KEY, &target, now).await? else { return Ok(None) };
                 changes::append(tx, &Change::Key(target), now).await?;
                 changes::append(tx, &Change::Recall { account, but: None }, now).await?;
+                self.tell_in_tx(tx, owner, Notice::KeyLeaked).await?;
                 Ok(Some(owner))
             }
             Some(KeyKind::Management) => {
                 let hash = self.management_key_hash(&SecretString::from(text));
-                Ok(disable(tx, &DISABLE_MANAGEMENT_KEY, &hash, now).await?.map(|(_, owner)| owner))
+                let Some((_, owner)) = disable(tx, &DISABLE_MANAGEMENT_KEY, &hash, now).await? else { return Ok(None) };
+                self.tell_in_tx(tx, owner, Notice::KeyLeaked).await?;
+                Ok(Some(owner))
             }
             None => Ok(None),
         }

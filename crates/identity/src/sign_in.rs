@@ -4,6 +4,7 @@
 use crate::codes::CodePurpose;
 use crate::contacts::Contact;
 use crate::devices::NewDevice;
+use crate::notices::{Notice, Part};
 use crate::second_factor::SecondFactor;
 use crate::sessions::{Method, Origin, Session};
 use crate::throttle::Counted;
@@ -180,6 +181,9 @@ impl Identity {
             let new_device =
                 if session.complete { None } else { self.device_seen_in_tx(tx, session.account, origin).await? };
             let (token, session) = self.session_raise_in_tx(tx, &session).await?;
+            if new_device.is_some() {
+                self.tell_in_tx(tx, account, Notice::NewDevice(&session)).await?;
+            }
             Ok(Ok(SignedIn { token, session, new_device }))
         };
         let raise = &raise;
@@ -202,14 +206,15 @@ impl Identity {
             // It may have been ended while the digest was computed.
             self.session_must_go_on_in_tx(tx, session).await?;
             self.password_put_in_tx(tx, account, digest).await?;
+            self.tell_in_tx(tx, account, Notice::Changed(Part::Password)).await?;
             self.sessions_end_in_tx(tx, account, Some(session.id)).await
         };
         let change = &change;
         self.db.write("password.change", |tx| Box::pin(change(tx))).await
     }
 
-    /// Sets another password with a code that was sent to an address of the account. All its sessions end; a second factor
-    /// stays.
+    /// Sets another password with a code that was sent to an address of the account. All its sessions and management keys end,
+    /// and so do passkeys and identities of the last seven days; a second factor stays.
     ///
     /// # Errors
     /// [`IdentityError::CodeWrong`] whatever was wrong, [`IdentityError::PasswordWeak`], [`IdentityError::TooMany`],
@@ -245,15 +250,15 @@ impl Identity {
             }
             self.guessed_right_in_tx(tx, counted).await?;
             self.password_put_in_tx(tx, account, digest).await?;
-            self.sessions_end_in_tx(tx, account, None).await?;
+            self.tell_in_tx(tx, account, Notice::Changed(Part::Password)).await?;
+            self.recovered_in_tx(tx, account).await?;
             Ok(Ok(account))
         };
         let reset = &reset;
         self.db.write("password.reset", |tx| Box::pin(reset(tx))).await?
     }
 
-    /// Takes another address for an account, to which a code was sent. Gives those that it had before, whose readers are to be
-    /// told.
+    /// Takes another address for an account, to which a code was sent. Those that it had before are told.
     ///
     /// # Errors
     /// [`IdentityError::StepUpRequired`], [`IdentityError::CodeWrong`], [`IdentityError::ContactTaken`],
@@ -264,12 +269,12 @@ impl Identity {
         contact: &Contact,
         code: &SecretString,
         origin: &Origin,
-    ) -> Result<Vec<Contact>, IdentityError> {
+    ) -> Result<(), IdentityError> {
         if !session.stepped_up(self.clock.now()) {
             return Err(IdentityError::StepUpRequired);
         }
         let counted = &self.guess(&self.contact_lookup(contact), origin.address);
-        let change = async |tx: &mut WriteTx<'_>| -> Tried<Vec<Contact>> {
+        let change = async |tx: &mut WriteTx<'_>| -> Tried<()> {
             self.count_in_tx(tx, counted).await?;
             if !self.code_take_in_tx(tx, CodePurpose::ContactChange, contact, code).await? {
                 return Ok(Err(IdentityError::CodeWrong));
@@ -278,7 +283,10 @@ impl Identity {
             self.session_must_go_on_in_tx(tx, session).await?;
             let held = self.contacts_of_in_tx(tx, session.account).await?;
             self.contact_put_in_tx(tx, session.account, contact).await?;
-            Ok(Ok(held.into_iter().map(|held| held.contact).filter(|held| held != contact).collect()))
+            let before: Vec<_> = held.into_iter().map(|held| held.contact).filter(|held| held != contact).collect();
+            let changed = Notice::Changed(contact.kind().into());
+            self.tell_at_in_tx(tx, (session.account, &before), changed).await?;
+            Ok(Ok(()))
         };
         let change = &change;
         self.db.write("contact.change", |tx| Box::pin(change(tx))).await?
@@ -300,6 +308,9 @@ impl Identity {
         let complete = !self.second_factor_set_in_tx(tx, account).await?;
         let new_device = if complete { self.device_seen_in_tx(tx, account, origin).await? } else { None };
         let (token, session) = self.session_open_in_tx(tx, account, method, complete, origin).await?;
+        if new_device.is_some() {
+            self.tell_in_tx(tx, account, Notice::NewDevice(&session)).await?;
+        }
         Ok(SignedIn { token, session, new_device })
     }
 

@@ -6,6 +6,7 @@ mod identities;
 mod key_authority;
 mod organisations;
 mod passkeys;
+mod recovery;
 mod registration;
 mod roles;
 mod second_factor;

@@ -18,7 +18,7 @@ use tacit_identity::codes::{CODE_MINUTES, CodePurpose, CodeWish};
 use tacit_identity::contacts::Contact;
 use tacit_identity::roles::Acting;
 use tacit_kernel::ids::AccountId;
-use tacit_operations::messages::{Changed, Code, Content};
+use tacit_operations::messages::{Code, Content};
 use tacit_storage::WriteTx;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -66,7 +66,8 @@ async fn accounts_sessions_end(
     Ok(Json(Ended { ended }))
 }
 
-/// Resets the password or the second factor of an account: all its sessions end, and the person is told at their addresses.
+/// Resets the password or the second factor of an account: all its sessions and management keys end, and so do passkeys and
+/// identities of the last seven days. The person is told at their addresses.
 /// What they need to go on is sent to them, and to nobody else.
 #[utoipa::path(post, path = "/api/v1/accounts/{account}/credentials-reset", tag = "accounts", params(
     ("account" = String, Path, description = "Its id."),
@@ -84,7 +85,7 @@ async fn accounts_credentials_reset(
     Input(reset): Input<Reset>,
 ) -> Result<StatusCode, Refusal> {
     let (console, acting) = (&console, Acting::With(caller.permissions));
-    let what = match reset.what {
+    match reset.what {
         Resettable::Password => {
             let void = async |tx: &mut WriteTx<'_>| {
                 let to = console.identity.password_void_in_tx(tx, acting, id).await?;
@@ -93,7 +94,6 @@ async fn accounts_credentials_reset(
             let void = &void;
             let voided: Result<(), Undone> = console.db.write("console.reset", |tx| Box::pin(void(tx))).await;
             voided?;
-            Changed::Password
         }
         Resettable::SecondFactor => {
             let void = async |tx: &mut WriteTx<'_>| {
@@ -101,10 +101,8 @@ async fn accounts_credentials_reset(
             };
             let void = &void;
             console.db.write("console.reset", |tx| Box::pin(void(tx))).await?;
-            Changed::SecondFactor
         }
-    };
-    console.notify_changed(id, what).await;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

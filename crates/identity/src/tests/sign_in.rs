@@ -156,8 +156,10 @@ both_engines! {
         let (ann, ben) = (world.person("ann").await, world.person("ben").await);
         let new = email("ann@new.example");
         let code = world.code(CodePurpose::ContactChange, &new).await;
-        let before = world.identity.contact_change(&ann.session, &new, &code, &origin(2)).await.unwrap();
-        assert_eq!(before, [email("ann@example.org")], "its reader is to be told");
+        world.heard.take();
+        world.identity.contact_change(&ann.session, &new, &code, &origin(2)).await.unwrap();
+        let told = (vec!["ann@example.org".to_owned()], "Changed(Email)".to_owned());
+        assert_eq!(world.heard.take(), [told], "its reader is told");
         world.identity.sign_in_with_password("ann@new.example", secret(PASSWORD), &origin(2)).await.unwrap();
         assert!(world.identity.sign_in_with_password("ann@example.org", secret(PASSWORD), &origin(2)).await.is_err());
         // What belongs to somebody else cannot be taken.

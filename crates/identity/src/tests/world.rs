@@ -2,6 +2,7 @@
 
 use crate::codes::{CodePurpose, CodeWish};
 use crate::contacts::Contact;
+use crate::notices::{Notice, Notices, Telling, Told};
 use crate::registration::{AgeBand, Language, Registration, RegistrationRules};
 use crate::sessions::Origin;
 use crate::sign_in::SignedIn;
@@ -18,11 +19,35 @@ pub(super) const SECOND: i64 = 1_000_000;
 pub(super) const HOUR: i64 = 3600 * SECOND;
 pub(super) const PASSWORD: &str = "correct horse";
 
+/// What people were told: where, and what.
+#[derive(Default)]
+pub(super) struct Heard(std::sync::Mutex<Vec<(Vec<String>, String)>>);
+
+impl Heard {
+    /// What was told since this was asked.
+    pub(super) fn take(&self) -> Vec<(Vec<String>, String)> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+impl Notices for Heard {
+    fn tell<'n, 't: 'n>(&'n self, _: &'n mut WriteTx<'t>, told: Told<'n>) -> Telling<'n> {
+        let to = told.to.iter().map(|contact| contact.text().to_owned()).collect();
+        let what = match told.notice {
+            Notice::NewDevice(_) => "NewDevice".to_owned(),
+            notice => format!("{notice:?}"),
+        };
+        self.0.lock().unwrap().push((to, what));
+        Box::pin(async { Ok(()) })
+    }
+}
+
 pub(super) struct World {
     pub(super) identity: Identity,
     pub(super) clock: Arc<ManualClock>,
     pub(super) db: Db,
     pub(super) group: GroupId,
+    pub(super) heard: Arc<Heard>,
 }
 
 pub(super) fn secret(text: &str) -> SecretString {
@@ -58,7 +83,8 @@ impl World {
     pub(super) async fn new(db: Db) -> Self {
         let (identity, clock) = super::service(db.clone()).await;
         let group = identity.group_put("default", Ppm::ONE).await.unwrap().id;
-        Self { identity, clock, db, group }
+        let heard = Arc::new(Heard::default());
+        Self { identity: identity.with_notices(heard.clone()), clock, db, group, heard }
     }
 
     pub(super) async fn wish(
