@@ -3,23 +3,27 @@
 
 use crate::contacts::{Contact, ContactKind};
 use crate::notices::{Notice, Part};
+use crate::organisations::OrganisationRole;
 use crate::roles::Acting;
-use crate::{Account, AccountChange, Identity, IdentityError};
+use crate::{Account, AccountChange, Identity, IdentityError, organisations};
 use tacit_kernel::ids::AccountId;
 use tacit_storage::{ReadTx, WriteTx};
 
 impl Identity {
-    /// Changes an account of somebody else.
+    /// Changes an account of somebody else. Group and limits of their own nobody changes.
     ///
     /// # Errors
-    /// As [`Self::account_update`], and [`IdentityError::BeyondReach`].
+    /// As [`Self::account_update`], and [`IdentityError::BeyondReach`], [`IdentityError::OwnAccount`].
     pub async fn account_update_by_staff_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
-        acting: Acting,
+        (acting, staff): (Acting, AccountId),
         (account, change): (AccountId, &AccountChange),
     ) -> Result<Account, IdentityError> {
         self.within_reach_in_tx(tx, acting, account).await?;
+        if change.limits.is_some() || change.group.is_some() {
+            self.not_their_own_in_tx(tx, staff, account).await?;
+        }
         self.account_update_in_tx(tx, account, change).await
     }
 
@@ -71,6 +75,22 @@ impl Identity {
         self.within_reach_in_tx(tx, acting, account).await?;
         self.second_factor_remove_in_tx(tx, account).await?;
         self.recovered_in_tx(tx, account).await
+    }
+
+    /// Whether what staff gives that account is given to somebody else: not to themselves, nor to an organisation that they
+    /// own. An owner of the platform answers to nobody.
+    ///
+    /// # Errors
+    /// [`IdentityError::OwnAccount`]; storage.
+    pub async fn not_their_own_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        staff: AccountId,
+        account: AccountId,
+    ) -> Result<(), IdentityError> {
+        let standing = organisations::store::standing(tx, account, staff).await?;
+        let own = staff == account || standing.is_some_and(|own| own.role == OrganisationRole::Owner);
+        if own && !self.is_owner_in_tx(tx, staff).await? { Err(IdentityError::OwnAccount) } else { Ok(()) }
     }
 
     /// Whether somebody may act on that account.

@@ -159,6 +159,9 @@ pub enum IdentityError {
     /// Nobody acts on who may do more than they.
     #[error("this account may do what you may not; ask somebody who may do as much as it")]
     BeyondReach,
+    /// Nobody gives to themselves what the platform gives.
+    #[error("this is your own account, or an organisation of yours; ask somebody else of the staff")]
+    OwnAccount,
     /// Nothing can be sent to the account.
     #[error("the account has no e-mail address and no phone number to send that to")]
     ContactMissing,
@@ -266,6 +269,7 @@ impl IdentityError {
             Self::OwnerLast => "role.owner_last",
             Self::BeyondOwn => "role.beyond_own",
             Self::BeyondReach => "account.beyond_own",
+            Self::OwnAccount => "account.own",
             Self::ContactMissing => "contact.missing",
             Self::TooMuch => "account.too_much",
             Self::OrganisationNameInvalid => "organisation.name_invalid",
@@ -346,6 +350,7 @@ impl IdentityError {
             | Self::OrganisationClosed
             | Self::PasskeyCopied { .. }
             | Self::KeyHeld
+            | Self::OwnAccount
             | Self::BeyondOwn
             | Self::BeyondReach => ErrorKind::Forbidden,
             Self::TooMany { .. } => ErrorKind::Limited,

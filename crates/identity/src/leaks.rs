@@ -36,12 +36,28 @@ impl Identity {
         from: IpAddr,
     ) -> Result<Option<AccountId>, IdentityError> {
         let text = found.expose_secret().trim();
-        let (target, now) = (self.key_hash(&SecretString::from(text)), self.clock.now());
-        self.count_in_tx(tx, &self.guess(&target, from)).await?;
+        let target = self.key_hash(&SecretString::from(text));
+        let counted = self.guess(&target, from);
+        self.count_in_tx(tx, &counted).await?;
+        let owner = self.found_in_tx(tx, text, &target).await?;
+        if owner.is_some() {
+            // No guess: whoever goes through what a scanner found must not wait.
+            self.guessed_right_in_tx(tx, &counted).await?;
+        }
+        Ok(owner)
+    }
+
+    async fn found_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        text: &str,
+        target: &[u8; 32],
+    ) -> Result<Option<AccountId>, IdentityError> {
+        let now = self.clock.now();
         match keytext::kind(text) {
             Some(KeyKind::Model) => {
-                let Some((account, owner)) = disable(tx, &DISABLE_KEY, &target, now).await? else { return Ok(None) };
-                changes::append(tx, &Change::Key(target), now).await?;
+                let Some((account, owner)) = disable(tx, &DISABLE_KEY, target, now).await? else { return Ok(None) };
+                changes::append(tx, &Change::Key(*target), now).await?;
                 changes::append(tx, &Change::Recall { account, but: None }, now).await?;
                 self.tell_in_tx(tx, owner, Notice::KeyLeaked).await?;
                 Ok(Some(owner))

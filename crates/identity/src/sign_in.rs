@@ -51,19 +51,21 @@ impl Identity {
         origin: &Origin,
     ) -> Result<SignedIn, IdentityError> {
         let named = self.named(who);
-        let counted = &self.guess(&named.target, origin.address);
         let named = &named;
         let find = async |tx: &mut WriteTx<'_>| {
-            self.count_in_tx(tx, counted).await?;
             let account = self.named_in_tx(tx, named).await?;
+            let stranger = self.guess(&named.target, origin.address);
+            let counted = self.guess_by_in_tx(tx, account, origin, stranger).await?;
+            self.count_in_tx(tx, &counted).await?;
             let kept = match account {
                 Some(account) => self.password_kept_in_tx(tx, account).await?,
                 None => None,
             };
-            Ok::<_, IdentityError>((account, kept))
+            Ok::<_, IdentityError>((account, kept, counted))
         };
         let find = &find;
-        let (account, kept) = self.db.write("sign_in.find", |tx| Box::pin(find(tx))).await?;
+        let (account, kept, counted) = self.db.write("sign_in.find", |tx| Box::pin(find(tx))).await?;
+        let counted = &counted;
         let right = self.unless_busy(counted, self.password_is(kept, password).await).await?;
         let account = account.filter(|_| right).ok_or(IdentityError::SignInFailed)?;
         let open =
@@ -82,16 +84,16 @@ impl Identity {
         code: &SecretString,
         origin: &Origin,
     ) -> Result<SignedIn, IdentityError> {
-        let counted = &self.guess_at_code(origin.address);
         let open = async |tx: &mut WriteTx<'_>| -> Tried<SignedIn> {
-            self.count_in_tx(tx, counted).await?;
-            if !self.code_take_in_tx(tx, CodePurpose::SignIn, contact, code).await? {
+            let account = self.account_by_contact_in_tx(tx, contact).await?;
+            let stranger = self.guess_at_code(origin.address);
+            let counted = self.guess_by_in_tx(tx, account, origin, stranger).await?;
+            self.count_in_tx(tx, &counted).await?;
+            if !self.code_take_in_tx(tx, CodePurpose::SignIn, contact, code, origin.address).await? {
                 return Ok(Err(IdentityError::SignInFailed));
             }
-            let Some(account) = self.account_by_contact_in_tx(tx, contact).await? else {
-                return Ok(Err(IdentityError::SignInFailed));
-            };
-            self.signed_in_in_tx(tx, account, Method::Code, counted, origin).await.map(Ok)
+            let Some(account) = account else { return Ok(Err(IdentityError::SignInFailed)) };
+            self.signed_in_in_tx(tx, account, Method::Code, &counted, origin).await.map(Ok)
         };
         let open = &open;
         self.db.write("sign_in.code", |tx| Box::pin(open(tx))).await?
@@ -170,7 +172,7 @@ impl Identity {
                     session.complete
                         && !self.second_factor_set_in_tx(tx, account).await?
                         && self.account_by_contact_in_tx(tx, contact).await? == Some(account)
-                        && self.code_take_in_tx(tx, CodePurpose::StepUp, contact, code).await?
+                        && self.code_take_in_tx(tx, CodePurpose::StepUp, contact, code, origin.address).await?
                 }
                 Proof::Password(_) => false,
             };
@@ -226,14 +228,20 @@ impl Identity {
         password: SecretString,
         origin: &Origin,
     ) -> Result<AccountId, IdentityError> {
-        let counted = &self.guess_at_code(origin.address);
         // Counted before the digest, which is work; and that comes before the code is taken, so that a password that will not
         // do uses up none.
-        self.db.write("password.count", |tx| Box::pin(self.count_in_tx(tx, counted))).await?;
+        let count = async |tx: &mut WriteTx<'_>| {
+            let account = self.account_by_contact_in_tx(tx, contact).await?;
+            let counted = self.guess_by_in_tx(tx, account, origin, self.guess_at_code(origin.address)).await?;
+            self.count_in_tx(tx, &counted).await?;
+            Ok::<_, IdentityError>(counted)
+        };
+        let count = &count;
+        let counted = &self.db.write("password.count", |tx| Box::pin(count(tx))).await?;
         let digest = self.password_digest(password.clone(), &[contact.text()]).await;
         let (digest, password) = (&self.unless_busy(counted, digest).await?, &password);
         let reset = async |tx: &mut WriteTx<'_>| -> Tried<AccountId> {
-            if !self.code_try_in_tx(tx, CodePurpose::PasswordReset, contact, code).await? {
+            if !self.code_try_in_tx(tx, CodePurpose::PasswordReset, contact, code, origin.address).await? {
                 return Ok(Err(IdentityError::CodeWrong));
             }
             let Some(account) = self.account_by_contact_in_tx(tx, contact).await? else {
@@ -245,7 +253,7 @@ impl Identity {
             if let Err(weak) = passwords::check(password, &names) {
                 return Ok(Err(weak));
             }
-            if !self.code_take_in_tx(tx, CodePurpose::PasswordReset, contact, code).await? {
+            if !self.code_take_in_tx(tx, CodePurpose::PasswordReset, contact, code, origin.address).await? {
                 return Ok(Err(IdentityError::CodeWrong));
             }
             self.guessed_right_in_tx(tx, counted).await?;
@@ -276,7 +284,7 @@ impl Identity {
         let counted = &self.guess(&self.contact_lookup(contact), origin.address);
         let change = async |tx: &mut WriteTx<'_>| -> Tried<()> {
             self.count_in_tx(tx, counted).await?;
-            if !self.code_take_in_tx(tx, CodePurpose::ContactChange, contact, code).await? {
+            if !self.code_take_in_tx(tx, CodePurpose::ContactChange, contact, code, origin.address).await? {
                 return Ok(Err(IdentityError::CodeWrong));
             }
             self.guessed_right_in_tx(tx, counted).await?;

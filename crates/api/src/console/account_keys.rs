@@ -3,7 +3,7 @@
 
 use super::idempotency::Undone;
 use super::keys::{Authority, End, LimitsForm};
-use super::{Access, Answer, Console, ETag, IfMatch, Input, Params, Routes, not_found};
+use super::{Access, Answer, Console, ETag, IfMatch, Input, Params, Routes, Signed, not_found};
 use crate::forms::{Moment, Page, PageQuery, Status, page_of};
 use crate::problem::{Problem, Refusal};
 use axum::Json;
@@ -11,6 +11,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tacit_identity::access::Permission;
+use tacit_identity::roles::Acting;
 use tacit_identity::{ApiKey, KeyAuthority, KeyChange};
 use tacit_kernel::Masked;
 use tacit_kernel::call::CallSource;
@@ -160,6 +161,7 @@ async fn account_keys_show(
 ))]
 async fn account_keys_update(
     State(console): State<Console>,
+    caller: Signed,
     versions: IfMatch,
     Path(path): Path<(String, String)>,
     Input(patch): Input<AccountKeyPatch>,
@@ -167,8 +169,10 @@ async fn account_keys_update(
     let ids = both(&path)?;
     let change =
         &KeyChange { limits: patch.limits, enabled: patch.status.map(Status::enabled), ..KeyChange::default() };
-    let (console, versions) = (&console, &versions);
+    let (console, versions, acting) = (&console, &versions, Acting::With(caller.permissions));
     let update = async |tx: &mut WriteTx<'_>| {
+        console.identity.within_reach_in_tx(tx, acting, ids.0).await?;
+        console.identity.not_their_own_in_tx(tx, caller.account, ids.0).await?;
         let before = AccountKey::from(found(console, tx, ids).await?);
         versions.check(&ETag::of(console, &before)?)?;
         Ok::<_, Undone>(console.identity.key_update_in_tx(tx, (ids.1, KeyAuthority::Staff), change).await?)

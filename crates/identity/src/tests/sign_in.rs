@@ -58,6 +58,36 @@ both_engines! {
         }
     }
 
+    async fn strangers_do_not_close_the_way_of_a_known_device(db: Db) {
+        let world = World::new(db).await;
+        world.person("ann").await;
+        let opened = world.identity.sign_in_with_password("ann", secret(PASSWORD), &origin(2)).await.unwrap();
+        let token = opened.new_device.unwrap().token;
+        // As many as there can be, of the account and of the very address that the device is at.
+        for from in [60, 61] {
+            for n in 0..40 {
+                let who = if n % 2 == 0 { "ann".to_owned() } else { format!("user{n}") };
+                drop(world.identity.sign_in_with_password(&who, secret("wrong horse"), &origin(from)).await);
+            }
+        }
+        let stranger = world.identity.sign_in_with_password("ann", secret(PASSWORD), &origin(61)).await;
+        assert!(matches!(stranger, Err(IdentityError::TooMany { .. })));
+        let hers = origin(61).known_by(token);
+        world.identity.sign_in_with_password("ann", secret(PASSWORD), &hers).await.unwrap();
+        // Who has the device guesses no faster, and one that ben knows is none of ann's.
+        for _ in 0..6 {
+            let wrong = world.identity.sign_in_with_password("ann", secret("wrong horse"), &hers).await;
+            assert!(matches!(wrong, Err(IdentityError::SignInFailed)));
+        }
+        let slowed = world.identity.sign_in_with_password("ann", secret(PASSWORD), &hers).await;
+        assert!(matches!(slowed, Err(IdentityError::TooMany { .. })));
+        world.person("ben").await;
+        let ben = world.identity.sign_in_with_password("ben", secret(PASSWORD), &origin(3)).await.unwrap();
+        let bens = origin(61).known_by(ben.new_device.unwrap().token);
+        let other = world.identity.sign_in_with_password("ann", secret(PASSWORD), &bens).await;
+        assert!(matches!(other, Err(IdentityError::TooMany { .. })));
+    }
+
     async fn one_address_cannot_try_many_accounts(db: Db) {
         let world = World::new(db).await;
         let mut failed = 0;

@@ -93,7 +93,7 @@ impl World {
         to: &Contact,
         origin: &Origin,
     ) -> Result<CodeWish, IdentityError> {
-        let wish = async |tx: &mut WriteTx<'_>| self.identity.code_wish_in_tx(tx, purpose, to, origin.address).await;
+        let wish = async |tx: &mut WriteTx<'_>| self.identity.code_wish_in_tx(tx, purpose, to, origin).await;
         let wish = &wish;
         self.db.write("test.wish", |tx| Box::pin(wish(tx))).await
     }
@@ -107,7 +107,13 @@ impl World {
     }
 
     pub(super) async fn take(&self, purpose: CodePurpose, to: &Contact, code: &SecretString) -> bool {
-        let take = async |tx: &mut WriteTx<'_>| self.identity.code_take_in_tx(tx, purpose, to, code).await;
+        self.take_from(purpose, to, code, 1).await
+    }
+
+    /// The same, tried from somewhere.
+    pub(super) async fn take_from(&self, purpose: CodePurpose, to: &Contact, code: &SecretString, from: u8) -> bool {
+        let from = origin(from).address;
+        let take = async |tx: &mut WriteTx<'_>| self.identity.code_take_in_tx(tx, purpose, to, code, from).await;
         let take = &take;
         self.db.write("test.take", |tx| Box::pin(take(tx))).await.unwrap()
     }

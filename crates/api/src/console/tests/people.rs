@@ -68,8 +68,13 @@ impl Town {
 
     /// The newest code that was sent to that address.
     async fn code(&self, purpose: &str, to: &str) -> String {
+        self.code_for(None, purpose, to).await
+    }
+
+    /// The same, asked for by who is signed in.
+    async fn code_for(&self, token: Option<&str>, purpose: &str, to: &str) -> String {
         let before = self.letters(to, 0).await.len();
-        let asked = self.post("/api/v1/codes", None, json!({ "purpose": purpose, "to": { "email": to } })).await;
+        let asked = self.post("/api/v1/codes", token, json!({ "purpose": purpose, "to": { "email": to } })).await;
         assert_eq!((asked.status.as_u16(), asked.json()), (202, json!({ "expires_in_seconds": 600 })));
         let letters = self.letters(to, before + 1).await;
         let digits = |word: &&str| word.len() == 6 && word.bytes().all(|b| b.is_ascii_digit());
@@ -199,6 +204,25 @@ both_engines! {
         assert_eq!(ended, json!({ "ended": 1 }));
     }
 
+    async fn codes_that_are_good_for_nothing_are_not_sent(db: Db) {
+        let town = Town::new(db).await;
+        let token = town.register("eve").await;
+        let ask = async |token: Option<&str>, purpose: &str, to: Value| {
+            town.post("/api/v1/codes", token, json!({ "purpose": purpose, "to": to })).await
+        };
+        let phone = ask(None, "register", json!({ "phone": "+8613800138000" })).await;
+        assert_eq!(phone.refusal(), (422, "registration.field".into()), "nobody is asked for one");
+        for purpose in ["contact_change", "step_up"] {
+            assert_eq!(ask(None, purpose, json!({ "email": "eve@example.org" })).await.status, 401);
+        }
+        // Somebody else's address: the answer is the same, and nothing is sent.
+        town.register("ben").await;
+        let letters = town.letters("ben@example.org", 1).await.len();
+        assert_eq!(ask(Some(&token), "step_up", json!({ "email": "ben@example.org" })).await.status, 202);
+        assert!(!town.code_for(Some(&token), "step_up", "eve@example.org").await.is_empty());
+        assert_eq!(town.letters("ben@example.org", letters).await.len(), letters);
+    }
+
     async fn nobody_learns_who_has_an_account(db: Db) {
         let town = Town::new(db).await;
         town.register("eve").await;
@@ -234,7 +258,9 @@ both_engines! {
         assert_eq!(done.status.as_u16(), 204);
         let letters = town.letters("eve@example.org", 2).await;
         assert!(letters[0].text.to_lowercase().contains("password"), "its owner is told: {}", letters[0].text);
-        let code = town.code("contact_change", "eve@new.example").await;
+        let nobody = json!({ "purpose": "contact_change", "to": { "email": "eve@new.example" } });
+        assert_eq!(town.post("/api/v1/codes", None, nobody).await.status, 401);
+        let code = town.code_for(Some(&raised), "contact_change", "eve@new.example").await;
         let body = json!({ "to": { "email": "eve@new.example" }, "code": code });
         let moved = town.send(Method::PUT, "/api/v1/account/contacts", Some(&raised), Some(body)).await;
         assert_eq!(moved.status.as_u16(), 204);
