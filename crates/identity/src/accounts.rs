@@ -85,7 +85,7 @@ impl Identity {
     /// Changes an account.
     ///
     /// # Errors
-    /// As [`Self::account_create`], and [`IdentityError::AccountNotFound`], `AccountErased`.
+    /// As [`Self::account_create`], and [`IdentityError::AccountNotFound`], `AccountErased`, `OwnerLast`.
     pub async fn account_update(&self, id: AccountId, change: &AccountChange) -> Result<Account, IdentityError> {
         self.db.write("account.update", |tx| Box::pin(self.account_update_in_tx(tx, id, change))).await
     }
@@ -116,6 +116,9 @@ impl Identity {
         store::account_update(tx, &row, limits_text(&row.limits)?).await.map_err(clash)?;
         changes::append(tx, &Change::Account(id), row.updated_at).await?;
         if change.enabled == Some(false) {
+            if self.is_owner_in_tx(tx, id).await? {
+                self.owner_must_stay_in_tx(tx).await?;
+            }
             // What was stolen is not worth something again when the account is.
             self.sessions_end_in_tx(tx, id, None).await?;
         }

@@ -2,23 +2,28 @@
 //! reset a password could close out, or become, the owner.
 
 use crate::contacts::{Contact, ContactKind};
+use crate::notices::{Notice, Part};
+use crate::organisations::OrganisationRole;
 use crate::roles::Acting;
-use crate::{Account, AccountChange, Identity, IdentityError};
+use crate::{Account, AccountChange, Identity, IdentityError, organisations};
 use tacit_kernel::ids::AccountId;
 use tacit_storage::{ReadTx, WriteTx};
 
 impl Identity {
-    /// Changes an account of somebody else.
+    /// Changes an account of somebody else. Group and limits of their own nobody changes.
     ///
     /// # Errors
-    /// As [`Self::account_update`], and [`IdentityError::BeyondReach`].
+    /// As [`Self::account_update`], and [`IdentityError::BeyondReach`], [`IdentityError::OwnAccount`].
     pub async fn account_update_by_staff_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
-        acting: Acting,
+        (acting, staff): (Acting, AccountId),
         (account, change): (AccountId, &AccountChange),
     ) -> Result<Account, IdentityError> {
         self.within_reach_in_tx(tx, acting, account).await?;
+        if change.limits.is_some() || change.group.is_some() {
+            self.not_their_own_in_tx(tx, staff, account).await?;
+        }
         self.account_update_in_tx(tx, account, change).await
     }
 
@@ -35,7 +40,7 @@ impl Identity {
         self.db.write("session.end_by_staff", |tx| Box::pin(end(tx))).await
     }
 
-    /// Takes the password of somebody else away and ends their sessions. Gives the address to which a code is to be sent, with
+    /// Takes the password of somebody else away, and ends what [`Self::password_reset`] ends. Gives the address to which a code is to be sent, with
     /// which they set another one.
     ///
     /// # Errors
@@ -52,11 +57,12 @@ impl Identity {
         held.sort_by_key(|held| held.contact.kind() != ContactKind::Email);
         let to = held.into_iter().next().ok_or(IdentityError::ContactMissing)?.contact;
         self.password_remove_in_tx(tx, account).await?;
-        self.sessions_end_in_tx(tx, account, None).await?;
+        self.tell_in_tx(tx, account, Notice::Changed(Part::Password)).await?;
+        self.recovered_in_tx(tx, account).await?;
         Ok(to)
     }
 
-    /// Takes the second factor of somebody else away and ends their sessions.
+    /// Takes the second factor of somebody else away, and ends what [`Self::password_reset`] ends.
     ///
     /// # Errors
     /// [`IdentityError::AccountNotFound`], [`IdentityError::BeyondReach`]; storage.
@@ -68,8 +74,23 @@ impl Identity {
     ) -> Result<(), IdentityError> {
         self.within_reach_in_tx(tx, acting, account).await?;
         self.second_factor_remove_in_tx(tx, account).await?;
-        self.sessions_end_in_tx(tx, account, None).await?;
-        Ok(())
+        self.recovered_in_tx(tx, account).await
+    }
+
+    /// Whether what staff gives that account is given to somebody else: not to themselves, nor to an organisation that they
+    /// own. An owner of the platform answers to nobody.
+    ///
+    /// # Errors
+    /// [`IdentityError::OwnAccount`]; storage.
+    pub async fn not_their_own_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        staff: AccountId,
+        account: AccountId,
+    ) -> Result<(), IdentityError> {
+        let standing = organisations::store::standing(tx, account, staff).await?;
+        let own = staff == account || standing.is_some_and(|own| own.role == OrganisationRole::Owner);
+        if own && !self.is_owner_in_tx(tx, staff).await? { Err(IdentityError::OwnAccount) } else { Ok(()) }
     }
 
     /// Whether somebody may act on that account.

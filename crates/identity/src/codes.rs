@@ -1,11 +1,12 @@
-//! Codes that are sent to an address to show that it is read. Six digits, ten minutes, five tries, once: and only the
-//! newest for an address and purpose counts. Kept as keyed hashes.
+//! Codes that are sent to an address to show that it is read. Six digits, ten minutes, five tries from one network, once: and
+//! only the newest for an address and purpose counts. Kept as keyed hashes.
 
 mod store;
 
 pub(crate) use store::STATEMENTS;
 
 use crate::contacts::Contact;
+use crate::sessions::Origin;
 use crate::{Identity, IdentityError};
 use rand::RngExt as _;
 use secrecy::{ExposeSecret, SecretString};
@@ -19,8 +20,10 @@ use tacit_vault::keyed_hash;
 pub const CODE_MINUTES: u32 = 10;
 /// The same in microseconds.
 pub(crate) const CODE_LIFE: i64 = CODE_MINUTES as i64 * 60_000_000;
-/// How often it may be tried.
+/// How often it may be tried from one network, so that a stranger's tries do not use up those of who asked for it.
 const TRIES: i64 = 5;
+/// How often from all together.
+const TRIES_OF_ALL: i64 = 25;
 const DIGITS: usize = 6;
 const LABEL: &str = "verification-code";
 
@@ -86,7 +89,7 @@ pub enum CodeWish {
 }
 
 impl Identity {
-    /// Makes a code for an address, at the wish of somebody at `from`. The row is made whether or not it will be sent: the
+    /// Makes a code for an address, at the wish of somebody from there. The row is made whether or not it will be sent: the
     /// answer tells nothing of whether there is such an account, and the time it takes differs by no more than the row of one
     /// message.
     ///
@@ -97,21 +100,35 @@ impl Identity {
         tx: &mut WriteTx<'_>,
         purpose: CodePurpose,
         to: &Contact,
-        from: IpAddr,
+        origin: &Origin,
     ) -> Result<CodeWish, IdentityError> {
-        let target = self.contact_lookup(to);
-        self.count_in_tx(tx, &self.sending(&target, from)).await?;
-        let code = digits(&mut rand::rng());
-        let now = self.clock.now();
-        let expires_at = now.plus_micros(CODE_LIFE);
-        let hash = self.code_hash(purpose, &target, code.expose_secret());
-        store::put(tx, ids::fresh(), purpose, &target, &hash, (now, expires_at)).await?;
-        let owned = self.account_by_contact_in_tx(tx, to).await?.is_some();
+        let (target, owner) = (self.contact_lookup(to), self.account_by_contact_in_tx(tx, to).await?);
+        let counted = self.sending_by_in_tx(tx, owner, (&target, purpose.word()), origin).await?;
+        self.count_in_tx(tx, &counted).await?;
+        let (code, expires_at) = self.code_made_in_tx(tx, purpose, to).await?;
+        let owned = owner.is_some();
         Ok(match purpose.wants_owner() {
             Some(wants) if wants != owned && purpose == CodePurpose::Register => CodeWish::AlreadyRegistered,
             Some(wants) if wants != owned => CodeWish::Nothing,
             _ => CodeWish::Send { code, expires_at },
         })
+    }
+
+    /// Makes a code for an address, whoever's and however many were sent there: staff has asked for it.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn code_made_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        purpose: CodePurpose,
+        to: &Contact,
+    ) -> Result<(SecretString, Timestamp), IdentityError> {
+        let (target, code, now) = (self.contact_lookup(to), digits(&mut rand::rng()), self.clock.now());
+        let expires_at = now.plus_micros(CODE_LIFE);
+        let hash = self.code_hash(purpose, &target, code.expose_secret());
+        store::put(tx, ids::fresh(), purpose, &target, &hash, (now, expires_at)).await?;
+        Ok((code, expires_at))
     }
 
     /// Whether that is the code that was sent; then it is used up. A wrong one costs a try, so whoever gets `false` must let
@@ -125,13 +142,10 @@ impl Identity {
         purpose: CodePurpose,
         to: &Contact,
         code: &SecretString,
+        from: IpAddr,
     ) -> Result<bool, IdentityError> {
-        let target = self.contact_lookup(to);
-        let taken = store::take(tx, &self.said(purpose, &target, code)).await?;
-        if !taken {
-            store::tried(tx, purpose, &target).await?;
-        }
-        Ok(taken)
+        let right = self.code_try_in_tx(tx, purpose, to, code, from).await?;
+        Ok(right && store::take(tx, &self.said(purpose, &self.contact_lookup(to), code)).await?)
     }
 
     /// Whether that is the code that was sent, without using it up; a wrong one costs a try all the same.
@@ -141,11 +155,17 @@ impl Identity {
         purpose: CodePurpose,
         to: &Contact,
         code: &SecretString,
+        from: IpAddr,
     ) -> Result<bool, IdentityError> {
         let target = self.contact_lookup(to);
+        let Some(id) = store::id(tx, purpose, &target).await? else { return Ok(false) };
+        if self.code_tries_in_tx(tx, id, from).await? >= TRIES {
+            return Ok(false);
+        }
         let right = store::is(tx, &self.said(purpose, &target, code)).await?;
         if !right {
             store::tried(tx, purpose, &target).await?;
+            self.code_tried_in_tx(tx, id, from).await?;
         }
         Ok(right)
     }
@@ -157,7 +177,7 @@ impl Identity {
 
     fn said<'t>(&self, purpose: CodePurpose, target: &'t [u8; 32], code: &SecretString) -> Said<'t> {
         let hash = self.code_hash(purpose, target, code.expose_secret().trim());
-        Said { purpose, target, hash, now: self.clock.now(), tries: TRIES }
+        Said { purpose, target, hash, now: self.clock.now(), tries: TRIES_OF_ALL }
     }
 
     fn code_hash(&self, purpose: CodePurpose, target: &[u8; 32], code: &str) -> [u8; 32] {

@@ -10,7 +10,7 @@ use crate::sessions::Origin;
 use crate::{Identity, IdentityError, chance};
 use secrecy::{ExposeSecret, SecretString};
 use tacit_kernel::ids::AccountId;
-use tacit_storage::WriteTx;
+use tacit_storage::{ReadTx, WriteTx};
 use tacit_vault::keyed_hash;
 
 const LABEL: &str = "known-device";
@@ -52,6 +52,20 @@ impl Identity {
             store::forget_oldest(tx, account, MOST).await?;
         }
         Ok(Some(NewDevice { token: made }))
+    }
+
+    /// By what tries of that device are counted, if the account knows it.
+    pub(crate) async fn known_device_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        account: Option<AccountId>,
+        origin: &Origin,
+    ) -> Result<Option<Vec<u8>>, IdentityError> {
+        let shown = origin.token.as_ref().filter(|token| token.expose_secret().len() <= LONGEST);
+        let Some((account, token)) = account.zip(shown) else { return Ok(None) };
+        let hash = self.device_hash(token);
+        let known = store::known(tx, account, &hash).await?;
+        Ok(known.then(|| [account.0.as_bytes().as_slice(), &hash].concat()))
     }
 
     /// Forgets devices that were not seen for long.

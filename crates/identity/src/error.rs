@@ -34,6 +34,12 @@ pub enum IdentityError {
     /// No such key.
     #[error("no such key; name it by its id (key_…) or as account/name")]
     KeyNotFound,
+    /// It was revoked or reported as leaked.
+    #[error("that key was revoked, or reported as leaked; make a new one")]
+    KeyEnded,
+    /// Somebody above whoever asks did what they would undo.
+    #[error("whoever runs the organisation or the platform disabled this key or set its limits; ask them")]
+    KeyHeld,
     /// Limits that make no sense.
     #[error("limits: {message}")]
     LimitsInvalid {
@@ -153,6 +159,9 @@ pub enum IdentityError {
     /// Nobody acts on who may do more than they.
     #[error("this account may do what you may not; ask somebody who may do as much as it")]
     BeyondReach,
+    /// Nobody gives to themselves what the platform gives.
+    #[error("this is your own account, or an organisation of yours; ask somebody else of the staff")]
+    OwnAccount,
     /// Nothing can be sent to the account.
     #[error("the account has no e-mail address and no phone number to send that to")]
     ContactMissing,
@@ -226,6 +235,8 @@ impl IdentityError {
             Self::KeyNameInvalid => "key.name_invalid",
             Self::KeyNameTaken => "key.name_taken",
             Self::KeyNotFound => "key.not_found",
+            Self::KeyEnded => "key.ended",
+            Self::KeyHeld => "key.held",
             Self::LimitsInvalid { .. } => "limits.invalid",
             Self::AccountDisabled => "account.disabled",
             Self::ContactInvalid => "contact.invalid",
@@ -258,6 +269,7 @@ impl IdentityError {
             Self::OwnerLast => "role.owner_last",
             Self::BeyondOwn => "role.beyond_own",
             Self::BeyondReach => "account.beyond_own",
+            Self::OwnAccount => "account.own",
             Self::ContactMissing => "contact.missing",
             Self::TooMuch => "account.too_much",
             Self::OrganisationNameInvalid => "organisation.name_invalid",
@@ -315,6 +327,7 @@ impl IdentityError {
             | Self::RoleNotFound => ErrorKind::NotFound,
             Self::AccountNameTaken
             | Self::KeyNameTaken
+            | Self::KeyEnded
             | Self::AccountErased
             | Self::ContactTaken
             | Self::ContactMissing
@@ -336,6 +349,8 @@ impl IdentityError {
             | Self::OrganisationsOff
             | Self::OrganisationClosed
             | Self::PasskeyCopied { .. }
+            | Self::KeyHeld
+            | Self::OwnAccount
             | Self::BeyondOwn
             | Self::BeyondReach => ErrorKind::Forbidden,
             Self::TooMany { .. } => ErrorKind::Limited,

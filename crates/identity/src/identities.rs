@@ -3,13 +3,14 @@
 //! who registers with it.
 
 mod model;
-mod store;
+pub(crate) mod store;
 
 pub use model::{Arrived, Begun, LinkedIdentity, Stranger};
 pub(crate) use store::STATEMENTS;
 
 use crate::accounts::opened;
 use crate::ceremonies::{Beginning, CEREMONY_LIFE, Purpose, random_token};
+use crate::notices::{Notice, Part};
 use crate::sessions::{Method, Origin, Session};
 use crate::{Identity, IdentityError};
 use model::Kept;
@@ -131,6 +132,7 @@ impl Identity {
             self.session_must_go_on_in_tx(tx, session).await?;
             let linked = self.identity_put_in_tx(tx, session.account, stranger).await?;
             self.not_tried_in_tx(tx, counted).await?;
+            self.tell_in_tx(tx, session.account, Notice::Changed(Part::Identity)).await?;
             Ok::<_, IdentityError>(linked)
         };
         let link = &link;
@@ -205,7 +207,8 @@ impl Identity {
             if !store::delete(tx, account, id).await? {
                 return Err(IdentityError::IdentityNotFound);
             }
-            self.way_in_must_stay_in_tx(tx, account).await
+            self.way_in_must_stay_in_tx(tx, account).await?;
+            self.tell_in_tx(tx, account, Notice::Changed(Part::Identity)).await
         };
         let unlink = &unlink;
         self.db.write("identity.unlink", |tx| Box::pin(unlink(tx))).await

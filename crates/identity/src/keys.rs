@@ -19,7 +19,7 @@ use tacit_storage::{Page, Paged, ReadTx, WriteTx};
 use tacit_vault::{Aad, SealKey, keyed_hash};
 use uuid::Uuid;
 
-pub use model::{ApiKey, Belongs, BudgetOf, KeyBudget, KeyChange, KeyFacts};
+pub use model::{ApiKey, Belongs, BudgetOf, KeyAuthority, KeyBudget, KeyChange, KeyEnd, KeyFacts};
 pub(crate) use store::{STATEMENTS, count_active as count_active_in_tx};
 
 /// Keys of one account, in use or not.
@@ -34,7 +34,7 @@ fn aad(row: Uuid) -> Aad<'static> {
 }
 
 impl Identity {
-    /// Makes a key, enabled. The returned secret is shown once and kept nowhere.
+    /// Makes a key on the authority of who works on the machine, enabled. The returned secret is shown once and kept nowhere.
     ///
     /// # Errors
     /// [`IdentityError::KeyNameInvalid`], `KeyNameTaken`, `LimitsInvalid`, `AccountNotFound`, `AccountErased`, `TooMuch`;
@@ -46,29 +46,30 @@ impl Identity {
         source: CallSource,
         limits: &Limits,
     ) -> Result<(ApiKey, SecretString), IdentityError> {
-        self.db.write("key.create", |tx| Box::pin(self.key_create_in_tx(tx, account, name, source, limits))).await
+        let by = KeyAuthority::Staff;
+        self.db.write("key.create", |tx| Box::pin(self.key_create_in_tx(tx, (account, by), name, source, limits))).await
     }
 
-    /// [`Self::key_create`] as part of a larger transaction.
+    /// [`Self::key_create`] as part of a larger transaction, on that authority.
     ///
     /// # Errors
     /// As there.
     pub async fn key_create_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
-        account: AccountId,
+        (account, by): (AccountId, KeyAuthority),
         name: &Personal<String>,
         source: CallSource,
         limits: &Limits,
     ) -> Result<(ApiKey, SecretString), IdentityError> {
-        self.key_make_in_tx(tx, account, Belongs::default(), name, source, limits).await
+        self.key_make_in_tx(tx, (account, by), Belongs::default(), name, source, limits).await
     }
 
-    /// Makes a key that belongs so.
+    /// Makes a key that belongs so, on that authority.
     pub(crate) async fn key_make_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
-        account: AccountId,
+        (account, by): (AccountId, KeyAuthority),
         belongs: Belongs,
         name: &Personal<String>,
         source: CallSource,
@@ -98,7 +99,10 @@ impl Identity {
             hint: keytext::hint(&secret),
             source,
             enabled: true,
+            disabled_by: KeyAuthority::Owner,
+            ended: None,
             limits: limits.clone(),
+            limits_by: limits_set(limits, by),
             created_at: now,
             updated_at: now,
         };
@@ -108,22 +112,23 @@ impl Identity {
         Ok((self.key_opened(row).await?, secret))
     }
 
-    /// Changes a key.
+    /// Changes a key on the authority of who works on the machine.
     ///
     /// # Errors
-    /// As [`Self::key_create`], and [`IdentityError::KeyNotFound`].
+    /// As [`Self::key_create`], and [`IdentityError::KeyNotFound`], [`IdentityError::KeyEnded`],
+    /// [`IdentityError::KeyHeld`].
     pub async fn key_update(&self, id: KeyId, change: &KeyChange) -> Result<ApiKey, IdentityError> {
-        self.db.write("key.update", |tx| Box::pin(self.key_update_in_tx(tx, id, change))).await
+        self.db.write("key.update", |tx| Box::pin(self.key_update_in_tx(tx, (id, KeyAuthority::Staff), change))).await
     }
 
-    /// [`Self::key_update`] as part of a larger transaction.
+    /// [`Self::key_update`] as part of a larger transaction, on that authority.
     ///
     /// # Errors
     /// As there.
     pub async fn key_update_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
-        id: KeyId,
+        (id, by): (KeyId, KeyAuthority),
         change: &KeyChange,
     ) -> Result<ApiKey, IdentityError> {
         let mut row = store::key_by_id(tx, id).await?.ok_or(IdentityError::KeyNotFound)?;
@@ -135,19 +140,39 @@ impl Identity {
             }
             row.name_sealed = subject.seal(&aad(id.0), name.reveal().as_bytes());
         }
-        if let Some(limits) = &change.limits {
+        if let Some(limits) = &change.limits
+            && *limits != row.limits
+        {
+            if by < row.limits_by {
+                return Err(IdentityError::KeyHeld);
+            }
             row.limits.clone_from(limits);
+            row.limits_by = limits_set(limits, by);
         }
         if change.enabled == Some(true) && !row.enabled {
+            if row.ended.is_some() {
+                return Err(IdentityError::KeyEnded);
+            }
+            if by < row.disabled_by {
+                return Err(IdentityError::KeyHeld);
+            }
             self.key_may_serve_in_tx(tx, row.account, row.belongs).await?;
             self.member_keys_room_in_tx(tx, row.account, row.belongs).await?;
             self.unverified_may_in_tx(tx, row.account, Restricted::ApiKey).await?;
         }
-        row.enabled = change.enabled.unwrap_or(row.enabled);
+        match change.enabled {
+            Some(true) => (row.enabled, row.disabled_by) = (true, KeyAuthority::Owner),
+            Some(false) => (row.enabled, row.disabled_by) = (false, row.disabled_by.max(by)),
+            None => {}
+        }
+        if change.revoke {
+            row.enabled = false;
+            row.ended = row.ended.or(Some(KeyEnd::Revoked));
+        }
         row.updated_at = self.clock.now();
         store::key_update(tx, &row, limits_text(&row.limits)?).await?;
         changes::append(tx, &Change::Key(row.hash), row.updated_at).await?;
-        if change.enabled == Some(false) || change.limits.is_some() {
+        if !row.enabled || change.limits.is_some() {
             let recall = Change::Recall { account: row.account, but: None };
             changes::append(tx, &recall, row.updated_at).await?;
         }
@@ -300,11 +325,19 @@ impl Identity {
             hint: row.hint,
             source: row.source,
             enabled: row.enabled,
+            disabled_by: row.disabled_by,
+            ended: row.ended,
             limits: row.limits,
+            limits_by: row.limits_by,
             created_at: row.created_at,
             updated_at: row.updated_at,
         })
     }
+}
+
+/// Who holds limits that are set on that authority: of none there is nothing to hold.
+fn limits_set(limits: &Limits, by: KeyAuthority) -> KeyAuthority {
+    if *limits == Limits::default() { KeyAuthority::Owner } else { by }
 }
 
 /// Whether a key may be called so.

@@ -1,6 +1,7 @@
 //! A key was found where it does not belong: whoever shows it may have it disabled, and need not say who they are. To know
 //! a key is all that is needed to misuse it, so it is enough to end it.
 
+use crate::notices::Notice;
 use crate::{Identity, IdentityError};
 use secrecy::{ExposeSecret, SecretString};
 use std::net::IpAddr;
@@ -11,7 +12,7 @@ use tacit_storage::changes::{self, Change};
 use tacit_storage::{Sql, StorageError, WriteTx};
 
 const DISABLE_KEY: Sql = Sql::new(
-    "UPDATE api_keys SET status = 'disabled', updated_at = $2 WHERE hash = $1 AND status = 'active' \
+    "UPDATE api_keys SET status = 'disabled', ended = 'leaked', updated_at = $2 WHERE hash = $1 AND ended IS NULL \
      RETURNING account_id, COALESCE(member_id, account_id) AS owner_id",
 );
 const DISABLE_MANAGEMENT_KEY: Sql = Sql::new(
@@ -35,18 +36,37 @@ impl Identity {
         from: IpAddr,
     ) -> Result<Option<AccountId>, IdentityError> {
         let text = found.expose_secret().trim();
-        let (target, now) = (self.key_hash(&SecretString::from(text)), self.clock.now());
-        self.count_in_tx(tx, &self.guess(&target, from)).await?;
+        let target = self.key_hash(&SecretString::from(text));
+        let counted = self.guess(&target, from);
+        self.count_in_tx(tx, &counted).await?;
+        let owner = self.found_in_tx(tx, text, &target).await?;
+        if owner.is_some() {
+            // No guess: whoever goes through what a scanner found must not wait.
+            self.guessed_right_in_tx(tx, &counted).await?;
+        }
+        Ok(owner)
+    }
+
+    async fn found_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        text: &str,
+        target: &[u8; 32],
+    ) -> Result<Option<AccountId>, IdentityError> {
+        let now = self.clock.now();
         match keytext::kind(text) {
             Some(KeyKind::Model) => {
-                let Some((account, owner)) = disable(tx, &DISABLE_KEY, &target, now).await? else { return Ok(None) };
-                changes::append(tx, &Change::Key(target), now).await?;
+                let Some((account, owner)) = disable(tx, &DISABLE_KEY, target, now).await? else { return Ok(None) };
+                changes::append(tx, &Change::Key(*target), now).await?;
                 changes::append(tx, &Change::Recall { account, but: None }, now).await?;
+                self.tell_in_tx(tx, owner, Notice::KeyLeaked).await?;
                 Ok(Some(owner))
             }
             Some(KeyKind::Management) => {
                 let hash = self.management_key_hash(&SecretString::from(text));
-                Ok(disable(tx, &DISABLE_MANAGEMENT_KEY, &hash, now).await?.map(|(_, owner)| owner))
+                let Some((_, owner)) = disable(tx, &DISABLE_MANAGEMENT_KEY, &hash, now).await? else { return Ok(None) };
+                self.tell_in_tx(tx, owner, Notice::KeyLeaked).await?;
+                Ok(Some(owner))
             }
             None => Ok(None),
         }

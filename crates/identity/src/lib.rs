@@ -23,9 +23,11 @@ pub mod keys;
 pub mod leaks;
 pub mod management_keys;
 mod named;
+pub mod notices;
 pub mod organisations;
 pub mod passkeys;
 pub mod passwords;
+mod recovery;
 pub mod registration;
 pub mod roles;
 pub mod second_factor;
@@ -39,7 +41,7 @@ pub mod verification;
 pub use accounts::{Account, AccountChange, AccountFilter};
 pub use error::IdentityError;
 pub use groups::Group;
-pub use keys::{ApiKey, KeyChange, KeyFacts};
+pub use keys::{ApiKey, KeyAuthority, KeyChange, KeyEnd, KeyFacts};
 pub use passwords::Hashing;
 
 use std::sync::Arc;
@@ -56,13 +58,20 @@ pub struct Identity {
     clock: Arc<dyn Clock>,
     hashing: Hashing,
     verification: Arc<verification::VerificationRules>,
+    notices: Option<Arc<dyn notices::Notices>>,
 }
 
 impl Identity {
     /// The service over this database and keyring, with these threads for passwords.
     #[must_use]
     pub fn new(db: Db, keys: Arc<KeyStore>, clock: Arc<dyn Clock>, hashing: Hashing) -> Self {
-        Self { db, keys, clock, hashing, verification: Arc::default() }
+        Self { db, keys, clock, hashing, verification: Arc::default(), notices: None }
+    }
+
+    /// The same, with somebody who writes down what people are told about their account.
+    #[must_use]
+    pub fn with_notices(self, notices: Arc<dyn notices::Notices>) -> Self {
+        Self { notices: Some(notices), ..self }
     }
 }
 

@@ -1,12 +1,13 @@
 //! Keys with which programs use the console API (`tm-…`). One may do what its owner may, as far as the key names it (scopes
 //! for what is the owner's own, permissions beyond that), and loses what its owner loses. What asks for step-up no key can do.
 
-mod store;
+pub(crate) mod store;
 
 pub(crate) use store::STATEMENTS;
 
 use crate::access::{Caller, Permissions, Scopes, Via};
 use crate::accounts::opened;
+use crate::notices::Notice;
 use crate::verification::Restricted;
 use crate::{Identity, IdentityError, is_personal_name};
 use secrecy::{ExposeSecret, SecretString};
@@ -92,6 +93,7 @@ impl Identity {
             updated_at: now,
         };
         store::insert(tx, &row, &self.management_key_hash(&secret)).await?;
+        self.tell_in_tx(tx, account, Notice::ManagementKeyMade).await?;
         Ok((management_key_opened(Some(&key), row)?, secret))
     }
 

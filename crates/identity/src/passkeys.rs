@@ -2,13 +2,14 @@
 //! a passkey its public half is kept, sealed with the account's key, and found by a keyed hash.
 
 mod site;
-mod store;
+pub(crate) mod store;
 
 pub use site::PasskeySite;
 pub(crate) use store::STATEMENTS;
 
 use crate::accounts::opened;
 use crate::ceremonies::{Beginning, Purpose, random_token};
+use crate::notices::{Notice, Part};
 use crate::sessions::{Method, Origin, Session};
 use crate::sign_in::SignedIn;
 use crate::{Identity, IdentityError, is_personal_name};
@@ -137,6 +138,7 @@ impl Identity {
             StorageErrorKind::Unique => IdentityError::PasskeyTaken,
             _ => error.into(),
         })?;
+        self.tell_in_tx(tx, account, Notice::Changed(Part::Passkey)).await?;
         passkey_opened(&key, &row)
     }
 
@@ -190,6 +192,9 @@ impl Identity {
             self.guessed_right_in_tx(tx, counted).await?;
             let new_device = self.device_seen_in_tx(tx, shown, origin).await?;
             let (token, session) = self.session_open_in_tx(tx, shown, Method::Passkey, true, origin).await?;
+            if new_device.is_some() {
+                self.tell_in_tx(tx, shown, Notice::NewDevice(&session)).await?;
+            }
             Ok(Ok(SignedIn { token, session, new_device }))
         };
         let open = &open;
@@ -321,7 +326,8 @@ impl Identity {
         if !store::delete(tx, account, id).await? {
             return Err(IdentityError::PasskeyNotFound);
         }
-        self.way_in_must_stay_in_tx(tx, account).await
+        self.way_in_must_stay_in_tx(tx, account).await?;
+        self.tell_in_tx(tx, account, Notice::Changed(Part::Passkey)).await
     }
 
     pub(crate) async fn passkey_count_in_tx(

@@ -14,6 +14,7 @@ use crate::sessions::{Method, Origin};
 use crate::sign_in::SignedIn;
 use crate::{Identity, IdentityError, chance};
 use secrecy::{ExposeSecret, SecretString};
+use std::net::IpAddr;
 use store::ProfileRow;
 use tacit_kernel::ids::{AccountId, GroupId, InvitationId};
 use tacit_kernel::limits::Limits;
@@ -74,7 +75,7 @@ impl Identity {
         let digest = digest.as_ref();
         let (codes, name) = (&codes, &name);
         let register = async |tx: &mut WriteTx<'_>| -> Result<Result<SignedIn, IdentityError>, IdentityError> {
-            if !self.codes_take_in_tx(tx, codes).await? {
+            if !self.codes_take_in_tx(tx, codes, origin.address).await? {
                 return Ok(Err(IdentityError::CodeWrong));
             }
             let invited_by = match &asked.invitation {
@@ -140,14 +141,15 @@ impl Identity {
         &self,
         tx: &mut WriteTx<'_>,
         codes: &[(CodePurpose, &Contact, &SecretString)],
+        from: IpAddr,
     ) -> Result<bool, IdentityError> {
         let mut right = true;
         for (purpose, contact, code) in codes {
-            right &= self.code_try_in_tx(tx, *purpose, contact, code).await?;
+            right &= self.code_try_in_tx(tx, *purpose, contact, code, from).await?;
         }
         if right {
             for (purpose, contact, code) in codes {
-                right &= self.code_take_in_tx(tx, *purpose, contact, code).await?;
+                right &= self.code_take_in_tx(tx, *purpose, contact, code, from).await?;
             }
         }
         Ok(right)

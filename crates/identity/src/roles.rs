@@ -131,7 +131,8 @@ impl Identity {
     /// Makes or changes a role of the operator's own.
     ///
     /// # Errors
-    /// [`IdentityError::RoleInvalid`], [`IdentityError::BeyondOwn`], [`IdentityError::TooMuch`]; storage.
+    /// [`IdentityError::RoleInvalid`], [`IdentityError::BeyondOwn`], [`IdentityError::BeyondReach`],
+    /// [`IdentityError::TooMuch`]; storage.
     pub async fn role_put(&self, acting: Acting, name: &str, permissions: Permissions) -> Result<(), IdentityError> {
         // A part of a path, so that it needs no escaping there.
         let plain = names::is_token(name) && !name.contains([':', '/', '@', '+']);
@@ -150,6 +151,7 @@ impl Identity {
             acting.may(before.map_or(Permissions::NONE, |role| role.permissions))?;
             store::put(tx, name, permissions, now).await?;
             for account in store::who_has(tx, name).await? {
+                self.within_reach_in_tx(tx, acting, account).await?;
                 self.sessions_end_in_tx(tx, account, None).await?;
             }
             Ok(())
@@ -177,14 +179,13 @@ impl Identity {
     /// Gives a role to an account. Whether it had it not.
     ///
     /// # Errors
-    /// [`IdentityError::RoleNotFound`], [`IdentityError::AccountNotFound`], [`IdentityError::BeyondOwn`]; storage.
+    /// [`IdentityError::RoleNotFound`], [`IdentityError::AccountNotFound`], [`IdentityError::BeyondOwn`],
+    /// [`IdentityError::BeyondReach`]; storage.
     pub async fn role_grant(&self, acting: Acting, account: AccountId, name: &str) -> Result<bool, IdentityError> {
         let now = self.clock.now();
         let grant = async |tx: &mut WriteTx<'_>| {
             acting.may(self.role_in_tx(tx, name).await?)?;
-            if self.account_by_id_in_tx(tx, account).await?.is_none() {
-                return Err(IdentityError::AccountNotFound);
-            }
+            self.within_reach_in_tx(tx, acting, account).await?;
             let granted = store::grant(tx, account, name, now).await?;
             if granted {
                 self.sessions_end_in_tx(tx, account, None).await?;
@@ -198,13 +199,15 @@ impl Identity {
     /// Takes a role from an account. Whether it had it.
     ///
     /// # Errors
-    /// [`IdentityError::OwnerLast`], [`IdentityError::RoleNotFound`], [`IdentityError::BeyondOwn`]; storage.
+    /// [`IdentityError::OwnerLast`], [`IdentityError::RoleNotFound`], [`IdentityError::AccountNotFound`],
+    /// [`IdentityError::BeyondOwn`], [`IdentityError::BeyondReach`]; storage.
     pub async fn role_revoke(&self, acting: Acting, account: AccountId, name: &str) -> Result<bool, IdentityError> {
         let revoke = async |tx: &mut WriteTx<'_>| {
             acting.may(self.role_in_tx(tx, name).await?)?;
+            self.within_reach_in_tx(tx, acting, account).await?;
             let revoked = store::revoke(tx, account, name).await?;
-            if revoked && name == BuiltInRole::Owner.as_str() && store::who_has(tx, name).await?.is_empty() {
-                return Err(IdentityError::OwnerLast);
+            if revoked && name == BuiltInRole::Owner.as_str() {
+                self.owner_must_stay_in_tx(tx).await?;
             }
             if revoked {
                 self.sessions_end_in_tx(tx, account, None).await?;
@@ -213,6 +216,18 @@ impl Identity {
         };
         let revoke = &revoke;
         self.db.write("roles.revoke", |tx| Box::pin(revoke(tx))).await
+    }
+
+    /// Whether an account is an owner.
+    pub(crate) async fn is_owner_in_tx(&self, tx: &mut ReadTx<'_>, account: AccountId) -> Result<bool, IdentityError> {
+        let roles = store::of_account(tx, account).await?;
+        Ok(roles.iter().any(|(name, _)| name == BuiltInRole::Owner.as_str()))
+    }
+
+    /// Whether there is still an owner who can sign in.
+    pub(crate) async fn owner_must_stay_in_tx(&self, tx: &mut ReadTx<'_>) -> Result<(), IdentityError> {
+        let left = store::enabled(tx, BuiltInRole::Owner.as_str()).await?;
+        if left == 0 { Err(IdentityError::OwnerLast) } else { Ok(()) }
     }
 
     /// What a role allows.

@@ -7,6 +7,7 @@ mod store;
 pub(crate) use store::BULKS;
 pub(crate) use store::STATEMENTS;
 
+use crate::notices::{Notice, Part};
 use crate::{Identity, IdentityError, chance};
 use data_encoding::BASE32_NOPAD;
 use rand::RngExt as _;
@@ -86,6 +87,7 @@ impl Identity {
             let step = self.totp_step(account, &row, code, now).await?.ok_or(IdentityError::SecondFactorWrong)?;
             store::confirm(tx, account, step, now).await?;
             self.sessions_end_in_tx(tx, account, but).await?;
+            self.tell_in_tx(tx, account, Notice::Changed(Part::SecondFactor)).await?;
             self.recovery_put_in_tx(tx, account, codes).await
         };
         let confirm = &confirm;
@@ -138,6 +140,7 @@ impl Identity {
             if !self.second_factor_set_in_tx(tx, account).await? {
                 return Err(IdentityError::SecondFactorWrong);
             }
+            self.tell_in_tx(tx, account, Notice::RecoveryCodesRenewed).await?;
             self.recovery_put_in_tx(tx, account, codes).await
         };
         let renew = &renew;
@@ -158,7 +161,11 @@ impl Identity {
         tx: &mut WriteTx<'_>,
         account: AccountId,
     ) -> Result<bool, IdentityError> {
-        Ok(store::remove(tx, account).await?)
+        let removed = store::remove(tx, account).await?;
+        if removed {
+            self.tell_in_tx(tx, account, Notice::Changed(Part::SecondFactor)).await?;
+        }
+        Ok(removed)
     }
 
     /// How many recovery codes are left.

@@ -4,6 +4,7 @@
 use crate::codes::CodePurpose;
 use crate::contacts::Contact;
 use crate::devices::NewDevice;
+use crate::notices::{Notice, Part};
 use crate::second_factor::SecondFactor;
 use crate::sessions::{Method, Origin, Session};
 use crate::throttle::Counted;
@@ -50,19 +51,21 @@ impl Identity {
         origin: &Origin,
     ) -> Result<SignedIn, IdentityError> {
         let named = self.named(who);
-        let counted = &self.guess(&named.target, origin.address);
         let named = &named;
         let find = async |tx: &mut WriteTx<'_>| {
-            self.count_in_tx(tx, counted).await?;
             let account = self.named_in_tx(tx, named).await?;
+            let stranger = self.guess(&named.target, origin.address);
+            let counted = self.guess_by_in_tx(tx, account, origin, stranger).await?;
+            self.count_in_tx(tx, &counted).await?;
             let kept = match account {
                 Some(account) => self.password_kept_in_tx(tx, account).await?,
                 None => None,
             };
-            Ok::<_, IdentityError>((account, kept))
+            Ok::<_, IdentityError>((account, kept, counted))
         };
         let find = &find;
-        let (account, kept) = self.db.write("sign_in.find", |tx| Box::pin(find(tx))).await?;
+        let (account, kept, counted) = self.db.write("sign_in.find", |tx| Box::pin(find(tx))).await?;
+        let counted = &counted;
         let right = self.unless_busy(counted, self.password_is(kept, password).await).await?;
         let account = account.filter(|_| right).ok_or(IdentityError::SignInFailed)?;
         let open =
@@ -81,16 +84,16 @@ impl Identity {
         code: &SecretString,
         origin: &Origin,
     ) -> Result<SignedIn, IdentityError> {
-        let counted = &self.guess_at_code(origin.address);
         let open = async |tx: &mut WriteTx<'_>| -> Tried<SignedIn> {
-            self.count_in_tx(tx, counted).await?;
-            if !self.code_take_in_tx(tx, CodePurpose::SignIn, contact, code).await? {
+            let account = self.account_by_contact_in_tx(tx, contact).await?;
+            let stranger = self.guess_at_code(origin.address);
+            let counted = self.guess_by_in_tx(tx, account, origin, stranger).await?;
+            self.count_in_tx(tx, &counted).await?;
+            if !self.code_take_in_tx(tx, CodePurpose::SignIn, contact, code, origin.address).await? {
                 return Ok(Err(IdentityError::SignInFailed));
             }
-            let Some(account) = self.account_by_contact_in_tx(tx, contact).await? else {
-                return Ok(Err(IdentityError::SignInFailed));
-            };
-            self.signed_in_in_tx(tx, account, Method::Code, counted, origin).await.map(Ok)
+            let Some(account) = account else { return Ok(Err(IdentityError::SignInFailed)) };
+            self.signed_in_in_tx(tx, account, Method::Code, &counted, origin).await.map(Ok)
         };
         let open = &open;
         self.db.write("sign_in.code", |tx| Box::pin(open(tx))).await?
@@ -169,7 +172,7 @@ impl Identity {
                     session.complete
                         && !self.second_factor_set_in_tx(tx, account).await?
                         && self.account_by_contact_in_tx(tx, contact).await? == Some(account)
-                        && self.code_take_in_tx(tx, CodePurpose::StepUp, contact, code).await?
+                        && self.code_take_in_tx(tx, CodePurpose::StepUp, contact, code, origin.address).await?
                 }
                 Proof::Password(_) => false,
             };
@@ -180,6 +183,9 @@ impl Identity {
             let new_device =
                 if session.complete { None } else { self.device_seen_in_tx(tx, session.account, origin).await? };
             let (token, session) = self.session_raise_in_tx(tx, &session).await?;
+            if new_device.is_some() {
+                self.tell_in_tx(tx, account, Notice::NewDevice(&session)).await?;
+            }
             Ok(Ok(SignedIn { token, session, new_device }))
         };
         let raise = &raise;
@@ -202,14 +208,15 @@ impl Identity {
             // It may have been ended while the digest was computed.
             self.session_must_go_on_in_tx(tx, session).await?;
             self.password_put_in_tx(tx, account, digest).await?;
+            self.tell_in_tx(tx, account, Notice::Changed(Part::Password)).await?;
             self.sessions_end_in_tx(tx, account, Some(session.id)).await
         };
         let change = &change;
         self.db.write("password.change", |tx| Box::pin(change(tx))).await
     }
 
-    /// Sets another password with a code that was sent to an address of the account. All its sessions end; a second factor
-    /// stays.
+    /// Sets another password with a code that was sent to an address of the account. All its sessions and management keys end,
+    /// and so do passkeys and identities of the last seven days; a second factor stays.
     ///
     /// # Errors
     /// [`IdentityError::CodeWrong`] whatever was wrong, [`IdentityError::PasswordWeak`], [`IdentityError::TooMany`],
@@ -221,14 +228,20 @@ impl Identity {
         password: SecretString,
         origin: &Origin,
     ) -> Result<AccountId, IdentityError> {
-        let counted = &self.guess_at_code(origin.address);
         // Counted before the digest, which is work; and that comes before the code is taken, so that a password that will not
         // do uses up none.
-        self.db.write("password.count", |tx| Box::pin(self.count_in_tx(tx, counted))).await?;
+        let count = async |tx: &mut WriteTx<'_>| {
+            let account = self.account_by_contact_in_tx(tx, contact).await?;
+            let counted = self.guess_by_in_tx(tx, account, origin, self.guess_at_code(origin.address)).await?;
+            self.count_in_tx(tx, &counted).await?;
+            Ok::<_, IdentityError>(counted)
+        };
+        let count = &count;
+        let counted = &self.db.write("password.count", |tx| Box::pin(count(tx))).await?;
         let digest = self.password_digest(password.clone(), &[contact.text()]).await;
         let (digest, password) = (&self.unless_busy(counted, digest).await?, &password);
         let reset = async |tx: &mut WriteTx<'_>| -> Tried<AccountId> {
-            if !self.code_try_in_tx(tx, CodePurpose::PasswordReset, contact, code).await? {
+            if !self.code_try_in_tx(tx, CodePurpose::PasswordReset, contact, code, origin.address).await? {
                 return Ok(Err(IdentityError::CodeWrong));
             }
             let Some(account) = self.account_by_contact_in_tx(tx, contact).await? else {
@@ -240,20 +253,20 @@ impl Identity {
             if let Err(weak) = passwords::check(password, &names) {
                 return Ok(Err(weak));
             }
-            if !self.code_take_in_tx(tx, CodePurpose::PasswordReset, contact, code).await? {
+            if !self.code_take_in_tx(tx, CodePurpose::PasswordReset, contact, code, origin.address).await? {
                 return Ok(Err(IdentityError::CodeWrong));
             }
             self.guessed_right_in_tx(tx, counted).await?;
             self.password_put_in_tx(tx, account, digest).await?;
-            self.sessions_end_in_tx(tx, account, None).await?;
+            self.tell_in_tx(tx, account, Notice::Changed(Part::Password)).await?;
+            self.recovered_in_tx(tx, account).await?;
             Ok(Ok(account))
         };
         let reset = &reset;
         self.db.write("password.reset", |tx| Box::pin(reset(tx))).await?
     }
 
-    /// Takes another address for an account, to which a code was sent. Gives those that it had before, whose readers are to be
-    /// told.
+    /// Takes another address for an account, to which a code was sent. Those that it had before are told.
     ///
     /// # Errors
     /// [`IdentityError::StepUpRequired`], [`IdentityError::CodeWrong`], [`IdentityError::ContactTaken`],
@@ -264,21 +277,24 @@ impl Identity {
         contact: &Contact,
         code: &SecretString,
         origin: &Origin,
-    ) -> Result<Vec<Contact>, IdentityError> {
+    ) -> Result<(), IdentityError> {
         if !session.stepped_up(self.clock.now()) {
             return Err(IdentityError::StepUpRequired);
         }
         let counted = &self.guess(&self.contact_lookup(contact), origin.address);
-        let change = async |tx: &mut WriteTx<'_>| -> Tried<Vec<Contact>> {
+        let change = async |tx: &mut WriteTx<'_>| -> Tried<()> {
             self.count_in_tx(tx, counted).await?;
-            if !self.code_take_in_tx(tx, CodePurpose::ContactChange, contact, code).await? {
+            if !self.code_take_in_tx(tx, CodePurpose::ContactChange, contact, code, origin.address).await? {
                 return Ok(Err(IdentityError::CodeWrong));
             }
             self.guessed_right_in_tx(tx, counted).await?;
             self.session_must_go_on_in_tx(tx, session).await?;
             let held = self.contacts_of_in_tx(tx, session.account).await?;
             self.contact_put_in_tx(tx, session.account, contact).await?;
-            Ok(Ok(held.into_iter().map(|held| held.contact).filter(|held| held != contact).collect()))
+            let before: Vec<_> = held.into_iter().map(|held| held.contact).filter(|held| held != contact).collect();
+            let changed = Notice::Changed(contact.kind().into());
+            self.tell_at_in_tx(tx, (session.account, &before), changed).await?;
+            Ok(Ok(()))
         };
         let change = &change;
         self.db.write("contact.change", |tx| Box::pin(change(tx))).await?
@@ -300,6 +316,9 @@ impl Identity {
         let complete = !self.second_factor_set_in_tx(tx, account).await?;
         let new_device = if complete { self.device_seen_in_tx(tx, account, origin).await? } else { None };
         let (token, session) = self.session_open_in_tx(tx, account, method, complete, origin).await?;
+        if new_device.is_some() {
+            self.tell_in_tx(tx, account, Notice::NewDevice(&session)).await?;
+        }
         Ok(SignedIn { token, session, new_device })
     }
 

@@ -3,8 +3,10 @@
 mod codes;
 mod devices;
 mod identities;
+mod key_authority;
 mod organisations;
 mod passkeys;
+mod recovery;
 mod registration;
 mod roles;
 mod second_factor;
@@ -212,7 +214,7 @@ both_engines! {
         let (other, _) = identity.key_create(ann.id, &name("ci"), CallSource::Api, &limits).await.unwrap();
         let clash = KeyChange { name: Some(name("laptop")), ..KeyChange::default() };
         assert!(matches!(identity.key_update(other.id, &clash).await, Err(IdentityError::KeyNameTaken)));
-        let same = KeyChange { name: Some(name("ci")), limits: Some(Limits::default()), enabled: None };
+        let same = KeyChange { name: Some(name("ci")), limits: Some(Limits::default()), ..KeyChange::default() };
         let changed = identity.key_update(other.id, &same).await.unwrap();
         assert_eq!((changed.name, changed.limits, changed.enabled), (Some(name("ci")), Limits::default(), true));
 

@@ -5,12 +5,15 @@ mod store;
 
 pub(crate) use store::STATEMENTS;
 
+use crate::sessions::Origin;
 use crate::{Identity, IdentityError};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use tacit_kernel::Timestamp;
-use tacit_storage::WriteTx;
+use tacit_kernel::ids::AccountId;
+use tacit_storage::{ReadTx, WriteTx};
 use tacit_vault::keyed_hash;
+use uuid::Uuid;
 
 /// Label of the hash of what is guessed at or from where.
 const LABEL: &str = "guess";
@@ -31,7 +34,12 @@ const TARGET: Rule = Rule { domain: "target", free: 5, first: 2, most: 900 };
 const ADDRESS: Rule = Rule { domain: "address", free: 20, first: 1, most: 900 };
 /// Of a whole network people may share an address translator: more is free, and the wait is shorter.
 const NETWORK: Rule = Rule { domain: "network", free: 200, first: 1, most: 60 };
-/// Messages to one address, and messages that one address of the network asks for.
+/// Of a device that the account knows tries are counted apart, so that nobody else closes its ways in.
+const KNOWN: Rule = Rule { domain: "known-device", free: 5, first: 2, most: 900 };
+const SENT_KNOWN: Rule = Rule { domain: "sent-known-device", free: 3, first: 60, most: 14_400 };
+/// Tries at one code from one network. The bound is the code's own.
+const CODE: Rule = Rule { domain: "code", free: 0, first: 0, most: 0 };
+/// Messages to one address for one purpose, and messages that one address of the network asks for.
 const SENT_TO: Rule = Rule { domain: "sent-to", free: 3, first: 60, most: 14_400 };
 const SENT_FROM_NETWORK: Rule = Rule { domain: "sent-from-network", free: 200, first: 10, most: 600 };
 const SENT_FROM: Rule = Rule { domain: "sent-from", free: 20, first: 10, most: 3600 };
@@ -80,6 +88,12 @@ pub fn network(address: IpAddr) -> IpAddr {
     IpNet::new(address, length).map_or(address, |net| net.network())
 }
 
+/// Whoever asks: an address, or of version 6 its /64, which is one household.
+fn requester(address: IpAddr) -> IpAddr {
+    let address = address.to_canonical();
+    if address.is_ipv4() { address } else { IpNet::new(address, 64).map_or(address, |net| net.network()) }
+}
+
 impl Identity {
     fn counted(&self, rule: &'static Rule, what: &[u8]) -> Counted {
         Counted { rule, subject: keyed_hash(&self.keys.hash_key(LABEL), rule.domain, what) }
@@ -90,7 +104,7 @@ impl Identity {
         let from = from.to_canonical();
         [
             self.counted(&TARGET, target),
-            self.counted(&ADDRESS, from.to_string().as_bytes()),
+            self.counted(&ADDRESS, requester(from).to_string().as_bytes()),
             self.counted(&NETWORK, network(from).to_string().as_bytes()),
         ]
     }
@@ -102,12 +116,69 @@ impl Identity {
         [address, network]
     }
 
+    /// What a guess is counted for by who names that account: for the device alone, if the account knows it; else as
+    /// `stranger` says.
+    pub(crate) async fn guess_by_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        account: Option<AccountId>,
+        origin: &Origin,
+        stranger: impl IntoIterator<Item = Counted>,
+    ) -> Result<Vec<Counted>, IdentityError> {
+        Ok(match self.known_device_in_tx(tx, account, origin).await? {
+            Some(device) => vec![self.counted(&KNOWN, &device)],
+            None => stranger.into_iter().collect(),
+        })
+    }
+
+    /// What a message of that purpose to that target is counted for, whose account it is if it is one's; likewise.
+    pub(crate) async fn sending_by_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        account: Option<AccountId>,
+        (target, purpose): (&[u8; 32], &str),
+        origin: &Origin,
+    ) -> Result<Vec<Counted>, IdentityError> {
+        Ok(match self.known_device_in_tx(tx, account, origin).await? {
+            Some(device) => vec![self.counted(&SENT_KNOWN, &[&device, purpose.as_bytes()].concat())],
+            None => self.sending(&[target, purpose.as_bytes()].concat(), origin.address).into(),
+        })
+    }
+
+    /// How often that code was tried wrongly from the network of that address.
+    pub(crate) async fn code_tries_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        code: Uuid,
+        from: IpAddr,
+    ) -> Result<i64, IdentityError> {
+        Ok(store::tally(tx, &self.at_code(code, from).subject).await?.failures)
+    }
+
+    /// It was tried wrongly once more.
+    pub(crate) async fn code_tried_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        code: Uuid,
+        from: IpAddr,
+    ) -> Result<(), IdentityError> {
+        let (counted, now) = (self.at_code(code, from), self.clock.now());
+        let failures = store::tally(tx, &counted.subject).await?.failures.saturating_add(1);
+        let tally = Tally { failures, last_at: now, blocked_until: now };
+        Ok(store::put(tx, &counted.subject, tally).await?)
+    }
+
+    fn at_code(&self, code: Uuid, from: IpAddr) -> Counted {
+        let place = network(from.to_canonical()).to_string();
+        self.counted(&CODE, &[code.as_bytes().as_slice(), place.as_bytes()].concat())
+    }
+
     /// What a message to that target at the wish of that address is counted for.
-    pub(crate) fn sending(&self, target: &[u8; 32], from: IpAddr) -> [Counted; 3] {
+    pub(crate) fn sending(&self, target: &[u8], from: IpAddr) -> [Counted; 3] {
         let from = from.to_canonical();
         [
             self.counted(&SENT_TO, target),
-            self.counted(&SENT_FROM, from.to_string().as_bytes()),
+            self.counted(&SENT_FROM, requester(from).to_string().as_bytes()),
             self.counted(&SENT_FROM_NETWORK, network(from).to_string().as_bytes()),
         ]
     }
@@ -116,7 +187,7 @@ impl Identity {
     pub(crate) fn beginning(&self, from: IpAddr) -> [Counted; 2] {
         let from = from.to_canonical();
         [
-            self.counted(&BEGUN_FROM, from.to_string().as_bytes()),
+            self.counted(&BEGUN_FROM, requester(from).to_string().as_bytes()),
             self.counted(&BEGUN_FROM_NETWORK, network(from).to_string().as_bytes()),
         ]
     }
@@ -147,7 +218,7 @@ impl Identity {
     /// The try was no guess: the target is clear again, address and network are one try back.
     pub(crate) async fn guessed_right_in_tx(&self, tx: &mut WriteTx<'_>, all: &[Counted]) -> Result<(), IdentityError> {
         for counted in all {
-            if counted.rule.domain == TARGET.domain {
+            if [TARGET.domain, KNOWN.domain].contains(&counted.rule.domain) {
                 store::clear(tx, &counted.subject).await?;
             } else {
                 store::take_back(tx, &counted.subject).await?;
@@ -212,6 +283,10 @@ mod tests {
         let of = |text: &str| network(text.parse().unwrap()).to_string();
         assert_eq!(of("198.51.100.77"), "198.51.100.0");
         assert_eq!(of("2001:db8:1:2::9"), "2001:db8:1::");
+        let one = |text: &str| requester(text.parse().unwrap()).to_string();
+        assert_eq!(one("198.51.100.77"), "198.51.100.77");
+        assert_eq!(one("::ffff:198.51.100.77"), "198.51.100.77");
+        assert_eq!(one("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
     }
 
     proptest! {

@@ -146,6 +146,8 @@ pub(crate) struct Registration {
     pub(crate) phone: Need,
     pub(crate) password: Need,
     pub(crate) invitation: Need,
+    pub(crate) phone_countries: Vec<String>,
+    pub(crate) name: Need,
     pub(crate) company: Need,
     pub(crate) position: Need,
     pub(crate) country: Need,
@@ -160,6 +162,7 @@ impl Registration {
     /// As the identity service asks for it.
     pub(crate) fn rules(&self) -> RegistrationRules {
         let of = |field: ProfileField| match field {
+            ProfileField::Name => self.name,
             ProfileField::Company => self.company,
             ProfileField::Position => self.position,
             ProfileField::Country => self.country,
@@ -177,6 +180,7 @@ impl Registration {
             password: self.password,
             invitation: self.invitation,
             minors: self.minors == Switch::On,
+            phone_countries: self.phone_countries.clone(),
             profile: ProfileField::ALL.iter().map(|field| (*field, of(*field))).collect(),
         }
     }

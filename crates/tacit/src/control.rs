@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tacit_api::admin::{Admin, router, server};
+use tacit_api::console::Notices;
 use tacit_catalog::Catalog;
 use tacit_control::{Control, ControlConfig};
 use tacit_identity::Identity;
@@ -92,11 +93,12 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     // Half the processors at most, and at the lowest priority: the other half stays for calls whatever happens here.
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get().div_ceil(2));
     let hashing = Hashing::start(threads, Cost::default()).context("the threads for passwords cannot be started")?;
+    let messages = Messages::new(db.clone(), keys.clone(), clock.clone(), crate::messages::setup(config)?);
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), hashing);
-    let identity = identity.with_verification(config.verification.rules());
+    let notices = Arc::new(Notices::new(messages.clone(), clock.clone()));
+    let identity = identity.with_verification(config.verification.rules()).with_notices(notices);
     let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
     let ledger = Ledger::new(db.clone(), clock.clone());
-    let messages = Messages::new(db.clone(), keys.clone(), clock.clone(), crate::messages::setup(config)?);
     let audit = Audit::new(db.clone(), keys.clone(), clock.clone());
 
     let days = Days::new(config.retention.call_records_days, config.retention.audit_days)?;

@@ -148,6 +148,7 @@ async fn update(
         name: patch.name.map(Personal::new),
         limits: patch.limits,
         enabled: patch.status.map(Status::enabled),
+        revoke: false,
     };
     Ok(Json(admin.identity.key_update(found.id, &change).await?.into()))
 }

@@ -49,8 +49,14 @@ pub(super) async fn record(State(admin): State<Admin>, request: Request, next: N
         Ok(begun) => begun,
         Err(refusal) => return refusal.into_response(),
     };
-    let response = next.run(Request::from_parts(parts, Body::from(begun.body))).await;
-    finish(&admin, rule, &begun.entry, begun.seq, response).await
+    let request = Request::from_parts(parts, Body::from(begun.body));
+    // Apart from the connection: whoever hangs up stops nothing halfway, and the outcome is written down all the same.
+    let running = tokio::spawn(async move {
+        let response = next.run(request).await;
+        finish(&admin, rule, &begun.entry, begun.seq, response).await
+    });
+    let broken = |_| Refusal::from(Fault::internal("request.broken", "the handler broke off")).into_response();
+    running.await.unwrap_or_else(broken)
 }
 
 /// A request whose begin is durable.

@@ -17,7 +17,6 @@ use tacit_identity::registration::Profile;
 use tacit_identity::sessions::Session;
 use tacit_kernel::Personal;
 use tacit_kernel::ids::AccountId;
-use tacit_operations::messages::{Changed, Content};
 use tacit_storage::ReadTx;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -212,7 +211,6 @@ async fn password_put(
 ) -> Result<StatusCode, Refusal> {
     let session = session(&console, &caller).await?;
     Box::pin(console.identity.password_change(&session, SecretString::from(new.password))).await?;
-    console.notify_changed(caller.account, Changed::Password).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -229,17 +227,8 @@ async fn contacts_put(
 ) -> Result<StatusCode, Refusal> {
     let session = session(&console, &caller).await?;
     let (contact, code) = (new.to.contact()?, SecretString::from(new.code));
-    let before = Box::pin(console.identity.contact_change(&session, &contact, &code, &origin)).await?;
-    let (at, what) = (console.clock.now(), changed(contact.kind()));
-    console.notify(caller.account, &before, |_| Content::ContactChanged { what, at }).await;
+    Box::pin(console.identity.contact_change(&session, &contact, &code, &origin)).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-const fn changed(kind: ContactKind) -> Changed {
-    match kind {
-        ContactKind::Email => Changed::Email,
-        ContactKind::Phone => Changed::Phone,
-    }
 }
 
 /// Makes an invitation for one person.

@@ -2,8 +2,8 @@
 //! themselves and their employers; the key itself nobody can see.
 
 use super::idempotency::Undone;
-use super::keys::LimitsForm;
-use super::{Access, Answer, Console, ETag, IfMatch, Input, Params, Routes, not_found};
+use super::keys::{Authority, End, LimitsForm};
+use super::{Access, Answer, Console, ETag, IfMatch, Input, Params, Routes, Signed, not_found};
 use crate::forms::{Moment, Page, PageQuery, Status, page_of};
 use crate::problem::{Problem, Refusal};
 use axum::Json;
@@ -11,7 +11,8 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tacit_identity::access::Permission;
-use tacit_identity::{ApiKey, KeyChange};
+use tacit_identity::roles::Acting;
+use tacit_identity::{ApiKey, KeyAuthority, KeyChange};
 use tacit_kernel::Masked;
 use tacit_kernel::call::CallSource;
 use tacit_kernel::ids::{AccountId, KeyId};
@@ -36,9 +37,15 @@ struct AccountKey {
     source: CallSource,
     /// In use or not.
     status: Status,
+    /// On whose authority it is disabled, if it is.
+    disabled_by: Option<Authority>,
+    /// What ended it for good.
+    ended: Option<End>,
     /// What it may do at most.
     #[schema(value_type = LimitsForm)]
     limits: Limits,
+    /// On whose authority they were set.
+    limits_by: Authority,
     /// When it was made.
     created_at: Moment,
     /// When it last changed.
@@ -68,7 +75,10 @@ impl From<ApiKey> for AccountKey {
             hint: key.hint,
             source: key.source,
             status: Status::of(key.enabled),
+            disabled_by: (!key.enabled).then_some(key.disabled_by.into()),
+            ended: key.ended.map(End::from),
             limits: key.limits,
+            limits_by: key.limits_by.into(),
             created_at: key.created_at.into(),
             updated_at: key.updated_at.into(),
         }
@@ -151,17 +161,21 @@ async fn account_keys_show(
 ))]
 async fn account_keys_update(
     State(console): State<Console>,
+    caller: Signed,
     versions: IfMatch,
     Path(path): Path<(String, String)>,
     Input(patch): Input<AccountKeyPatch>,
 ) -> Result<Response, Refusal> {
     let ids = both(&path)?;
-    let change = &KeyChange { name: None, limits: patch.limits, enabled: patch.status.map(Status::enabled) };
-    let (console, versions) = (&console, &versions);
+    let change =
+        &KeyChange { limits: patch.limits, enabled: patch.status.map(Status::enabled), ..KeyChange::default() };
+    let (console, versions, acting) = (&console, &versions, Acting::With(caller.permissions));
     let update = async |tx: &mut WriteTx<'_>| {
+        console.identity.within_reach_in_tx(tx, acting, ids.0).await?;
+        console.identity.not_their_own_in_tx(tx, caller.account, ids.0).await?;
         let before = AccountKey::from(found(console, tx, ids).await?);
         versions.check(&ETag::of(console, &before)?)?;
-        Ok::<_, Undone>(console.identity.key_update_in_tx(tx, ids.1, change).await?)
+        Ok::<_, Undone>(console.identity.key_update_in_tx(tx, (ids.1, KeyAuthority::Staff), change).await?)
     };
     let update = &update;
     let key = AccountKey::from(console.db.write("console.account_key.update", |tx| Box::pin(update(tx))).await?);

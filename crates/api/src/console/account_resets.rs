@@ -2,7 +2,6 @@
 //! needs to go on is sent to them, and to nobody else.
 
 use super::idempotency::Undone;
-use super::people::From;
 use super::recording::Reasoned;
 use super::sessions::Ended;
 use super::{Access, Answer, Console, Input, Reference, Routes, Signed};
@@ -11,14 +10,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
-use std::net::IpAddr;
-use tacit_identity::IdentityError;
 use tacit_identity::access::Permission;
-use tacit_identity::codes::{CODE_MINUTES, CodePurpose, CodeWish};
+use tacit_identity::codes::{CODE_MINUTES, CodePurpose};
 use tacit_identity::contacts::Contact;
 use tacit_identity::roles::Acting;
 use tacit_kernel::ids::AccountId;
-use tacit_operations::messages::{Changed, Code, Content};
+use tacit_operations::messages::{Code, Content};
 use tacit_storage::WriteTx;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -66,7 +63,8 @@ async fn accounts_sessions_end(
     Ok(Json(Ended { ended }))
 }
 
-/// Resets the password or the second factor of an account: all its sessions end, and the person is told at their addresses.
+/// Resets the password or the second factor of an account: all its sessions and management keys end, and so do passkeys and
+/// identities of the last seven days. The person is told at their addresses.
 /// What they need to go on is sent to them, and to nobody else.
 #[utoipa::path(post, path = "/api/v1/accounts/{account}/credentials-reset", tag = "accounts", params(
     ("account" = String, Path, description = "Its id."),
@@ -77,23 +75,21 @@ async fn accounts_sessions_end(
 ))]
 async fn accounts_credentials_reset(
     State(console): State<Console>,
-    From(origin): From,
     caller: Signed,
     Reference(id): Reference<AccountId>,
     _: Reasoned,
     Input(reset): Input<Reset>,
 ) -> Result<StatusCode, Refusal> {
     let (console, acting) = (&console, Acting::With(caller.permissions));
-    let what = match reset.what {
+    match reset.what {
         Resettable::Password => {
             let void = async |tx: &mut WriteTx<'_>| {
                 let to = console.identity.password_void_in_tx(tx, acting, id).await?;
-                console.send_reset_code(tx, (id, &to), origin.address).await
+                console.send_reset_code(tx, (id, &to)).await
             };
             let void = &void;
             let voided: Result<(), Undone> = console.db.write("console.reset", |tx| Box::pin(void(tx))).await;
             voided?;
-            Changed::Password
         }
         Resettable::SecondFactor => {
             let void = async |tx: &mut WriteTx<'_>| {
@@ -101,23 +97,15 @@ async fn accounts_credentials_reset(
             };
             let void = &void;
             console.db.write("console.reset", |tx| Box::pin(void(tx))).await?;
-            Changed::SecondFactor
         }
-    };
-    console.notify_changed(id, what).await;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
 impl Console {
     /// Sends a code with which somebody sets another password.
-    async fn send_reset_code(
-        &self,
-        tx: &mut WriteTx<'_>,
-        (account, to): (AccountId, &Contact),
-        from: IpAddr,
-    ) -> Result<(), Undone> {
-        let wish = self.identity.code_wish_in_tx(tx, CodePurpose::PasswordReset, to, from).await?;
-        let CodeWish::Send { code, expires_at } = wish else { return Err(IdentityError::ContactMissing.into()) };
+    async fn send_reset_code(&self, tx: &mut WriteTx<'_>, (account, to): (AccountId, &Contact)) -> Result<(), Undone> {
+        let (code, expires_at) = self.identity.code_made_in_tx(tx, CodePurpose::PasswordReset, to).await?;
         let language = self.language_in_tx(tx, account).await?;
         let content = Content::PasswordReset(Code { code, minutes: CODE_MINUTES });
         self.write_to(tx, (to, language), Some(account), content, expires_at).await

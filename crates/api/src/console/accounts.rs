@@ -390,7 +390,7 @@ async fn accounts_update(
     };
     let enabled = patch.status.map(Status::enabled);
     let change = &AccountChange { name: None, group, limits: patch.limits, enabled };
-    let (console, versions, acting) = (&console, &versions, Acting::With(caller.permissions));
+    let (console, versions, acting) = (&console, &versions, (Acting::With(caller.permissions), caller.account));
     let update = async |tx: &mut WriteTx<'_>| {
         let before = console.identity.account_by_id_in_tx(tx, id).await?.ok_or_else(nobody)?;
         versions.check(&version(console, &before)?)?;

@@ -2,16 +2,19 @@
 
 use super::idempotency::Undone;
 use super::people::{Address, From, Tongue, channel_of};
-use super::{Access, Console, Input, Routes};
-use crate::problem::Refusal;
+use super::{Access, Console, Input, Routes, routes as guards};
+use crate::problem::{Problem, Refusal};
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use tacit_identity::IdentityError;
+use tacit_identity::access::Via;
 use tacit_identity::codes::{CODE_MINUTES, CodePurpose, CodeWish};
 use tacit_identity::registration::Language;
 use tacit_kernel::Personal;
+use tacit_kernel::ids::AccountId;
 use tacit_operations::messages::{Code, Content, LONGEST};
 use tacit_storage::WriteTx;
 use utoipa::ToSchema;
@@ -73,22 +76,52 @@ pub(super) fn routes(routes: Routes) -> Routes {
     routes.add(Access::Public, routes!(codes_create))
 }
 
+/// Who asks for a code that is of use only to who is signed in.
+///
+/// # Errors
+/// 401 if nobody is.
+async fn who_asks(console: &Console, purpose: CodePurpose, headers: &HeaderMap) -> Result<Option<AccountId>, Refusal> {
+    match purpose {
+        CodePurpose::ContactChange | CodePurpose::StepUp => {
+            let caller = guards::caller(console, headers).await?;
+            match caller.via {
+                Via::Session(_) => Ok(Some(caller.account)),
+                Via::ManagementKey(..) => Err(IdentityError::StepUpRequired.into()),
+            }
+        }
+        CodePurpose::Register | CodePurpose::Guardian | CodePurpose::SignIn | CodePurpose::PasswordReset => Ok(None),
+    }
+}
+
 /// Sends a code to an address. Whether there is an account with that address is not told: if no code is sent, the answer
 /// is the same.
 #[utoipa::path(post, path = "/api/v1/codes", tag = "sign-in", request_body = WantedCode, responses(
     (status = 202, description = "If a code may be sent there, it is on its way.", body = OnItsWay),
+    (status = 401, description = "A code to change an address or to show who is there is for who is signed in.",
+        body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Registration is closed, or a management key asks for a code of a person.", body = Problem,
+        content_type = "application/problem+json"),
 ))]
 async fn codes_create(
     State(console): State<Console>,
     From(origin): From,
+    headers: HeaderMap,
     Input(wanted): Input<WantedCode>,
 ) -> Result<Response, Refusal> {
     let (purpose, contact) = (CodePurpose::from(wanted.purpose), wanted.to.contact()?);
+    console.registration.code_check(purpose, &contact)?;
+    let known = who_asks(&console, purpose, &headers).await?;
     let (console, contact, language) = (&console, &contact, Language::from(wanted.language));
     // Told to everybody, whether or not there would be anything to send.
     console.messages.must_be_open(channel_of(contact))?;
     let send = async |tx: &mut WriteTx<'_>| {
-        let wish = console.identity.code_wish_in_tx(tx, purpose, contact, origin.address).await?;
+        // Told by nothing: whose the address is.
+        if let Some(account) = known.filter(|_| purpose == CodePurpose::StepUp)
+            && !console.identity.contacts_of_in_tx(tx, account).await?.iter().any(|held| held.contact == *contact)
+        {
+            return Ok(());
+        }
+        let wish = console.identity.code_wish_in_tx(tx, purpose, contact, &origin).await?;
         let (content, until) = match wish {
             CodeWish::Send { code, expires_at } => {
                 let code = Code { code, minutes: CODE_MINUTES };

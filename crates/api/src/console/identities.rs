@@ -19,7 +19,6 @@ use tacit_identity::identities::{Arrived, Begun, Flow, LinkedIdentity, Stranger}
 use tacit_identity::sessions::{Origin, Session};
 use tacit_kernel::Personal;
 use tacit_kernel::ids::LinkedIdentityId;
-use tacit_operations::messages::Changed;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -244,7 +243,6 @@ async fn identity_link_finish(
     let session = session(&console, &caller).await?;
     let back = Box::pin(returned(&console, (&provider, &headers), came, Some(&session), &origin)).await?;
     let linked = Box::pin(console.identity.identity_link(&session, &back.0, &origin)).await?;
-    console.notify_changed(caller.account, Changed::Identity).await;
     Ok((StatusCode::CREATED, Json(linked.into())))
 }
 
@@ -264,6 +262,5 @@ async fn identity_unlink(
 ) -> Result<StatusCode, Refusal> {
     session(&console, &caller).await?;
     console.identity.identity_unlink(caller.account, id).await?;
-    console.notify_changed(caller.account, Changed::Identity).await;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tacit_identity::access;
 use tacit_identity::organisations::{OrganisationPermission, OrganisationRole};
-use tacit_identity::{ApiKey, KeyChange};
+use tacit_identity::{ApiKey, KeyAuthority, KeyChange, KeyEnd};
 use tacit_kernel::Personal;
 use tacit_kernel::call::CallSource;
 use tacit_kernel::ids::{AccountId, KeyId, ProjectId};
@@ -43,13 +43,68 @@ pub(super) struct Key {
     hint: String,
     /// In use or not.
     status: Status,
+    /// On whose authority it is disabled, if it is: only on the same or a higher one it is taken into use again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    disabled_by: Option<Authority>,
+    /// What ended it for good, if anything did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    ended: Option<End>,
     /// What it may do at most.
     #[schema(value_type = LimitsForm)]
     limits: Limits,
+    /// On whose authority they were set: only on the same or a higher one they are changed.
+    #[serde(default)]
+    limits_by: Authority,
     /// When it was made.
     created_at: Moment,
     /// When it last changed.
     updated_at: Moment,
+}
+
+/// On whose authority something is done to a key, from the lowest up.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = KeyAuthority)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Authority {
+    /// Its owner's; in an organisation that of the member whose it is.
+    #[default]
+    Owner,
+    /// That of who may change the keys of all members.
+    Admin,
+    /// The platform's.
+    Staff,
+}
+
+impl From<KeyAuthority> for Authority {
+    fn from(authority: KeyAuthority) -> Self {
+        match authority {
+            KeyAuthority::Owner => Self::Owner,
+            KeyAuthority::Admin => Self::Admin,
+            KeyAuthority::Staff => Self::Staff,
+        }
+    }
+}
+
+/// What ended a key for good.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = KeyEnd)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum End {
+    /// It was deleted.
+    Revoked,
+    /// It was found where it does not belong.
+    Leaked,
+}
+
+impl From<KeyEnd> for End {
+    fn from(end: KeyEnd) -> Self {
+        match end {
+            KeyEnd::Revoked => Self::Revoked,
+            KeyEnd::Leaked => Self::Leaked,
+        }
+    }
 }
 
 /// A key that was just made.
@@ -124,7 +179,10 @@ impl From<ApiKey> for Key {
             project: key.belongs.project,
             hint: key.hint,
             status: Status::of(key.enabled),
+            disabled_by: (!key.enabled).then_some(key.disabled_by.into()),
+            ended: key.ended.map(End::from),
             limits: key.limits,
+            limits_by: key.limits_by.into(),
             created_at: key.created_at.into(),
             updated_at: key.updated_at.into(),
         }
@@ -154,13 +212,15 @@ pub(super) enum Scope {
 struct Reach {
     account: AccountId,
     member: Option<AccountId>,
+    /// What a change counts as.
+    authority: KeyAuthority,
 }
 
 impl Scope {
     fn reach(self) -> Reach {
         match self {
-            Self::Own(account) => Reach { account, member: None },
-            Self::Of(member) => Reach { account: member.organisation, member: only(member.account, member.role) },
+            Self::Own(account) => Reach { account, member: None, authority: KeyAuthority::Owner },
+            Self::Of(member) => Reach::of(member, member.role),
         }
     }
 
@@ -168,13 +228,19 @@ impl Scope {
     async fn reach_in_tx(self, console: &Console, tx: &mut ReadTx<'_>) -> Result<Reach, Undone> {
         let Self::Of(member) = self else { return Ok(self.reach()) };
         let may = console.identity.member_may_in_tx(tx, member.by(), OrganisationPermission::KeysOwn).await?;
-        Ok(Reach { account: member.organisation, member: only(member.account, may) })
+        Ok(Reach::of(member, may))
     }
 }
 
-/// The member whose keys alone are within reach; none: all are.
-fn only(account: AccountId, role: OrganisationRole) -> Option<AccountId> {
-    if role.has(OrganisationPermission::KeysAll) { None } else { Some(account) }
+impl Reach {
+    /// That of a member with that role: their own keys, or all.
+    fn of(member: Member, role: OrganisationRole) -> Self {
+        let (only, authority) = match role.has(OrganisationPermission::KeysAll) {
+            true => (None, KeyAuthority::Admin),
+            false => (Some(member.account), KeyAuthority::Owner),
+        };
+        Self { account: member.organisation, member: only, authority }
+    }
 }
 
 /// A key that is within reach.
@@ -189,7 +255,7 @@ async fn within(console: &Console, tx: &mut ReadTx<'_>, reach: Reach, id: KeyId)
 /// A page of keys.
 pub(super) async fn list(console: &Console, scope: Scope, query: &PageQuery) -> Answer<Page<Key>> {
     let page = page_of(query.after.as_deref(), query.limit)?;
-    let Reach { account, member } = scope.reach();
+    let Reach { account, member, .. } = scope.reach();
     let keys = match member {
         Some(member) => console.identity.key_list_of_member(account, member, page).await?,
         None => console.identity.key_list(Some(account), page).await?,
@@ -224,6 +290,7 @@ pub(super) async fn update(
         name: patch.name.map(Personal::new),
         limits: patch.limits,
         enabled: patch.status.map(Status::enabled),
+        revoke: false,
     };
     let key = changed(console, scope, id, versions, &change).await?;
     Ok((ETag::of(console, &key)?, Json(key)).into_response())
@@ -236,7 +303,7 @@ pub(super) async fn revoke(
     id: KeyId,
     versions: &IfMatch,
 ) -> Result<StatusCode, Refusal> {
-    let change = KeyChange { enabled: Some(false), ..KeyChange::default() };
+    let change = KeyChange { revoke: true, ..KeyChange::default() };
     changed(console, scope, id, versions, &change).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -256,7 +323,7 @@ async fn changed(
                 let reach = scope.reach_in_tx(console, tx).await?;
                 let before = Key::from(within(console, tx, reach, id).await?);
                 versions.check(&ETag::of(console, &before)?)?;
-                Ok(console.identity.key_update_in_tx(tx, id, change).await?)
+                Ok(console.identity.key_update_in_tx(tx, (id, reach.authority), change).await?)
             })
         })
         .await;
@@ -303,7 +370,10 @@ async fn keys_create(
                 if let Some(created) = once.stored(console, tx).await? {
                     return Ok::<_, Undone>((created, true));
                 }
-                let made = console.identity.key_create_in_tx(tx, account, name, CallSource::Api, limits).await?;
+                let made = {
+                    let (identity, owner) = (&console.identity, (account, KeyAuthority::Owner));
+                    identity.key_create_in_tx(tx, owner, name, CallSource::Api, limits).await?
+                };
                 let created = CreatedKey { secret: Secret(made.1), key: made.0.into() };
                 once.keep(console, tx, &created).await?;
                 Ok((created, false))

@@ -11,8 +11,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use secrecy::SecretString;
 use serde::Deserialize;
-use tacit_kernel::Personal;
-use tacit_operations::messages::Content;
 use tacit_storage::WriteTx;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -46,17 +44,7 @@ async fn leaked_keys_report(
     let report = &report;
     let owner: Result<_, Undone> = console.db.write("console.leak", |tx| Box::pin(report(tx))).await;
     if let Some(account) = owner? {
-        console.notify_all(account, |_| notice()).await;
         return Ok((StatusCode::ACCEPTED, Extension(Concerns(account))).into_response());
     }
     Ok(StatusCode::ACCEPTED.into_response())
-}
-
-fn notice() -> Content {
-    let text = "Somebody found one of your API keys where it does not belong and reported it, so it was disabled at once. \
-        Look at your keys in the console, make a new one, and check your call records.\n\n\
-        有人在不应出现的地方发现了您的一个 API 密钥并进行了举报，该密钥已立即停用。请在控制台检查您的密钥，创建新的密钥，\
-        并核对调用记录。";
-    let title = "An API key was disabled · API 密钥已停用";
-    Content::AccountNotice { title: Personal::new(title.to_owned()), text: Personal::new(text.to_owned()) }
 }

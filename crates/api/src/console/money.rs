@@ -12,6 +12,7 @@ use serde::Deserialize;
 use tacit_identity::access::Permission;
 use tacit_kernel::Nano;
 use tacit_kernel::ids::AccountId;
+use tacit_storage::ReadTx;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
@@ -109,6 +110,10 @@ async fn accounts_move(
 ) -> Answer<Moved> {
     let key = idempotent.for_good(&console, &caller, "accounts.move")?;
     let account = known(&console, id).await?;
+    let identity = &console.identity;
+    let other = async |tx: &mut ReadTx<'_>| identity.not_their_own_in_tx(tx, caller.account, account).await;
+    let other = &other;
+    console.db.read("console.movement.own", |tx| Box::pin(other(tx))).await?;
     (console.settled)().await;
     let what = (new.kind, new.amount, key.as_str());
     Ok(Json(moved(&console.ledger, &console.platform.currency, account, what).await?))

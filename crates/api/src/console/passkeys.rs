@@ -22,7 +22,6 @@ use tacit_identity::passkeys::{Passkey, Question};
 use tacit_identity::sign_in;
 use tacit_kernel::Personal;
 use tacit_kernel::ids::PasskeyId;
-use tacit_operations::messages::Changed;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -277,9 +276,6 @@ async fn passkeys_create(
             })
         })
         .await?;
-    if !replayed {
-        console.notify_changed(caller.account, Changed::Passkey).await;
-    }
     Ok((StatusCode::CREATED, created.tag(console)?, Replayed(replayed), Json(created)).into_response())
 }
 
@@ -374,6 +370,5 @@ async fn passkeys_remove(
         })
         .await;
     removed?;
-    console.notify_changed(account, Changed::Passkey).await;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -16,7 +16,7 @@ use tacit_identity::sessions::Origin;
 use tacit_identity::{Identity, IdentityError};
 use tacit_kernel::ids::AccountId;
 use tacit_kernel::{ErrorKind, Fault, Personal, Timestamp};
-use tacit_operations::messages::{self, Changed, Content, NewMessage};
+use tacit_operations::messages::{self, Content, NewMessage};
 use tacit_storage::{ReadTx, WriteTx};
 use utoipa::ToSchema;
 
@@ -177,12 +177,6 @@ impl Console {
             Ok(contacts) => self.notify(account, &contacts, content).await,
             Err(refusal) => tracing::warn!(event = "console.notice_unsent", error.code = refusal.code()),
         }
-    }
-
-    /// Tells somebody at each of their addresses that this of their account was changed now.
-    pub(super) async fn notify_changed(&self, account: AccountId, what: Changed) {
-        let at = self.clock.now();
-        self.notify_all(account, |_| Content::ContactChanged { what, at }).await;
     }
 
     /// In which language somebody is written to.

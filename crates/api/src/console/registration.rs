@@ -114,6 +114,9 @@ impl std::convert::From<AgeBand> for Age {
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ProfileForm {
+    /// Real name.
+    #[schema(max_length = 200)]
+    name: Option<String>,
     /// Company.
     #[schema(max_length = 200)]
     company: Option<String>,
@@ -143,6 +146,7 @@ pub(super) struct ProfileForm {
 impl ProfileForm {
     fn place(&mut self, field: ProfileField) -> &mut Option<String> {
         match field {
+            ProfileField::Name => &mut self.name,
             ProfileField::Company => &mut self.company,
             ProfileField::Position => &mut self.position,
             ProfileField::Country => &mut self.country,

@@ -4,7 +4,6 @@
 use super::document;
 use super::membership;
 use super::recording::{self, Asked};
-use super::sign_in::SignedInAnew;
 use super::{Client, Console, Presented, Signed};
 use crate::problem::Refusal;
 use axum::Router;
@@ -244,10 +243,7 @@ async fn recorded(console: &Console, access: Access, request: Request, next: Nex
     let request = Request::from_parts(parts, Body::from(body));
     match begun {
         Ok(Some(begun)) => {
-            let mut response = next.run(request).await;
-            if let Some(anew) = response.extensions_mut().remove::<SignedInAnew>() {
-                Box::pin(anew.tell(console)).await;
-            }
+            let response = next.run(request).await;
             Box::pin(recording::finish(console, begun, response)).await
         }
         Ok(None) => next.run(request).await,

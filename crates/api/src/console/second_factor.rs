@@ -9,7 +9,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use tacit_operations::messages::Changed;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -79,7 +78,6 @@ async fn second_factor_confirm(
     let session = session(&console, &caller).await?;
     let code = SecretString::from(works.totp);
     let codes = console.identity.totp_confirm(caller.account, &code, Some(session.id)).await?;
-    console.notify_changed(caller.account, Changed::SecondFactor).await;
     Ok(shown(codes))
 }
 
@@ -100,8 +98,6 @@ async fn recovery_codes_renew(State(console): State<Console>, caller: Signed) ->
 ))]
 async fn second_factor_remove(State(console): State<Console>, caller: Signed) -> Result<StatusCode, Refusal> {
     session(&console, &caller).await?;
-    if console.identity.second_factor_remove(caller.account).await? {
-        console.notify_changed(caller.account, Changed::SecondFactor).await;
-    }
+    console.identity.second_factor_remove(caller.account).await?;
     Ok(StatusCode::NO_CONTENT)
 }

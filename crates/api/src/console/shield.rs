@@ -67,7 +67,8 @@ pub(super) async fn around(State(console): State<Console>, request: Request, nex
             Err(refusal) => return refusal.into_response(),
         };
         match checked(upload, request.method(), request.headers()) {
-            Ok(()) => next.run(request).await,
+            Ok(()) if reads => next.run(request).await,
+            Ok(()) => to_its_end(console, request, next).await,
             Err(refusal) => refusal.into_response(),
         }
     };
@@ -80,9 +81,6 @@ pub(super) async fn around(State(console): State<Console>, request: Request, nex
         )
         .into_response(),
     };
-    if !reads && response.status().is_success() {
-        (console.changed)();
-    }
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         // A page says itself what it loads; whatever says nothing loads nothing.
@@ -92,6 +90,20 @@ pub(super) async fn around(State(console): State<Console>, request: Request, nex
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
     }
     response
+}
+
+/// Runs what changes something apart from the connection: whoever hangs up, or has waited too long, stops nothing halfway, and
+/// the outcome is written down and told to gateways all the same.
+async fn to_its_end(console: Console, request: Request, next: Next) -> Response {
+    let running = tokio::spawn(async move {
+        let response = next.run(request).await;
+        if response.status().is_success() {
+            (console.changed)();
+        }
+        response
+    });
+    let broken = |_| Refusal::from(Fault::internal("request.broken", "the handler broke off")).into_response();
+    running.await.unwrap_or_else(broken)
 }
 
 /// The request with its whole body, which is small here. What is refused before it has arrived would close the connection

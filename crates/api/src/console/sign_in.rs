@@ -16,10 +16,8 @@ use tacit_identity::IdentityError;
 use tacit_identity::access::Via;
 use tacit_identity::devices;
 use tacit_identity::second_factor::SecondFactor;
-use tacit_identity::sessions::Session;
 use tacit_identity::sign_in::{self, Proof};
 use tacit_kernel::ids::{AccountId, SignInId};
-use tacit_operations::messages::{Changed, Content};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -150,30 +148,8 @@ pub(super) fn answer(
             let cookie = console.cookies.set_device(token.expose_secret(), seconds)?;
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
-        // Who has just registered has signed in from nowhere else.
-        if status == StatusCode::OK {
-            response.extensions_mut().insert(SignedInAnew(session.clone()));
-        }
     }
     Ok(response)
-}
-
-/// Somebody signed in from a device that was not seen before. The account is told after the answer is made, whichever
-/// way in it was.
-#[derive(Clone)]
-pub(super) struct SignedInAnew(Session);
-
-impl SignedInAnew {
-    /// Tells the account's addresses.
-    pub(super) async fn tell(self, console: &Console) {
-        let session = self.0;
-        let content = |_| Content::NewDevice {
-            device: session.device.clone(),
-            place: session.address.clone(),
-            at: session.created_at,
-        };
-        console.notify_all(session.account, content).await;
-    }
 }
 
 /// The token that a request shows.
@@ -243,7 +219,8 @@ async fn sign_in_second_factor(
     answer(&console, StatusCode::OK, &signed_in)
 }
 
-/// Sets a new password with a code that was sent to an address of the account. All its sessions end, and it is told.
+/// Sets a new password with a code that was sent to an address of the account. All its sessions and management keys end, and
+/// so do passkeys and identities of the last seven days; it is told.
 #[utoipa::path(post, path = "/api/v1/password/reset", tag = "sign-in", request_body = PasswordReset, responses(
     (status = 204, description = "It is set; sign in with it."),
 ))]
@@ -255,7 +232,6 @@ async fn password_reset(
     let (contact, code) = (reset.to.contact()?, SecretString::from(reset.code));
     let password = SecretString::from(reset.password);
     let account = Box::pin(console.identity.password_reset(&contact, &code, password, &origin)).await?;
-    console.notify_changed(account, Changed::Password).await;
     Ok((StatusCode::NO_CONTENT, Extension(Concerns(account))).into_response())
 }
 

@@ -15,8 +15,8 @@ mod verification;
 mod verification_agency;
 
 use super::{
-    Access, Authenticate, Authenticating, Client, Console, Cookies, Crowd, Organisations, People, Platform, Presented,
-    Published, Routes, routes, serving,
+    Access, Authenticate, Authenticating, Client, Console, Cookies, Crowd, Notices, Organisations, People, Platform,
+    Presented, Published, Routes, routes, serving,
 };
 use crate::server;
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -139,7 +139,6 @@ async fn served_with(db: Db, wishes: Wishes) -> Served {
     let clock = Arc::new(ManualClock::at(testing::MIGRATED_AT));
     let keys = testing::test_key_store(&clock).await;
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap());
-    let identity = identity.with_verification(verification);
     let setup = Setup {
         email: Route::Development,
         sms: Route::Development,
@@ -149,6 +148,8 @@ async fn served_with(db: Db, wishes: Wishes) -> Served {
         longest_attempt: std::time::Duration::from_secs(1),
     };
     let messages = Messages::new(db.clone(), keys.clone(), clock.clone(), setup);
+    let notices = Arc::new(Notices::new(messages.clone(), clock.clone()));
+    let identity = identity.with_verification(verification).with_notices(notices);
     let group = identity.group_put("default", Ppm::ONE).await.unwrap();
     let mut callers = HashMap::new();
     let account = async |name: &str| {

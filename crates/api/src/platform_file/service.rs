@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tacit_catalog::channels::credential_check;
 use tacit_catalog::prices::{price_after, price_in_force};
 use tacit_catalog::{Catalog, CatalogError, ChannelSpec, ModelSpec, ProviderSpec};
-use tacit_identity::{AccountChange, Identity, IdentityError, KeyChange};
+use tacit_identity::{AccountChange, Identity, IdentityError, KeyAuthority, KeyChange};
 use tacit_kernel::call::CallSource;
 use tacit_kernel::ids::{ChannelId, KeyId};
 use tacit_kernel::{Clock, ErrorKind, Fault, Personal, Timestamp};
@@ -323,7 +323,7 @@ impl Run<'_> {
         let known = self.present.keys.get(&place).map(|k| k.id);
         if disable {
             let off = KeyChange { enabled: Some(false), ..KeyChange::default() };
-            identity.key_update_in_tx(tx, known.ok_or_else(lost)?, &off).await?;
+            identity.key_update_in_tx(tx, (known.ok_or_else(lost)?, KeyAuthority::Staff), &off).await?;
             return Ok(());
         }
         let owner = self.present.accounts.get(account).ok_or_else(lost)?.id;
@@ -333,7 +333,9 @@ impl Run<'_> {
             Some(id) => id,
             None => {
                 let personal = Personal::new(name.to_owned());
-                let made = identity.key_create_in_tx(tx, owner, &personal, CallSource::Api, &wanted.limits).await?;
+                let made = identity
+                    .key_create_in_tx(tx, (owner, KeyAuthority::Staff), &personal, CallSource::Api, &wanted.limits)
+                    .await?;
                 let (account, name) = place;
                 self.new_keys.push(NewKey { account, name, id: made.0.id, secret: Secret(made.1) });
                 if wanted.enabled {
@@ -342,8 +344,9 @@ impl Run<'_> {
                 made.0.id
             }
         };
-        let change = KeyChange { name: None, limits: Some(wanted.limits.clone()), enabled: Some(wanted.enabled) };
-        identity.key_update_in_tx(tx, id, &change).await?;
+        let change =
+            KeyChange { limits: Some(wanted.limits.clone()), enabled: Some(wanted.enabled), ..KeyChange::default() };
+        identity.key_update_in_tx(tx, (id, KeyAuthority::Staff), &change).await?;
         Ok(())
     }
 }

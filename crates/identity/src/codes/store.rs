@@ -18,6 +18,7 @@ const IS: Sql = Sql::new(
     "SELECT id FROM verification_codes WHERE target = $1 AND purpose = $2 AND code_hash = $3 AND expires_at > $4 \
      AND tries < $5",
 );
+const ID: Sql = Sql::new("SELECT id FROM verification_codes WHERE target = $1 AND purpose = $2");
 const TRIED: Sql = Sql::new("UPDATE verification_codes SET tries = tries + 1 WHERE target = $1 AND purpose = $2");
 const FORGET: Sql = Sql::new(
     "DELETE FROM verification_codes WHERE id IN \
@@ -25,7 +26,7 @@ const FORGET: Sql = Sql::new(
 );
 
 /// Every statement of codes.
-pub(crate) const STATEMENTS: &[&Sql] = &[&PUT, &TAKE, &IS, &TRIED, &FORGET];
+pub(crate) const STATEMENTS: &[&Sql] = &[&PUT, &TAKE, &IS, &ID, &TRIED, &FORGET];
 
 /// A code as somebody says it, and until when and how often it would be taken.
 pub(super) struct Said<'s> {
@@ -60,6 +61,15 @@ pub(super) async fn take(tx: &mut WriteTx<'_>, said: &Said<'_>) -> Result<bool, 
 
 pub(super) async fn is(tx: &mut WriteTx<'_>, said: &Said<'_>) -> Result<bool, StorageError> {
     Ok(tx.one(&IS, &said.values()).await?.is_some())
+}
+
+/// That of the newest one.
+pub(super) async fn id(
+    tx: &mut WriteTx<'_>,
+    purpose: CodePurpose,
+    target: &[u8; 32],
+) -> Result<Option<Uuid>, StorageError> {
+    tx.one(&ID, &[target.into(), purpose.word().into()]).await?.map(|row| row.get("id")).transpose()
 }
 
 pub(super) async fn tried(tx: &mut WriteTx<'_>, purpose: CodePurpose, target: &[u8; 32]) -> Result<(), StorageError> {

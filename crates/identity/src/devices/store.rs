@@ -2,9 +2,10 @@
 
 use tacit_kernel::Timestamp;
 use tacit_kernel::ids::AccountId;
-use tacit_storage::{Sql, StorageError, WriteTx};
+use tacit_storage::{ReadTx, Sql, StorageError, WriteTx};
 
 const SEEN: Sql = Sql::new("UPDATE known_devices SET seen_at = $3 WHERE account_id = $1 AND device_hash = $2");
+const KNOWN: Sql = Sql::new("SELECT seen_at FROM known_devices WHERE account_id = $1 AND device_hash = $2");
 const INSERT: Sql = Sql::new("INSERT INTO known_devices (account_id, device_hash, seen_at) VALUES ($1, $2, $3)");
 const FORGET_OLDEST: Sql = Sql::new(
     "DELETE FROM known_devices WHERE account_id = $1 AND device_hash NOT IN \
@@ -16,7 +17,12 @@ const FORGET: Sql = Sql::new(
 );
 
 /// Every statement of known devices.
-pub(crate) const STATEMENTS: &[&Sql] = &[&SEEN, &INSERT, &FORGET_OLDEST, &FORGET];
+pub(crate) const STATEMENTS: &[&Sql] = &[&SEEN, &KNOWN, &INSERT, &FORGET_OLDEST, &FORGET];
+
+/// Whether it is one that is known.
+pub(super) async fn known(tx: &mut ReadTx<'_>, account: AccountId, hash: &[u8; 32]) -> Result<bool, StorageError> {
+    Ok(tx.one(&KNOWN, &[account.into(), hash.into()]).await?.is_some())
+}
 
 /// False if it is none that is known.
 pub(super) async fn seen(

@@ -20,8 +20,10 @@ const COUNT: Sql = Sql::new("SELECT COUNT(*) AS n FROM linked_identities WHERE a
 const USED: Sql = Sql::new("UPDATE linked_identities SET used_at = $2 WHERE id = $1");
 const DELETE: Sql = Sql::new("DELETE FROM linked_identities WHERE account_id = $1 AND id = $2");
 
+const DELETE_SINCE: Sql = Sql::new("DELETE FROM linked_identities WHERE account_id = $1 AND linked_at >= $2");
+
 /// Every statement of linked identities.
-pub(crate) const STATEMENTS: &[&Sql] = &[&INSERT, &BY_SUBJECT, &OF_ACCOUNT, &COUNT, &USED, &DELETE];
+pub(crate) const STATEMENTS: &[&Sql] = &[&INSERT, &BY_SUBJECT, &OF_ACCOUNT, &COUNT, &USED, &DELETE, &DELETE_SINCE];
 
 /// A row, what is personal still sealed.
 pub(super) struct IdentityRow {
@@ -84,6 +86,15 @@ pub(super) async fn used(tx: &mut WriteTx<'_>, id: LinkedIdentityId, now: Timest
 }
 
 /// False if the account has no such identity.
+/// Unlinks what an account was linked with since then. How many.
+pub(crate) async fn unlink_since(
+    tx: &mut WriteTx<'_>,
+    account: AccountId,
+    since: Timestamp,
+) -> Result<u64, StorageError> {
+    tx.execute(&DELETE_SINCE, &[account.into(), since.into()]).await
+}
+
 pub(super) async fn delete(
     tx: &mut WriteTx<'_>,
     account: AccountId,

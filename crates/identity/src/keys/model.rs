@@ -1,5 +1,6 @@
 //! What an API key is.
 
+use serde::{Deserialize, Serialize};
 use tacit_kernel::call::CallSource;
 use tacit_kernel::ids::{AccountId, GroupId, KeyId, ProjectId};
 use tacit_kernel::limits::{Budget, Limits};
@@ -13,6 +14,56 @@ pub struct Belongs {
     pub member: Option<AccountId>,
     /// The project.
     pub project: Option<ProjectId>,
+}
+
+/// On whose authority somebody changes a key, from the lowest up. What is done on one cannot be undone on a lower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyAuthority {
+    /// Its owner's; in an organisation that of the member whose key it is.
+    Owner,
+    /// That of the organisation, held by who may change keys of all its members.
+    Admin,
+    /// The platform's: staff, and whoever works on the machine.
+    Staff,
+}
+
+impl KeyAuthority {
+    /// The word of its column, which is empty for the owner.
+    pub(crate) const fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Owner => None,
+            Self::Admin => Some("admin"),
+            Self::Staff => Some("staff"),
+        }
+    }
+
+    pub(crate) fn of_word(word: Option<&str>) -> Option<Self> {
+        [Self::Owner, Self::Admin, Self::Staff].into_iter().find(|authority| authority.word() == word)
+    }
+}
+
+/// What ended a key for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyEnd {
+    /// It was deleted.
+    Revoked,
+    /// It was found where it does not belong.
+    Leaked,
+}
+
+impl KeyEnd {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::Leaked => "leaked",
+        }
+    }
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        [Self::Revoked, Self::Leaked].into_iter().find(|end| end.as_str() == word)
+    }
 }
 
 /// An API key, without the key itself: only its keyed hash is kept.
@@ -32,8 +83,15 @@ pub struct ApiKey {
     pub source: CallSource,
     /// Whether it may be used.
     pub enabled: bool,
+    /// On whose authority it is disabled; only on the same or a higher one it is enabled again. Of no meaning while it is
+    /// enabled.
+    pub disabled_by: KeyAuthority,
+    /// What ended it for good, so that nobody enables it again.
+    pub ended: Option<KeyEnd>,
     /// What it may do at most.
     pub limits: Limits,
+    /// On whose authority they were set; only on the same or a higher one they are changed.
+    pub limits_by: KeyAuthority,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -49,6 +107,8 @@ pub struct KeyChange {
     pub limits: Option<Limits>,
     /// Enabled or disabled.
     pub enabled: Option<bool>,
+    /// Disabled for good.
+    pub revoke: bool,
 }
 
 /// All that a gateway must know to admit a call with this key, but for money and the seal key.

@@ -1,6 +1,6 @@
 //! The SQL of API keys.
 
-use super::{Belongs, BudgetOf, KeyBudget, KeyFacts};
+use super::{Belongs, BudgetOf, KeyAuthority, KeyBudget, KeyEnd, KeyFacts};
 use crate::organisations::{OrganisationPermission, OrganisationRole};
 use tacit_kernel::Timestamp;
 use tacit_kernel::call::CallSource;
@@ -9,28 +9,34 @@ use tacit_kernel::limits::{Budget, Limits};
 use tacit_storage::{Page, ReadTx, Row, Sql, StorageError, Value, WriteTx};
 
 const BY_ID: Sql = Sql::new(
-    "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, limits, created_at, updated_at \
+    "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, disabled_by, ended, \
+     limits, limits_by, created_at, updated_at \
      FROM api_keys WHERE id = $1",
 );
 const LIST: Sql = Sql::new(
-    "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, limits, created_at, updated_at \
+    "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, disabled_by, ended, \
+     limits, limits_by, created_at, updated_at \
      FROM api_keys WHERE id > $1 ORDER BY id LIMIT $2",
 );
 const LIST_OF_ACCOUNT: Sql = Sql::new(
-    "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, limits, created_at, updated_at \
+    "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, disabled_by, ended, \
+     limits, limits_by, created_at, updated_at \
      FROM api_keys WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3",
 );
 const LIST_OF_MEMBER: Sql = Sql::new(
-    "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, limits, created_at, updated_at \
+    "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, disabled_by, ended, \
+     limits, limits_by, created_at, updated_at \
      FROM api_keys WHERE account_id = $1 AND member_id = $2 AND id > $3 ORDER BY id LIMIT $4",
 );
 const NAMES: Sql = Sql::new("SELECT id, name_sealed FROM api_keys WHERE account_id = $1 ORDER BY id");
 const INSERT: Sql = Sql::new(
     "INSERT INTO api_keys (id, account_id, name_sealed, hash, hint, source, status, limits, created_at, updated_at, \
-     member_id, project_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)",
+     member_id, project_id, limits_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12)",
 );
-const UPDATE: Sql =
-    Sql::new("UPDATE api_keys SET name_sealed = $2, status = $3, limits = $4, updated_at = $5 WHERE id = $1");
+const UPDATE: Sql = Sql::new(
+    "UPDATE api_keys SET name_sealed = $2, status = $3, limits = $4, updated_at = $5, disabled_by = $6, ended = $7, \
+     limits_by = $8 WHERE id = $1",
+);
 const GRANT: Sql = Sql::new(
     "SELECT k.id AS key_id, k.account_id AS account_id, a.group_id AS group_id, g.multiplier_ppm AS multiplier_ppm, \
      k.status AS key_status, a.status AS account_status, k.limits AS key_limits, a.limits AS account_limits, \
@@ -60,7 +66,10 @@ pub(super) struct KeyRow {
     pub(super) hint: String,
     pub(super) source: CallSource,
     pub(super) enabled: bool,
+    pub(super) disabled_by: KeyAuthority,
+    pub(super) ended: Option<KeyEnd>,
     pub(super) limits: Limits,
+    pub(super) limits_by: KeyAuthority,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
 }
@@ -76,10 +85,18 @@ fn key(row: &Row) -> Result<KeyRow, StorageError> {
         hint: row.get("hint")?,
         source: row.word("source", CallSource::parse)?,
         enabled: row.get::<String>("status")? == "active",
+        disabled_by: authority(row, "disabled_by")?,
+        ended: row.get::<Option<String>>("ended")?.as_deref().and_then(KeyEnd::parse),
         limits: row.json("limits")?,
+        limits_by: authority(row, "limits_by")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
     })
+}
+
+fn authority(row: &Row, column: &'static str) -> Result<KeyAuthority, StorageError> {
+    let word: Option<String> = row.get(column)?;
+    KeyAuthority::of_word(word.as_deref()).ok_or(StorageError::inconsistent("api_keys", column))
 }
 
 pub(super) async fn key_by_id(tx: &mut ReadTx<'_>, id: KeyId) -> Result<Option<KeyRow>, StorageError> {
@@ -139,6 +156,7 @@ pub(super) async fn key_insert(tx: &mut WriteTx<'_>, k: &KeyRow, limits: String)
         k.created_at.into(),
         k.belongs.member.into(),
         k.belongs.project.into(),
+        k.limits_by.word().into(),
     ];
     tx.execute(&INSERT, &values).await.map(drop)
 }
@@ -150,6 +168,9 @@ pub(super) async fn key_update(tx: &mut WriteTx<'_>, k: &KeyRow, limits: String)
         crate::status_word(k.enabled).into(),
         limits.into(),
         k.updated_at.into(),
+        k.disabled_by.word().into(),
+        k.ended.map(KeyEnd::as_str).into(),
+        k.limits_by.word().into(),
     ];
     tx.execute(&UPDATE, &values).await.map(drop)
 }

@@ -1,5 +1,5 @@
 use super::store::{self, KeyRow};
-use super::{Belongs, MOST, aad};
+use super::{Belongs, KeyAuthority, MOST, aad};
 use crate::IdentityError;
 use crate::tests::world::World;
 use tacit_kernel::call::CallSource;
@@ -35,7 +35,10 @@ both_engines! {
                     hint: kept.hint.clone(),
                     source: kept.source,
                     enabled: false,
+                    disabled_by: KeyAuthority::Owner,
+                    ended: None,
                     limits: Limits::default(),
+                    limits_by: KeyAuthority::Owner,
                     created_at: now,
                     updated_at: now,
                 };

@@ -27,13 +27,16 @@ const BY_ID: Sql = Sql::new(
 const COUNT: Sql = Sql::new("SELECT COUNT(*) AS n FROM management_keys WHERE account_id = $1 AND status = 'active'");
 const REVOKE: Sql =
     Sql::new("UPDATE management_keys SET status = 'disabled', updated_at = $3 WHERE account_id = $1 AND id = $2");
+const REVOKE_ALL: Sql = Sql::new(
+    "UPDATE management_keys SET status = 'disabled', updated_at = $2 WHERE account_id = $1 AND status = 'active'",
+);
 const FORGET: Sql = Sql::new(
     "DELETE FROM management_keys WHERE id IN \
      (SELECT id FROM management_keys WHERE status = 'disabled' AND updated_at < $1 LIMIT $2)",
 );
 
 /// Every statement of management keys.
-pub(crate) const STATEMENTS: &[&Sql] = &[&INSERT, &BY_HASH, &OF_ACCOUNT, &BY_ID, &COUNT, &REVOKE, &FORGET];
+pub(crate) const STATEMENTS: &[&Sql] = &[&INSERT, &BY_HASH, &OF_ACCOUNT, &BY_ID, &COUNT, &REVOKE, &REVOKE_ALL, &FORGET];
 
 /// A row, its name still sealed.
 pub(super) struct ManagementKeyRow {
@@ -119,6 +122,11 @@ pub(super) async fn revoke(
     now: Timestamp,
 ) -> Result<bool, StorageError> {
     Ok(tx.execute(&REVOKE, &[account.into(), id.into(), now.into()]).await? == 1)
+}
+
+/// Ends all that an account has in use. How many.
+pub(crate) async fn revoke_all(tx: &mut WriteTx<'_>, account: AccountId, now: Timestamp) -> Result<u64, StorageError> {
+    tx.execute(&REVOKE_ALL, &[account.into(), now.into()]).await
 }
 
 pub(super) async fn forget(tx: &mut WriteTx<'_>, before: Timestamp, limit: u32) -> Result<u64, StorageError> {

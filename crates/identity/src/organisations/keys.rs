@@ -3,7 +3,7 @@
 
 use super::access::OrganisationPermission;
 use super::{projects, store};
-use crate::keys::Belongs;
+use crate::keys::{Belongs, KeyAuthority};
 use crate::{ApiKey, Identity, IdentityError};
 use secrecy::SecretString;
 use tacit_kernel::Personal;
@@ -54,7 +54,8 @@ impl Identity {
         let belongs = Belongs { member: Some(member), project };
         self.key_may_serve_in_tx(tx, organisation, belongs).await?;
         self.member_keys_room_in_tx(tx, organisation, belongs).await?;
-        self.key_make_in_tx(tx, organisation, belongs, name, CallSource::Api, limits).await
+        let hand = if member == by { KeyAuthority::Owner } else { KeyAuthority::Admin };
+        self.key_make_in_tx(tx, (organisation, hand), belongs, name, CallSource::Api, limits).await
     }
 
     /// Whether a member may have one more key in use.

@@ -154,7 +154,7 @@ pub(super) async fn owned(tx: &mut ReadTx<'_>, account: AccountId) -> Result<u64
     count(tx.one(&OWNED, &[account.into()]).await?)
 }
 
-pub(super) async fn standing(
+pub(crate) async fn standing(
     tx: &mut ReadTx<'_>,
     organisation: AccountId,
     account: AccountId,

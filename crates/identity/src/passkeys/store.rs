@@ -25,8 +25,11 @@ const USED: Sql = Sql::new("UPDATE passkeys SET credential_sealed = $2, used_at 
 const NAME: Sql = Sql::new("UPDATE passkeys SET name_sealed = $2, updated_at = $3 WHERE id = $1");
 const DELETE: Sql = Sql::new("DELETE FROM passkeys WHERE account_id = $1 AND id = $2");
 
+const DELETE_SINCE: Sql = Sql::new("DELETE FROM passkeys WHERE account_id = $1 AND created_at >= $2");
+
 /// Every statement of passkeys.
-pub(crate) const STATEMENTS: &[&Sql] = &[&INSERT, &BY_CREDENTIAL, &BY_ID, &OF_ACCOUNT, &COUNT, &USED, &NAME, &DELETE];
+pub(crate) const STATEMENTS: &[&Sql] =
+    &[&INSERT, &BY_CREDENTIAL, &BY_ID, &OF_ACCOUNT, &COUNT, &USED, &NAME, &DELETE, &DELETE_SINCE];
 
 /// A row, what is sealed still sealed.
 pub(super) struct PasskeyRow {
@@ -110,6 +113,15 @@ pub(super) async fn name(
 }
 
 /// False if the account has no such passkey.
+/// Removes what an account registered since then. How many.
+pub(crate) async fn remove_since(
+    tx: &mut WriteTx<'_>,
+    account: AccountId,
+    since: Timestamp,
+) -> Result<u64, StorageError> {
+    tx.execute(&DELETE_SINCE, &[account.into(), since.into()]).await
+}
+
 pub(super) async fn delete(tx: &mut WriteTx<'_>, account: AccountId, id: PasskeyId) -> Result<bool, StorageError> {
     Ok(tx.execute(&DELETE, &[account.into(), id.into()]).await? == 1)
 }

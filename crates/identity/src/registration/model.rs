@@ -1,7 +1,7 @@
 //! What is asked at registration, and whether what was said will do.
 
 use crate::codes::CodePurpose;
-use crate::contacts::Contact;
+use crate::contacts::{Contact, ContactKind};
 use crate::{IdentityError, is_personal_name};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,8 @@ macro_rules! words {
 words! {
     /// What else may be asked (policy 01, 2.1.1).
     ProfileField {
+        /// Their real name, which is not the name they sign in with.
+        Name = "name",
         /// Company.
         Company = "company",
         /// Position there.
@@ -110,6 +112,8 @@ pub struct RegistrationRules {
     pub invitation: Need,
     /// Whether minors may register, with the consent of a guardian.
     pub minors: bool,
+    /// Country codes of phone numbers that codes are sent to, without the `+`; of every country if there are none.
+    pub phone_countries: Vec<String>,
     /// What else is asked. What is not named is not asked.
     pub profile: BTreeMap<ProfileField, Need>,
 }
@@ -125,8 +129,36 @@ impl Default for RegistrationRules {
             password: Need::Optional,
             invitation: Need::Optional,
             minors: true,
+            phone_countries: Vec::new(),
             profile: BTreeMap::new(),
         }
+    }
+}
+
+impl RegistrationRules {
+    /// Whether a code for that may be sent there at all, whoever asks.
+    ///
+    /// # Errors
+    /// [`IdentityError::RegistrationClosed`], [`IdentityError::RegistrationField`].
+    pub fn code_check(&self, purpose: CodePurpose, to: &Contact) -> Result<(), IdentityError> {
+        match purpose {
+            CodePurpose::SignIn | CodePurpose::PasswordReset | CodePurpose::StepUp => return Ok(()),
+            CodePurpose::Register | CodePurpose::Guardian if !self.open => {
+                return Err(IdentityError::RegistrationClosed);
+            }
+            CodePurpose::Guardian if !self.minors => return Err(field("age", "this service is for adults only")),
+            CodePurpose::Guardian => {}
+            CodePurpose::Register | CodePurpose::ContactChange => match to.kind() {
+                ContactKind::Email => needed("email", self.email, true)?,
+                ContactKind::Phone => needed("phone", self.phone, true)?,
+            },
+        }
+        let of =
+            |country: &String| to.text().strip_prefix('+').is_some_and(|number| number.starts_with(country.as_str()));
+        if to.kind() == ContactKind::Phone && !self.phone_countries.is_empty() && !self.phone_countries.iter().any(of) {
+            return Err(field("phone", "no messages are sent to numbers of that country"));
+        }
+        Ok(())
     }
 }
 

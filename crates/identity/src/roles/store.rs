@@ -21,6 +21,10 @@ const STAFF: Sql = Sql::new(
      ORDER BY account_id, role LIMIT $3",
 );
 const WHO_HAS: Sql = Sql::new("SELECT account_id FROM account_roles WHERE role = $1 ORDER BY account_id");
+const ENABLED: Sql = Sql::new(
+    "SELECT COUNT(*) AS n FROM account_roles r JOIN accounts a ON a.id = r.account_id \
+     WHERE r.role = $1 AND a.status = 'active'",
+);
 const GRANT: Sql = Sql::new(
     "INSERT INTO account_roles (account_id, role, granted_at) VALUES ($1, $2, $3) \
      ON CONFLICT (account_id, role) DO NOTHING",
@@ -28,7 +32,8 @@ const GRANT: Sql = Sql::new(
 const REVOKE: Sql = Sql::new("DELETE FROM account_roles WHERE account_id = $1 AND role = $2");
 
 /// Every statement of roles.
-pub(crate) const STATEMENTS: &[&Sql] = &[&LIST, &PUT, &DELETE, &OF_ACCOUNT, &STAFF, &WHO_HAS, &GRANT, &REVOKE];
+pub(crate) const STATEMENTS: &[&Sql] =
+    &[&LIST, &PUT, &DELETE, &OF_ACCOUNT, &STAFF, &WHO_HAS, &ENABLED, &GRANT, &REVOKE];
 
 fn role(row: &Row) -> Result<CustomRole, StorageError> {
     Ok(CustomRole {
@@ -82,6 +87,11 @@ pub(super) async fn staff(
 
 pub(super) async fn who_has(tx: &mut ReadTx<'_>, role: &str) -> Result<Vec<AccountId>, StorageError> {
     tx.all(&WHO_HAS, &[role.into()]).await?.iter().map(|row| row.get("account_id")).collect()
+}
+
+/// How many enabled accounts have a role.
+pub(super) async fn enabled(tx: &mut ReadTx<'_>, role: &str) -> Result<u64, StorageError> {
+    tx.one(&ENABLED, &[role.into()]).await?.map_or(Ok(0), |row| row.get("n"))
 }
 
 pub(super) async fn grant(

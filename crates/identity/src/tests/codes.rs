@@ -1,4 +1,4 @@
-use super::world::{HOUR, SECOND, World, email, origin, secret};
+use super::world::{HOUR, PASSWORD, SECOND, World, email, origin, secret};
 use crate::IdentityError;
 use crate::codes::{CODE_LIFE, CodePurpose, CodeWish};
 use proptest::prelude::*;
@@ -60,6 +60,39 @@ both_engines! {
         }
         assert!(world.take(CodePurpose::Register, &ann, &new).await);
         assert!(!world.identity.forget_step().await.unwrap());
+    }
+
+    async fn tries_of_strangers_do_not_use_up_a_code(db: Db) {
+        let world = World::new(db).await;
+        let ann = email("ann@example.org");
+        let code = world.code(CodePurpose::Register, &ann).await;
+        for _ in 0..9 {
+            assert!(!world.take_from(CodePurpose::Register, &ann, &other(&code), 66).await);
+        }
+        assert!(!world.take_from(CodePurpose::Register, &ann, &code, 66).await, "there it is used up");
+        assert!(world.take(CodePurpose::Register, &ann, &code).await, "and elsewhere it is not");
+        // Of all together there is an end to it.
+        let code = world.code(CodePurpose::Register, &ann).await;
+        for from in 10..15 {
+            for _ in 0..5 {
+                assert!(!world.take_from(CodePurpose::Register, &ann, &other(&code), from).await);
+            }
+        }
+        assert!(!world.take(CodePurpose::Register, &ann, &code).await);
+    }
+
+    async fn codes_for_one_purpose_do_not_use_up_those_for_another(db: Db) {
+        let world = World::new(db).await;
+        world.person("ann").await;
+        let ann = email("ann@example.org");
+        while world.wish(CodePurpose::Guardian, &ann, &origin(9)).await.is_ok() {}
+        assert!(world.wish(CodePurpose::SignIn, &ann, &origin(8)).await.is_ok());
+        // Nor do those that strangers ask for use up what a device of the account's own may ask for.
+        while world.wish(CodePurpose::SignIn, &ann, &origin(9)).await.is_ok() {}
+        let opened = world.identity.sign_in_with_password("ann", secret(PASSWORD), &origin(2)).await.unwrap();
+        let hers = origin(8).known_by(opened.new_device.unwrap().token);
+        assert!(matches!(world.wish(CodePurpose::SignIn, &ann, &origin(8)).await, Err(IdentityError::TooMany { .. })));
+        assert!(matches!(world.wish(CodePurpose::SignIn, &ann, &hers).await, Ok(CodeWish::Send { .. })));
     }
 
     async fn nobody_is_flooded_and_the_answer_tells_nothing(db: Db) {

@@ -36,6 +36,36 @@ async fn profile(world: &World, account: AccountId) -> crate::registration::Prof
     world.db.read("test.profile", |tx| Box::pin(read(tx))).await.unwrap().unwrap()
 }
 
+#[test]
+fn codes_are_for_what_the_rules_allow() {
+    use crate::codes::CodePurpose as P;
+    use crate::contacts::Contact;
+    let (mail, phone) = (email("a@example.org"), Contact::phone("+8613800138000", None).unwrap());
+    let base = RegistrationRules { phone: Need::Optional, ..RegistrationRules::default() };
+    let cases = [
+        (base.clone(), P::Register, &phone, true),
+        (RegistrationRules { phone: Need::Off, ..base.clone() }, P::Register, &phone, false),
+        (RegistrationRules { phone: Need::Off, ..base.clone() }, P::ContactChange, &phone, false),
+        (RegistrationRules { phone: Need::Off, ..base.clone() }, P::SignIn, &phone, true),
+        (RegistrationRules { open: false, ..base.clone() }, P::Register, &mail, false),
+        (RegistrationRules { open: false, ..base.clone() }, P::Guardian, &mail, false),
+        (RegistrationRules { open: false, ..base.clone() }, P::SignIn, &mail, true),
+        (RegistrationRules { minors: false, ..base.clone() }, P::Guardian, &mail, false),
+        (
+            RegistrationRules { phone_countries: vec!["1".into(), "86".into()], ..base.clone() },
+            P::Register,
+            &phone,
+            true,
+        ),
+        (RegistrationRules { phone_countries: vec!["1".into()], ..base.clone() }, P::Register, &phone, false),
+        (RegistrationRules { phone_countries: vec!["1".into()], ..base.clone() }, P::Guardian, &phone, false),
+        (RegistrationRules { phone_countries: vec!["1".into()], ..base }, P::Register, &mail, true),
+    ];
+    for (rules, purpose, to, allowed) in cases {
+        assert_eq!(rules.code_check(purpose, to).is_ok(), allowed, "{purpose:?} {rules:?}");
+    }
+}
+
 both_engines! {
     async fn what_is_required_is_and_refusing_the_optional_changes_nothing(db: Db) {
         let world = World::new(db).await;

@@ -1,7 +1,7 @@
 use super::world::{PASSWORD, World, origin, secret};
-use crate::IdentityError;
 use crate::access::{BuiltInRole, Permission, Permissions, Scope, Scopes, Via};
 use crate::roles::Acting;
+use crate::{AccountChange, IdentityError};
 use tacit_kernel::call::CallSource;
 use tacit_kernel::keytext;
 use tacit_kernel::limits::Limits;
@@ -37,6 +37,58 @@ both_engines! {
         identity.role_grant(Acting::With(owner.permissions), ben, "owner").await.unwrap();
         assert!(identity.role_revoke(Acting::Operator, account, "owner").await.unwrap());
         assert_eq!(identity.roles_of(ben).await.unwrap(), ["owner"]);
+    }
+
+    async fn an_owner_who_cannot_sign_in_is_none(db: Db) {
+        let world = World::new(db).await;
+        let identity = &world.identity;
+        let (ann, ben) = (world.person("ann").await.session.account, world.person("ben").await.session.account);
+        identity.role_grant(Acting::Operator, ann, "owner").await.unwrap();
+        let off = AccountChange { enabled: Some(false), ..AccountChange::default() };
+        assert!(matches!(identity.account_update(ann, &off).await, Err(IdentityError::OwnerLast)));
+        identity.role_grant(Acting::Operator, ben, "owner").await.unwrap();
+        identity.account_update(ben, &off).await.unwrap();
+        assert!(matches!(identity.account_update(ann, &off).await, Err(IdentityError::OwnerLast)));
+        assert!(matches!(identity.role_revoke(Acting::Operator, ann, "owner").await, Err(IdentityError::OwnerLast)));
+        identity.role_revoke(Acting::Operator, ben, "owner").await.unwrap();
+        assert_eq!(identity.roles_of(ann).await.unwrap(), ["owner"]);
+    }
+
+    async fn nobody_changes_the_roles_of_who_may_do_more(db: Db) {
+        let world = World::new(db).await;
+        let identity = &world.identity;
+        let ann = world.person("ann").await.session.account;
+        identity.role_grant(Acting::Operator, ann, "owner").await.unwrap();
+        let reads = of(&[Permission::KeysRead]);
+        let acting = Acting::With(reads);
+        identity.role_put(acting, "reader", reads).await.unwrap();
+        assert!(matches!(identity.role_grant(acting, ann, "reader").await, Err(IdentityError::BeyondReach)));
+        identity.role_grant(Acting::Operator, ann, "reader").await.unwrap();
+        assert!(matches!(identity.role_revoke(acting, ann, "reader").await, Err(IdentityError::BeyondReach)));
+        let put = identity.role_put(acting, "reader", Permissions::NONE).await;
+        assert!(matches!(put, Err(IdentityError::BeyondReach)), "it would sign her out");
+    }
+
+    async fn staff_gives_nothing_to_itself(db: Db) {
+        let world = World::new(db.clone()).await;
+        let identity = &world.identity;
+        let (ann, ben) = (world.person("ann").await.session.account, world.person("ben").await.session.account);
+        identity.role_grant(Acting::Operator, ann, "finance").await.unwrap();
+        let engines = &crate::tests::name("Engines");
+        let make = async |tx: &mut WriteTx<'_>| identity.organisation_create_in_tx(tx, ann, engines).await;
+        let make = &make;
+        let hers = db.write("test.make", |tx| Box::pin(make(tx))).await.unwrap().id;
+        let gives = async |to| {
+            let asks = async |tx: &mut tacit_storage::ReadTx<'_>| identity.not_their_own_in_tx(tx, ann, to).await;
+            let asks = &asks;
+            db.read("test.own", |tx| Box::pin(asks(tx))).await
+        };
+        assert!(gives(ben).await.is_ok());
+        for own in [ann, hers] {
+            assert!(matches!(gives(own).await, Err(IdentityError::OwnAccount)));
+        }
+        identity.role_grant(Acting::Operator, ann, "owner").await.unwrap();
+        assert!(gives(ann).await.is_ok(), "an owner answers to nobody");
     }
 
     async fn roles_of_ones_own(db: Db) {

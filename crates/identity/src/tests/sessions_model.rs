@@ -2,7 +2,10 @@
 //! and nothing else.
 
 use super::second_factor::App;
-use super::world::{PASSWORD, SECOND, World, origin, secret};
+use super::world::{PASSWORD, SECOND, World, email, origin, secret};
+use crate::AccountChange;
+use crate::codes::CodePurpose;
+use crate::roles::Acting;
 use crate::second_factor::SecondFactor;
 use crate::sign_in::{Proof, SignedIn};
 use proptest::prelude::*;
@@ -11,7 +14,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use secrecy::SecretString;
 use tacit_kernel::ids::{AccountId, SignInId};
-use tacit_storage::{Db, both_engines};
+use tacit_storage::{Db, WriteTx, both_engines};
 
 const MINUTE: i64 = 60 * SECOND;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -26,6 +29,14 @@ enum Step {
     End(Index),
     EndOthers(Index),
     EndAll,
+    /// Another password, by who has just shown that it is them.
+    NewPassword(Index),
+    /// A forgotten one.
+    ResetPassword,
+    /// A role is given, or taken again.
+    Role,
+    /// The account is disabled, and enabled again.
+    Disable,
     Wait(i64),
 }
 
@@ -155,6 +166,38 @@ async fn take(world: &World, model: &mut Model, app: Option<&App>, account: Acco
             world.identity.sessions_end(account, None).await.unwrap();
             model.end(|_| true);
         }
+        Step::NewPassword(index) => {
+            let Some(at) = at(index) else { return };
+            let known = model.sessions[at].clone();
+            let session = world.identity.session_by_token(&known.token).await.unwrap().unwrap();
+            let stepped_up = known.complete && known.stepped_up.is_some_and(|at| model.now - at < 10 * MINUTE);
+            let changed = world.identity.password_change(&session, secret(PASSWORD)).await;
+            assert_eq!(changed.is_ok(), stepped_up);
+            if stepped_up {
+                model.end(|s| s.id != known.id);
+            }
+        }
+        Step::ResetPassword => {
+            let (identity, to) = (&world.identity, &email("ann@example.org"));
+            let make = async |tx: &mut WriteTx<'_>| identity.code_made_in_tx(tx, CodePurpose::PasswordReset, to).await;
+            let make = &make;
+            let (code, _) = world.db.write("test.code", |tx| Box::pin(make(tx))).await.unwrap();
+            identity.password_reset(to, &code, secret(PASSWORD), &origin(2)).await.unwrap();
+            model.end(|_| true);
+        }
+        Step::Role => {
+            if !world.identity.role_grant(Acting::Operator, account, "auditor").await.unwrap() {
+                assert!(world.identity.role_revoke(Acting::Operator, account, "auditor").await.unwrap());
+            }
+            model.end(|_| true);
+        }
+        Step::Disable => {
+            for enabled in [false, true] {
+                let change = AccountChange { enabled: Some(enabled), ..AccountChange::default() };
+                world.identity.account_update(account, &change).await.unwrap();
+            }
+            model.end(|_| true);
+        }
         Step::Wait(micros) => {
             world.clock.advance_micros(*micros);
             model.pass(*micros);
@@ -168,6 +211,7 @@ both_engines! {
         let index = any::<Index>;
         let step = prop_oneof![
             4 => Just(Step::SignIn), 5 => index().prop_map(Step::Raise), 2 => index().prop_map(Step::Password),
+            2 => index().prop_map(Step::NewPassword), 1 => Just(Step::ResetPassword), 1 => Just(Step::Role), 1 => Just(Step::Disable),
             2 => index().prop_map(Step::End), 1 => index().prop_map(Step::EndOthers), 1 => Just(Step::EndAll),
             3 => (0..11 * MINUTE).prop_map(Step::Wait), 2 => (0..15 * DAY).prop_map(Step::Wait),
         ];

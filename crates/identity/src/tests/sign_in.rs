@@ -58,6 +58,36 @@ both_engines! {
         }
     }
 
+    async fn strangers_do_not_close_the_way_of_a_known_device(db: Db) {
+        let world = World::new(db).await;
+        world.person("ann").await;
+        let opened = world.identity.sign_in_with_password("ann", secret(PASSWORD), &origin(2)).await.unwrap();
+        let token = opened.new_device.unwrap().token;
+        // As many as there can be, of the account and of the very address that the device is at.
+        for from in [60, 61] {
+            for n in 0..40 {
+                let who = if n % 2 == 0 { "ann".to_owned() } else { format!("user{n}") };
+                drop(world.identity.sign_in_with_password(&who, secret("wrong horse"), &origin(from)).await);
+            }
+        }
+        let stranger = world.identity.sign_in_with_password("ann", secret(PASSWORD), &origin(61)).await;
+        assert!(matches!(stranger, Err(IdentityError::TooMany { .. })));
+        let hers = origin(61).known_by(token);
+        world.identity.sign_in_with_password("ann", secret(PASSWORD), &hers).await.unwrap();
+        // Who has the device guesses no faster, and one that ben knows is none of ann's.
+        for _ in 0..6 {
+            let wrong = world.identity.sign_in_with_password("ann", secret("wrong horse"), &hers).await;
+            assert!(matches!(wrong, Err(IdentityError::SignInFailed)));
+        }
+        let slowed = world.identity.sign_in_with_password("ann", secret(PASSWORD), &hers).await;
+        assert!(matches!(slowed, Err(IdentityError::TooMany { .. })));
+        world.person("ben").await;
+        let ben = world.identity.sign_in_with_password("ben", secret(PASSWORD), &origin(3)).await.unwrap();
+        let bens = origin(61).known_by(ben.new_device.unwrap().token);
+        let other = world.identity.sign_in_with_password("ann", secret(PASSWORD), &bens).await;
+        assert!(matches!(other, Err(IdentityError::TooMany { .. })));
+    }
+
     async fn one_address_cannot_try_many_accounts(db: Db) {
         let world = World::new(db).await;
         let mut failed = 0;
@@ -156,8 +186,10 @@ both_engines! {
         let (ann, ben) = (world.person("ann").await, world.person("ben").await);
         let new = email("ann@new.example");
         let code = world.code(CodePurpose::ContactChange, &new).await;
-        let before = world.identity.contact_change(&ann.session, &new, &code, &origin(2)).await.unwrap();
-        assert_eq!(before, [email("ann@example.org")], "its reader is to be told");
+        world.heard.take();
+        world.identity.contact_change(&ann.session, &new, &code, &origin(2)).await.unwrap();
+        let told = (vec!["ann@example.org".to_owned()], "Changed(Email)".to_owned());
+        assert_eq!(world.heard.take(), [told], "its reader is told");
         world.identity.sign_in_with_password("ann@new.example", secret(PASSWORD), &origin(2)).await.unwrap();
         assert!(world.identity.sign_in_with_password("ann@example.org", secret(PASSWORD), &origin(2)).await.is_err());
         // What belongs to somebody else cannot be taken.

@@ -2,6 +2,7 @@
 
 use crate::codes::{CodePurpose, CodeWish};
 use crate::contacts::Contact;
+use crate::notices::{Notice, Notices, Telling, Told};
 use crate::registration::{AgeBand, Language, Registration, RegistrationRules};
 use crate::sessions::Origin;
 use crate::sign_in::SignedIn;
@@ -18,11 +19,35 @@ pub(crate) const SECOND: i64 = 1_000_000;
 pub(crate) const HOUR: i64 = 3600 * SECOND;
 pub(crate) const PASSWORD: &str = "correct horse";
 
+/// What people were told: where, and what.
+#[derive(Default)]
+pub(crate) struct Heard(std::sync::Mutex<Vec<(Vec<String>, String)>>);
+
+impl Heard {
+    /// What was told since this was asked.
+    pub(crate) fn take(&self) -> Vec<(Vec<String>, String)> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+impl Notices for Heard {
+    fn tell<'n, 't: 'n>(&'n self, _: &'n mut WriteTx<'t>, told: Told<'n>) -> Telling<'n> {
+        let to = told.to.iter().map(|contact| contact.text().to_owned()).collect();
+        let what = match told.notice {
+            Notice::NewDevice(_) => "NewDevice".to_owned(),
+            notice => format!("{notice:?}"),
+        };
+        self.0.lock().unwrap().push((to, what));
+        Box::pin(async { Ok(()) })
+    }
+}
+
 pub(crate) struct World {
     pub(crate) identity: Identity,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) db: Db,
     pub(crate) group: GroupId,
+    pub(crate) heard: Arc<Heard>,
 }
 
 pub(crate) fn secret(text: &str) -> SecretString {
@@ -58,7 +83,8 @@ impl World {
     pub(crate) async fn new(db: Db) -> Self {
         let (identity, clock) = super::service(db.clone()).await;
         let group = identity.group_put("default", Ppm::ONE).await.unwrap().id;
-        Self { identity, clock, db, group }
+        let heard = Arc::new(Heard::default());
+        Self { identity: identity.with_notices(heard.clone()), clock, db, group, heard }
     }
 
     pub(crate) async fn wish(
@@ -67,7 +93,7 @@ impl World {
         to: &Contact,
         origin: &Origin,
     ) -> Result<CodeWish, IdentityError> {
-        let wish = async |tx: &mut WriteTx<'_>| self.identity.code_wish_in_tx(tx, purpose, to, origin.address).await;
+        let wish = async |tx: &mut WriteTx<'_>| self.identity.code_wish_in_tx(tx, purpose, to, origin).await;
         let wish = &wish;
         self.db.write("test.wish", |tx| Box::pin(wish(tx))).await
     }
@@ -81,7 +107,13 @@ impl World {
     }
 
     pub(crate) async fn take(&self, purpose: CodePurpose, to: &Contact, code: &SecretString) -> bool {
-        let take = async |tx: &mut WriteTx<'_>| self.identity.code_take_in_tx(tx, purpose, to, code).await;
+        self.take_from(purpose, to, code, 1).await
+    }
+
+    /// The same, tried from somewhere.
+    pub(crate) async fn take_from(&self, purpose: CodePurpose, to: &Contact, code: &SecretString, from: u8) -> bool {
+        let from = origin(from).address;
+        let take = async |tx: &mut WriteTx<'_>| self.identity.code_take_in_tx(tx, purpose, to, code, from).await;
         let take = &take;
         self.db.write("test.take", |tx| Box::pin(take(tx))).await.unwrap()
     }

@@ -137,7 +137,7 @@ columns! {
         KEY => project_id;
         KEY.category("user.content").protected(Protection::SealedSubject) => name_sealed;
         KEY.category("user.authorization.credentials").protected(Protection::KeyedHash) => hash;
-        KEY => hint, source, status, limits, created_at, updated_at;
+        KEY => hint, source, status, disabled_by, ended, limits, limits_by, created_at, updated_at;
     }
     verification_cases {
         VERIFICATION.category("user.unique_id") => id, account_id;

@@ -68,7 +68,8 @@ struct Shared {
 
 async fn code(served: &Served, purpose: CodePurpose, to: &Contact) -> secrecy::SecretString {
     let identity = &served.console.identity;
-    let wish = async |tx: &mut WriteTx<'_>| identity.code_wish_in_tx(tx, purpose, to, [198, 51, 100, 77].into()).await;
+    let from = &Origin::new([198, 51, 100, 77].into(), "");
+    let wish = async |tx: &mut WriteTx<'_>| identity.code_wish_in_tx(tx, purpose, to, from).await;
     let wish = &wish;
     match served.console.db.write("test.wish", |tx| Box::pin(wish(tx))).await.unwrap() {
         CodeWish::Send { code, .. } => code,

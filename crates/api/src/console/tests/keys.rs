@@ -49,7 +49,31 @@ both_engines! {
 
         let revoked = served.ask(Method::DELETE, &path).by("tm-ann").send().await;
         assert_eq!((revoked.status.as_u16(), revoked.body.len()), (204, 0));
-        assert_eq!(served.get(&path).by("ann").send().await.json()["status"], "disabled");
+        let after = served.get(&path).by("ann").send().await.json();
+        assert_eq!((after["status"].as_str(), after["ended"].as_str()), (Some("disabled"), Some("revoked")));
+        let again = served.ask(Method::PATCH, &path).by("ann").json(&json!({"status": "active"})).send().await;
+        assert_eq!(again.refusal(), (409, "key.ended".into()));
+    }
+
+    async fn what_staff_did_to_a_key_its_owner_cannot_undo(db: Db) {
+        let served = served(db).await;
+        let made = create(&served, "ann", &json!({"name": "a"}), None).await.json();
+        let id = made["key"]["id"].as_str().unwrap();
+        let (own, staffs) = (format!("/api/v1/keys/{id}"), format!("/api/v1/accounts/{}/keys/{id}", served.ann));
+        let patch = async |path: &str, by: &str, body: Value| {
+            served.ask(Method::PATCH, path).by(by).json(&body).send().await
+        };
+        let (off, on) = (json!({"status": "disabled"}), json!({"status": "active"}));
+        assert_eq!(patch(&own, "ann", off.clone()).await.json()["disabled_by"], "owner");
+        assert_eq!(patch(&own, "ann", on.clone()).await.json()["disabled_by"], Value::Null);
+        assert_eq!(patch(&staffs, "admin-stepped-up", off).await.json()["disabled_by"], "staff");
+        assert_eq!(patch(&own, "ann", on.clone()).await.refusal(), (403, "key.held".into()));
+        assert_eq!(served.get(&own).by("ann").send().await.json()["disabled_by"], "staff");
+        assert_eq!(patch(&staffs, "admin-stepped-up", on).await.status, 200);
+        let limits = json!({"limits": {"requests_per_minute": 1}});
+        assert_eq!(patch(&staffs, "admin-stepped-up", limits).await.json()["limits_by"], "staff");
+        assert_eq!(patch(&own, "ann", json!({"limits": {}})).await.refusal(), (403, "key.held".into()));
+        assert_eq!(patch(&own, "ann", json!({"name": "b"})).await.status, 200);
     }
 
     async fn a_name_is_taken_once(db: Db) {

@@ -254,8 +254,13 @@ both_engines! {
             let body = json!({ "name": "for", "member": member });
             assert_eq!(served.said(Method::POST, &keys, by, Some(body)).await.refusal().1, code);
         }
-        assert_eq!(served.said(Method::DELETE, &own_path, "org-developer", None).await.status, 204);
-        let enable = || Some(json!({ "status": "active" }));
+        let (enable, disable) = (|| Some(json!({ "status": "active" })), || Some(json!({ "status": "disabled" })));
+        assert_eq!(served.said(Method::PATCH, &own_path, "org-developer", disable()).await.status, 200);
+        assert_eq!(served.said(Method::PATCH, &own_path, "org-developer", enable()).await.status, 200);
+        // What an admin disabled its member does not take into use again.
+        assert_eq!(served.said(Method::PATCH, &own_path, "org-admin", disable()).await.status, 200);
+        let held = served.said(Method::PATCH, &own_path, "org-developer", enable()).await;
+        assert_eq!(held.refusal(), (403, "key.held".into()));
         assert_eq!(served.said(Method::PATCH, &own_path, "org-admin", enable()).await.status, 200);
         assert_eq!(served.said(Method::DELETE, &project_path, "org-admin", None).await.status, 204);
         assert_eq!(served.get(&own_path).by("org-developer").send().await.json()["status"], "disabled");

@@ -10,6 +10,8 @@ use tacit_storage::{Db, Page, both_engines};
 use tokio_util::sync::CancellationToken;
 
 const MINUTE: i64 = 60_000_000;
+/// Keeps a write open, on both engines: the log of changes takes one entry after another.
+const TOUCH: tacit_storage::Sql = tacit_storage::Sql::new("UPDATE accounts SET updated_at = updated_at");
 
 /// People who use a console. What is written to them is kept to be read.
 struct Town {
@@ -66,8 +68,13 @@ impl Town {
 
     /// The newest code that was sent to that address.
     async fn code(&self, purpose: &str, to: &str) -> String {
+        self.code_for(None, purpose, to).await
+    }
+
+    /// The same, asked for by who is signed in.
+    async fn code_for(&self, token: Option<&str>, purpose: &str, to: &str) -> String {
         let before = self.letters(to, 0).await.len();
-        let asked = self.post("/api/v1/codes", None, json!({ "purpose": purpose, "to": { "email": to } })).await;
+        let asked = self.post("/api/v1/codes", token, json!({ "purpose": purpose, "to": { "email": to } })).await;
         assert_eq!((asked.status.as_u16(), asked.json()), (202, json!({ "expires_in_seconds": 600 })));
         let letters = self.letters(to, before + 1).await;
         let digits = |word: &&str| word.len() == 6 && word.bytes().all(|b| b.is_ascii_digit());
@@ -197,6 +204,25 @@ both_engines! {
         assert_eq!(ended, json!({ "ended": 1 }));
     }
 
+    async fn codes_that_are_good_for_nothing_are_not_sent(db: Db) {
+        let town = Town::new(db).await;
+        let token = town.register("eve").await;
+        let ask = async |token: Option<&str>, purpose: &str, to: Value| {
+            town.post("/api/v1/codes", token, json!({ "purpose": purpose, "to": to })).await
+        };
+        let phone = ask(None, "register", json!({ "phone": "+8613800138000" })).await;
+        assert_eq!(phone.refusal(), (422, "registration.field".into()), "nobody is asked for one");
+        for purpose in ["contact_change", "step_up"] {
+            assert_eq!(ask(None, purpose, json!({ "email": "eve@example.org" })).await.status, 401);
+        }
+        // Somebody else's address: the answer is the same, and nothing is sent.
+        town.register("ben").await;
+        let letters = town.letters("ben@example.org", 1).await.len();
+        assert_eq!(ask(Some(&token), "step_up", json!({ "email": "ben@example.org" })).await.status, 202);
+        assert!(!town.code_for(Some(&token), "step_up", "eve@example.org").await.is_empty());
+        assert_eq!(town.letters("ben@example.org", letters).await.len(), letters);
+    }
+
     async fn nobody_learns_who_has_an_account(db: Db) {
         let town = Town::new(db).await;
         town.register("eve").await;
@@ -232,7 +258,9 @@ both_engines! {
         assert_eq!(done.status.as_u16(), 204);
         let letters = town.letters("eve@example.org", 2).await;
         assert!(letters[0].text.to_lowercase().contains("password"), "its owner is told: {}", letters[0].text);
-        let code = town.code("contact_change", "eve@new.example").await;
+        let nobody = json!({ "purpose": "contact_change", "to": { "email": "eve@new.example" } });
+        assert_eq!(town.post("/api/v1/codes", None, nobody).await.status, 401);
+        let code = town.code_for(Some(&raised), "contact_change", "eve@new.example").await;
         let body = json!({ "to": { "email": "eve@new.example" }, "code": code });
         let moved = town.send(Method::PUT, "/api/v1/account/contacts", Some(&raised), Some(body)).await;
         assert_eq!(moved.status.as_u16(), 204);
@@ -311,7 +339,7 @@ both_engines! {
             let refused = town.post(path, Some(&key), body).await;
             assert_eq!(refused.refusal(), (403, "access.denied".into()), "a key is no person");
         }
-        for (found, told) in [(model_key.as_str(), 2), ("sk-nothing", 2), (key.as_str(), 3)] {
+        for (found, told) in [(model_key.as_str(), 3), ("sk-nothing", 3), (key.as_str(), 4)] {
             let got = town.post("/api/v1/leaked-keys", None, json!({ "key": found })).await;
             assert_eq!(got.status.as_u16(), 202, "whoever it is learns nothing");
             assert_eq!(town.letters("eve@example.org", told).await.len(), told);
@@ -319,6 +347,74 @@ both_engines! {
         assert_eq!(town.send(Method::GET, "/api/v1/keys", Some(&key), None).await.status.as_u16(), 401);
         let keys = town.send(Method::GET, "/api/v1/keys", Some(&token), None).await.json();
         assert_eq!(keys["items"][0]["status"], "disabled");
+    }
+
+    async fn who_hangs_up_has_done_what_they_asked_for(db: Db) {
+        let town = Town::new(db.clone()).await;
+        let token = town.register("eve").await;
+        let told = town.served.told.load(std::sync::atomic::Ordering::Relaxed);
+        let body = json!({ "password": "battery staple" }).to_string();
+        let request = format!(
+            "PUT /api/v1/account/password HTTP/1.1\r\nhost: tacit.example\r\ncookie: __Host-tacit-session={token}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        // Nothing can be written until they have gone.
+        let (held, holds) = tokio::sync::oneshot::channel::<()>();
+        let (locked, locks) = tokio::sync::oneshot::channel::<()>();
+        let hold = {
+            let db = db.clone();
+            let (holds, locked) = (std::sync::Mutex::new(Some(holds)), std::sync::Mutex::new(Some(locked)));
+            tokio::spawn(async move {
+                let (holds, locked) = (holds.lock().unwrap().take().unwrap(), locked.lock().unwrap().take().unwrap());
+                let ends = std::sync::Mutex::new(Some((holds, locked)));
+                let wait = async |tx: &mut tacit_storage::WriteTx<'_>| {
+                    tx.execute(&TOUCH, &[]).await?;
+                    let (holds, locked) = ends.lock().unwrap().take().unwrap();
+                    locked.send(()).unwrap();
+                    holds.await.unwrap();
+                    Ok::<_, tacit_storage::StorageError>(())
+                };
+                let wait = &wait;
+                db.write("test.hold", |tx| Box::pin(wait(tx))).await.unwrap();
+            })
+        };
+        locks.await.unwrap();
+        let mut stream = tokio::net::UnixStream::connect(&town.served.socket).await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        drop(stream);
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        held.send(()).unwrap();
+        hold.await.unwrap();
+
+        let letters = town.letters("eve@example.org", 2).await;
+        assert!(letters[0].text.contains("password"), "{}", letters[0].text);
+        let sign_in = json!({ "who": "eve", "password": "battery staple" });
+        assert_eq!(town.post("/api/v1/sign-in/password", None, sign_in).await.status, 200);
+        let lines = recorded(&town).await;
+        let outcome = ("password.change".to_owned(), "done".to_owned(), None);
+        assert!(lines.contains(&outcome), "{lines:?}");
+        assert!(town.served.told.load(std::sync::atomic::Ordering::Relaxed) > told, "gateways are told");
+    }
+
+    async fn who_gets_an_account_back_has_it_alone(db: Db) {
+        let town = Town::new(db).await;
+        let token = town.register("eve").await;
+        let made = town.post("/api/v1/management-keys", Some(&token), json!({ "name": "deploy" })).await.json();
+        let (key, model) = (made["secret"].as_str().unwrap(), json!({ "name": "laptop" }));
+        assert_eq!(town.post("/api/v1/keys", Some(key), model).await.status, 201);
+        assert!(town.letters("eve@example.org", 2).await[0].text.contains("management key"), "it is told of");
+        let code = town.code("password_reset", "eve@example.org").await;
+        let reset = json!({ "to": { "email": "eve@example.org" }, "code": code, "password": "battery staple" });
+        assert_eq!(town.post("/api/v1/password/reset", None, reset).await.status, 204);
+        for by in [key, &token] {
+            assert_eq!(town.send(Method::GET, "/api/v1/account", Some(by), None).await.status, 401);
+        }
+        let told = town.letters("eve@example.org", 5).await;
+        let text = told[0].text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("Management keys revoked: 1") && text.contains("API keys that still work: 1"), "{text}");
+        assert!(told[1].text.contains("password"), "{}", told[1].text);
     }
 
     async fn staff_give_no_more_than_they_have(db: Db) {

@@ -31,6 +31,19 @@ async fn post(served: &Served, by: &str, path: &str, body: Value) -> Got {
 }
 
 both_engines! {
+    async fn staff_gives_nothing_to_itself(db: Db) {
+        let served = served(db).await;
+        let own = served.console.identity.account_by_ref("staff").await.unwrap().unwrap().id;
+        let (to_own, credit) = (format!("/api/v1/accounts/{own}"), json!({"kind": "grant", "amount": "5", "reason": "bonus"}));
+        let asking = served.ask(Method::POST, &format!("{to_own}/movements")).by("finance-stepped-up");
+        let refused = asking.header("idempotency-key", "k").json(&credit).send().await;
+        assert_eq!(refused.refusal(), (403, "account.own".into()));
+        let patch = json!({"limits": {}});
+        let refused = served.ask(Method::PATCH, &to_own).by("admin-stepped-up").json(&patch).send().await;
+        assert_eq!(refused.refusal(), (403, "account.own".into()));
+    }
+
+
     async fn staff_sees_accounts_masked_and_finds_them_exactly(db: Db) {
         let served = served(db).await;
         addresses(&served).await;

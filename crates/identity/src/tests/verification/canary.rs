@@ -56,7 +56,7 @@ async fn what_is_shown_lies_nowhere_in_clear_and_then_nowhere() {
     let hashing = Hashing::start(1, Cost { memory: 64, passes: 1 }).unwrap();
     let identity = Identity::new(db.clone(), keys, clock.clone(), hashing).with_verification(rules());
     let group = identity.group_put("default", tacit_kernel::Ppm::ONE).await.unwrap().id;
-    let world = World { identity, clock, db: db.clone(), group };
+    let world = World { identity, clock, db: db.clone(), group, heard: Arc::default() };
 
     let details = Details::new(NAME, Document::IdCard, CARD).unwrap();
     let case = world.open(world.account("ann").await, &details).await.unwrap();

@@ -21,6 +21,14 @@ pub(super) const SETTINGS: &[Setting] = &[
     asked("registration.phone", "\"off\"", "A phone number, shown to be theirs by a code."),
     asked("registration.password", "\"optional\"", "A password; without one codes are sent to sign in."),
     asked("registration.invitation", "\"optional\"", "An invitation."),
+    setting(
+        "registration.phone_countries",
+        Kind::Names,
+        "[]",
+        "Country codes of the phone numbers that may become somebody's, such as \"86\", without the +; with none here those of\n\
+         every country.",
+    ),
+    asked("registration.name", "\"off\"", "Their real name, which is not the name they sign in with."),
     asked("registration.company", "\"off\"", "Company."),
     asked("registration.position", "\"off\"", "Position in the company."),
     asked("registration.country", "\"off\"", "Country."),
