@@ -247,6 +247,8 @@ impl Action {
         Self::CallReveal,
         Self::WalletRead,
         Self::LedgerList,
+        Self::VerificationRead,
+        Self::VerificationReveal,
         Self::AuditList,
         Self::AuditRead,
     ];

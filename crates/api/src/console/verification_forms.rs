@@ -147,7 +147,7 @@ pub(super) struct Case {
     pub(super) papers: Vec<Paper>,
     /// Why it was not approved.
     pub(super) reason: Option<VerdictReason>,
-    /// What whoever decided had to say; `null` also once it is deleted.
+    /// What whoever decided had to say; `null` for staff, and once it is deleted.
     pub(super) note: Option<String>,
     /// When the person agreed that an agency is asked.
     pub(super) agreed_to_agency_at: Option<Moment>,
@@ -173,7 +173,8 @@ impl Case {
     /// As staff sees it that has not said why it must see more.
     pub(super) fn masked(case: v::Case) -> Self {
         let name = case.details.as_ref().map(v::Details::masked_name);
-        Self::of(case, name)
+        // People write into it what is masked elsewhere.
+        Self::of(v::Case { note: None, ..case }, name)
     }
 
     fn of(case: v::Case, name: Option<String>) -> Self {
