@@ -41,6 +41,7 @@ pub(crate) static MAIN: Migrations = Migrations {
         include_str!("../migrations/0009_organisations.sql"),
         include_str!("../migrations/0010_looks.sql"),
         include_str!("../migrations/0011_sign_in_notices.sql"),
+        include_str!("../migrations/0014_organisation_offers.sql"),
     ],
 };
 

@@ -97,7 +97,11 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("PATCH", "/api/v1/organisations/{organisation}") => (A::OrganisationUpdate, O::Organisation),
         ("DELETE", "/api/v1/organisations/{organisation}") => (A::OrganisationClose, O::Organisation),
         ("POST", "/api/v1/organisations/{organisation}/reopen") => (A::OrganisationReopen, O::Organisation),
-        ("PUT", "/api/v1/organisations/{organisation}/owner") => (A::OrganisationTransfer, O::Organisation),
+        ("PUT", "/api/v1/organisations/{organisation}/ownership-offer") => (A::OwnershipOffer, O::Organisation),
+        ("DELETE", "/api/v1/organisations/{organisation}/ownership-offer") => (A::OwnershipOfferEnd, O::Organisation),
+        ("POST", "/api/v1/organisations/{organisation}/ownership-offer/accept") => {
+            (A::OrganisationTransfer, O::Organisation)
+        }
         ("POST", "/api/v1/organisations/{organisation}/leave") => (A::MemberLeave, O::Organisation),
         ("PATCH", "/api/v1/organisations/{organisation}/members/{member}") => (A::MemberUpdate, O::Organisation),
         ("DELETE", "/api/v1/organisations/{organisation}/members/{member}") => (A::MemberRemove, O::Organisation),

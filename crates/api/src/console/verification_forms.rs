@@ -135,7 +135,7 @@ pub(super) struct Case {
     pub(super) kind: VerificationKind,
     /// How far it has come.
     pub(super) state: CaseState,
-    /// Who decides it, or did.
+    /// Who decides it, or did; for the person, whom they gave it to.
     pub(super) way: VerificationWay,
     /// The name, masked for staff; `null` once it is deleted.
     pub(super) name: Option<String>,
@@ -167,7 +167,9 @@ impl Case {
     /// As the person sees it, who knows the number: of it, too, no more is shown than they need to tell it from another.
     pub(super) fn own(case: v::Case) -> Self {
         let name = case.details.as_ref().map(|details| details.name().reveal().clone());
-        Self::of(case, name)
+        // That staff has to look at what the agency was asked tells something about the number.
+        let way = if case.agreed_at.is_some() { v::VerificationWay::Agency } else { case.way };
+        Self::of(v::Case { way, ..case }, name)
     }
 
     /// As staff sees it that has not said why it must see more.
