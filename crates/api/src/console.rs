@@ -38,6 +38,8 @@ mod openapi;
 mod organisation_invitations;
 mod organisation_keys;
 mod organisation_money;
+mod organisation_notices;
+mod organisation_offers;
 mod organisations;
 mod passkeys;
 mod people;
@@ -179,6 +181,7 @@ pub fn routes() -> Routes {
     let routes = organisations::routes(routes);
     let routes = members::routes(routes);
     let routes = organisation_invitations::routes(routes);
+    let routes = organisation_offers::routes(routes);
     let routes = projects::routes(routes);
     let routes = organisation_keys::routes(routes);
     let routes = organisation_money::routes(routes);

@@ -195,6 +195,9 @@ pub enum IdentityError {
     /// No such invitation of the organisation.
     #[error("there is no such invitation")]
     MemberInvitationNotFound,
+    /// No offer of that organisation to or from who asks.
+    #[error("there is no such offer, or it is too old")]
+    OfferNotFound,
     /// A token that is none, or was used, or is void.
     #[error("that invitation is wrong, used, withdrawn or too old; ask for a new one")]
     MemberInvitationInvalid,
@@ -281,6 +284,7 @@ impl IdentityError {
             Self::MemberAlready => "member.already",
             Self::MemberKeyless => "member.keyless",
             Self::MemberInvitationNotFound => "member_invitation.not_found",
+            Self::OfferNotFound => "ownership_offer.not_found",
             Self::MemberInvitationInvalid => "member_invitation.invalid",
             Self::BudgetInvalid => "budget.invalid",
             Self::ProjectNameInvalid => "project.name_invalid",
@@ -321,6 +325,7 @@ impl IdentityError {
             | Self::OrganisationNotFound
             | Self::MemberNotFound
             | Self::MemberInvitationNotFound
+            | Self::OfferNotFound
             | Self::ProjectNotFound
             | Self::IdentityNotFound
             | Self::PasskeyNotFound

@@ -22,8 +22,9 @@ impl Identity {
             let devices = self.devices_forget_in_tx(tx, STEP).await?;
             let keys = self.management_keys_forget_in_tx(tx, STEP).await?;
             let members = self.member_invitations_forget_in_tx(tx, STEP).await?;
+            let offers = self.ownership_offers_forget_in_tx(tx, STEP).await?;
             let ceremonies = self.ceremonies_forget_in_tx(tx, STEP).await?;
-            let all = [codes, guesses, sessions, invitations, devices, keys, members, ceremonies];
+            let all = [codes, guesses, sessions, invitations, devices, keys, members, offers, ceremonies];
             Ok::<_, IdentityError>(all.iter().any(|deleted| *deleted >= u64::from(STEP)))
         };
         let step = &step;

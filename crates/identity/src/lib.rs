@@ -96,6 +96,7 @@ pub const STATEMENTS: &[&[&Sql]] = &[
     leaks::STATEMENTS,
     organisations::store::STATEMENTS,
     organisations::invitations::STATEMENTS,
+    organisations::offers::STATEMENTS,
     organisations::projects::STATEMENTS,
     organisations::keys::STATEMENTS,
     verification::STATEMENTS,

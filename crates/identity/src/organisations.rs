@@ -9,12 +9,15 @@ pub(crate) mod invitations;
 pub(crate) mod keys;
 mod members;
 mod model;
+pub(crate) mod offers;
 pub(crate) mod projects;
 pub(crate) mod store;
 
 pub use access::{OrganisationPermission, OrganisationRole};
 pub use invitations::Invited;
-pub use model::{Member, MemberChange, MemberInvitation, Membership, Organisation, Project, ProjectChange, Standing};
+pub use model::{
+    Member, MemberChange, MemberInvitation, Membership, Organisation, OwnershipOffer, Project, ProjectChange, Standing,
+};
 
 use crate::accounts::opened;
 use crate::verification::Restricted;

@@ -7,6 +7,7 @@ mod store;
 pub use model::{AgeBand, Fields, Language, Need, Profile, ProfileField, Registration, RegistrationRules};
 pub(crate) use store::STATEMENTS;
 
+use crate::accounts::opened;
 use crate::codes::CodePurpose;
 use crate::contacts::Contact;
 use crate::passwords::Digest;
@@ -175,6 +176,20 @@ impl Identity {
             invited_by: row.invited_by,
             registered_at: row.registered_at,
         }))
+    }
+
+    /// The address of the guardian who consented; `None`: nobody had to.
+    ///
+    /// # Errors
+    /// [`IdentityError::AccountErased`]; storage, keyring.
+    pub async fn guardian_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        account: AccountId,
+    ) -> Result<Option<Personal<String>>, IdentityError> {
+        let Some(sealed) = store::get(tx, account).await?.and_then(|row| row.guardian_sealed) else { return Ok(None) };
+        let key = self.subject_key(account).await?.ok_or(IdentityError::AccountErased)?;
+        Ok(Some(opened(&key, &aad("guardian_sealed", account), &sealed)?))
     }
 
     /// Replaces the optional fields of a profile: what is left out is gone.

@@ -44,6 +44,10 @@ const SENT_TO: Rule = Rule { domain: "sent-to", free: 3, first: 60, most: 14_400
 const SENT_FROM_NETWORK: Rule = Rule { domain: "sent-from-network", free: 200, first: 10, most: 600 };
 const SENT_FROM: Rule = Rule { domain: "sent-from", free: 20, first: 10, most: 3600 };
 
+/// Questions to the agency about one account: each costs, and its answer tells something about whoever is named. Five, then
+/// none for a day. What is withdrawn was asked all the same.
+const ASKED_ABOUT: Rule = Rule { domain: "asked-about", free: 4, first: 86_400, most: 86_400 };
+
 /// What is begun and waits for its other half: a row each. A page that offers passkeys begins with each look at it.
 const BEGUN_FROM: Rule = Rule { domain: "begun-from", free: 300, first: 1, most: 60 };
 const BEGUN_FROM_NETWORK: Rule = Rule { domain: "begun-from-network", free: 3000, first: 1, most: 10 };
@@ -181,6 +185,11 @@ impl Identity {
             self.counted(&SENT_FROM, requester(from).to_string().as_bytes()),
             self.counted(&SENT_FROM_NETWORK, network(from).to_string().as_bytes()),
         ]
+    }
+
+    /// What is counted where an account is given to the agency.
+    pub(crate) fn asking_agency(&self, account: AccountId) -> [Counted; 1] {
+        [self.counted(&ASKED_ABOUT, account.0.as_bytes())]
     }
 
     /// What is counted where somebody at that address begins what needs two requests.

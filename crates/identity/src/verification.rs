@@ -128,7 +128,8 @@ impl Identity {
     /// Gives a case to who decides it. `agreed`: the person said that the agency may be asked.
     ///
     /// # Errors
-    /// [`VerificationError::NotFound`], `State`, `Off`, `Consent`, `PapersMissing`; storage, keyring.
+    /// [`VerificationError::NotFound`], `State`, `Off`, `Consent`, `PapersMissing`; [`IdentityError::TooMany`] questions to
+    /// the agency; storage, keyring.
     pub async fn case_submit_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
@@ -152,6 +153,7 @@ impl Identity {
         (row.reason, row.note_sealed) = (None, None);
         store::update(tx, &row).await?;
         if row.way == VerificationWay::Agency {
+            self.count_in_tx(tx, &self.asking_agency(account)).await?;
             self.check_ask_in_tx(tx, id).await?;
         }
         self.case_opened_in_tx(tx, row).await

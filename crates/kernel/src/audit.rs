@@ -78,6 +78,10 @@ words! {
         OrganisationClose = "organisation.close",
         /// An organisation is opened again.
         OrganisationReopen = "organisation.reopen",
+        /// An organisation is offered to another member.
+        OwnershipOffer = "ownership.offer",
+        /// Such an offer is withdrawn or refused.
+        OwnershipOfferEnd = "ownership.offer_end",
         /// An organisation gets another owner.
         OrganisationTransfer = "organisation.transfer",
         /// Somebody is invited to become a member of an organisation.
@@ -261,6 +265,8 @@ impl Action {
         Self::CallReveal,
         Self::WalletRead,
         Self::LedgerList,
+        Self::VerificationRead,
+        Self::VerificationReveal,
         Self::AuditList,
         Self::AuditRead,
     ];

@@ -13,6 +13,7 @@ mod development;
 mod error;
 mod metrics;
 mod model;
+mod names;
 pub(crate) mod outbound;
 pub(crate) mod sms;
 mod smtp;
@@ -28,6 +29,7 @@ pub use model::{
     Changed, Channel, Code, Content, Failure, Kind, LONGEST, Language, MessageView, NewMessage, Schedule, State,
 };
 
+pub use names::shown_name;
 pub use sms::{Declaration, ProviderKind, ServerTemplate, Sms, SmsSettings};
 pub use smtp::{Protection, Smtp, SmtpSettings};
 pub use templates::{TemplateError, Templates};

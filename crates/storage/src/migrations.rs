@@ -43,6 +43,7 @@ pub(crate) static MAIN: Migrations = Migrations {
         include_str!("../migrations/0011_sign_in_notices.sql"),
         include_str!("../migrations/0012_held_keys.sql"),
         include_str!("../migrations/0013_scopes.sql"),
+        include_str!("../migrations/0014_organisation_offers.sql"),
         include_str!("../migrations/0015_retention.sql"),
     ],
 };

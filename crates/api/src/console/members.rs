@@ -1,6 +1,7 @@
 //! `/api/v1/organisations/{organisation}/members`: who is in an organisation, as what, and what their keys may spend.
 
 use super::idempotency::Undone;
+use super::organisation_notices::Step;
 use super::organisations::RoleForm;
 use super::{Access, Answer, Console, ETag, IfMatch, Inner, Input, Member, Params, Routes};
 use crate::forms::{Moment, Page, PageQuery, page_of};
@@ -61,7 +62,7 @@ struct Patch {
     /// Another role, within the caller's own. Who becomes owner is told by a hand-over.
     #[schema(value_type = Option<RoleForm>)]
     role: Option<OrganisationRole>,
-    /// Another budget; it replaces all that was set.
+    /// Another budget; it replaces all that was set. Only a role above the member's sets it, and nobody their own.
     #[schema(value_type = Option<BudgetForm>)]
     budget: Option<Budget>,
 }
@@ -151,7 +152,15 @@ async fn members_update(
         let identity = &console.identity;
         let before = View::from(identity.member_in_tx(tx, member.organisation, account).await?);
         versions.check(&ETag::of(console, &before)?)?;
-        Ok::<_, Undone>(View::from(identity.member_update_in_tx(tx, member.by(), account, change).await?))
+        let now = View::from(identity.member_update_in_tx(tx, member.by(), account, change).await?);
+        let whom = (member.organisation, account);
+        if now.role != before.role {
+            console.tell_member_in_tx(tx, whom, Step::Role(now.role)).await?;
+        }
+        if now.budget != before.budget {
+            console.tell_member_in_tx(tx, whom, Step::Budget).await?;
+        }
+        Ok::<_, Undone>(now)
     };
     let update = &update;
     let updated = console.db.write("console.member.update", |tx| Box::pin(update(tx))).await?;
@@ -179,7 +188,8 @@ async fn members_remove(
         let identity = &console.identity;
         let before = View::from(identity.member_in_tx(tx, member.organisation, account).await?);
         versions.check(&ETag::of(console, &before)?)?;
-        Ok::<_, Undone>(identity.member_remove_in_tx(tx, member.by(), account).await?)
+        identity.member_remove_in_tx(tx, member.by(), account).await?;
+        console.tell_member_in_tx(tx, (member.organisation, account), Step::Removed).await
     };
     let remove = &remove;
     console.db.write("console.member.remove", |tx| Box::pin(remove(tx))).await?;

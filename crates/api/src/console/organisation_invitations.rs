@@ -17,7 +17,7 @@ use tacit_identity::access::Scope;
 use tacit_identity::organisations::{Invited, MemberInvitation, OrganisationPermission, OrganisationRole};
 use tacit_kernel::ids::{AccountId, MemberInvitationId};
 use tacit_kernel::{ErrorKind, Fault, Masked, Personal};
-use tacit_operations::messages::Content;
+use tacit_operations::messages::{Content, shown_name};
 use tacit_storage::WriteTx;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -154,8 +154,8 @@ async fn member_invitations_create(
         let Invited { invitation, token, organisation, inviter } =
             identity.member_invite_in_tx(tx, by, (to, new.role), origin.address).await?;
         let content = Content::Invitation {
-            inviter: inviter.unwrap_or_else(|| Personal::new(String::new())),
-            organisation: organisation.name.unwrap_or_else(|| Personal::new(String::new())),
+            inviter: named(inviter.as_ref()),
+            organisation: named(organisation.name.as_ref()),
             // Behind `#`, where no server and no log sees it.
             url: SecretString::from(format!("{url}/organisations/join#{}", token.expose_secret())),
         };
@@ -170,6 +170,11 @@ async fn member_invitations_create(
     let invite = &invite;
     let (made, replayed) = console.db.write("console.member.invite", |tx| Box::pin(invite(tx))).await?;
     Ok((StatusCode::CREATED, Replayed(replayed), Json(made)).into_response())
+}
+
+/// A name as strangers may be shown it.
+fn named(name: Option<&Personal<String>>) -> Personal<String> {
+    Personal::new(shown_name(name.map_or("", |name| name.reveal())))
 }
 
 /// Withdraws an invitation.

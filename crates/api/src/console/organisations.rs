@@ -1,4 +1,4 @@
-//! `/api/v1/organisations`: making, renaming, closing and handing over organisations, and which ones the caller is in.
+//! `/api/v1/organisations`: making, renaming and closing organisations, and which ones the caller is in.
 
 use super::idempotency::{Replayed, Undone};
 use super::{Access, Answer, Console, ETag, Idempotent, IfMatch, Input, Member, Params, Reference, Routes, Signed};
@@ -84,16 +84,6 @@ struct Name {
     name: String,
 }
 
-/// Who is to be the owner.
-#[derive(Deserialize, ToSchema)]
-#[schema(as = NewOwner)]
-#[serde(deny_unknown_fields)]
-struct NewOwner {
-    /// The account of a member.
-    #[schema(value_type = String)]
-    account: AccountId,
-}
-
 impl View {
     pub(super) fn of(organisation: Organisation, role: OrganisationRole) -> Self {
         Self {
@@ -122,10 +112,6 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(
             Access::Member(OrganisationPermission::OrganisationClose, Scope::OrganisationsWrite),
             routes!(organisations_close),
-        )
-        .add(
-            Access::Member(OrganisationPermission::OwnershipTransfer, Scope::OrganisationsWrite),
-            routes!(organisations_hand_over),
         )
         .add(
             Access::Member(OrganisationPermission::MembershipLeave, Scope::OrganisationsWrite),
@@ -256,27 +242,6 @@ async fn organisations_close(
     };
     let close = &close;
     console.db.write("console.organisation.close", |tx| Box::pin(close(tx))).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// Makes another member the owner; the caller becomes an admin.
-#[utoipa::path(put, path = "/api/v1/organisations/{organisation}/owner", tag = "organisations", params(
-    ("organisation" = String, Path, description = "Its id."),
-), request_body = NewOwner, responses(
-    (status = 204, description = "It is theirs."),
-    (status = 409, description = "They own as many as one may.", body = Problem,
-        content_type = "application/problem+json"),
-))]
-async fn organisations_hand_over(
-    State(console): State<Console>,
-    member: Member,
-    Input(new): Input<NewOwner>,
-) -> Result<StatusCode, Refusal> {
-    let console = &console;
-    let give =
-        async |tx: &mut WriteTx<'_>| console.identity.ownership_transfer_in_tx(tx, member.by(), new.account).await;
-    let give = &give;
-    console.db.write("console.organisation.hand_over", |tx| Box::pin(give(tx))).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

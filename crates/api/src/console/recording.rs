@@ -14,8 +14,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 use tacit_identity::access::{Permission, Via};
+use tacit_identity::verification::PaperKind;
 use tacit_kernel::audit::{Action, ObjectKind, Phase};
-use tacit_kernel::ids::{AccountId, CallId, EventId};
+use tacit_kernel::ids::{AccountId, CallId, EventId, VerificationId};
 use tacit_kernel::{ErrorKind, Fault, Personal};
 use tacit_storage::audit::{Actor, NewEntry, Object};
 
@@ -96,7 +97,11 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("PATCH", "/api/v1/organisations/{organisation}") => (A::OrganisationUpdate, O::Organisation),
         ("DELETE", "/api/v1/organisations/{organisation}") => (A::OrganisationClose, O::Organisation),
         ("POST", "/api/v1/organisations/{organisation}/reopen") => (A::OrganisationReopen, O::Organisation),
-        ("PUT", "/api/v1/organisations/{organisation}/owner") => (A::OrganisationTransfer, O::Organisation),
+        ("PUT", "/api/v1/organisations/{organisation}/ownership-offer") => (A::OwnershipOffer, O::Organisation),
+        ("DELETE", "/api/v1/organisations/{organisation}/ownership-offer") => (A::OwnershipOfferEnd, O::Organisation),
+        ("POST", "/api/v1/organisations/{organisation}/ownership-offer/accept") => {
+            (A::OrganisationTransfer, O::Organisation)
+        }
         ("POST", "/api/v1/organisations/{organisation}/leave") => (A::MemberLeave, O::Organisation),
         ("PATCH", "/api/v1/organisations/{organisation}/members/{member}") => (A::MemberUpdate, O::Organisation),
         ("DELETE", "/api/v1/organisations/{organisation}/members/{member}") => (A::MemberRemove, O::Organisation),
@@ -182,7 +187,7 @@ struct Said {
 }
 
 /// The reason that a body gives, and which fields it names.
-fn said(method: &Method, path: &str, body: &[u8]) -> (Option<Personal<String>>, Vec<&'static str>) {
+fn said(method: &Method, (path, uri): (&str, &Uri), body: &[u8]) -> (Option<Personal<String>>, Vec<&'static str>) {
     let changed: HashMap<String, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
     let said: Option<Said> = serde_json::from_slice(body).ok();
     let mut fields: Vec<&'static str> =
@@ -190,6 +195,12 @@ fn said(method: &Method, path: &str, body: &[u8]) -> (Option<Personal<String>>, 
     let Some(said) = said else { return (None, fields) };
     if path == "/api/v1/call-records/{call}/unmask" {
         fields.extend(["address", "user_agent"]);
+    }
+    if path == "/api/v1/verification-reviews/{case}/details" {
+        fields.extend(["name", "number", "note"]);
+    }
+    if path == "/api/v1/verification-reviews/{case}/papers/{paper}" {
+        fields.extend(named(path, uri.path(), "{paper}").and_then(PaperKind::parse).map(PaperKind::as_str));
     }
     let shown = Field::ALL.iter().map(|field| field.as_str());
     fields.extend(shown.filter(|field| said.fields.iter().any(|said| said == field)));
@@ -208,7 +219,8 @@ pub(super) fn organisation_of(route: &str, path: &str) -> Option<AccountId> {
     named(route, path, "{organisation}")?.parse().ok()
 }
 
-/// Whose data a request is about: of the account that it names, or of whom the call, the event or the entry is that it names.
+/// Whose data a request is about: of the account that it names, or of whom the call, the case, the event or the entry is that
+/// it names.
 async fn subject_of(console: &Console, route: &str, uri: &Uri) -> Result<Option<AccountId>, Fault> {
     if let Some(text) = named(route, uri.path(), "{account}") {
         return Ok(text.parse().ok());
@@ -216,6 +228,13 @@ async fn subject_of(console: &Console, route: &str, uri: &Uri) -> Result<Option<
     if let Some(text) = named(route, uri.path(), "{call}") {
         let Ok(id) = text.parse::<CallId>() else { return Ok(None) };
         return Ok(console.ledger.call(id).await?.map(|call| call.account));
+    }
+    // One's own cases are one's own, whichever one names.
+    if route.starts_with("/api/v1/verification-reviews/") {
+        let Some(Ok(id)) = named(route, uri.path(), "{case}").map(str::parse::<VerificationId>) else {
+            return Ok(None);
+        };
+        return Ok(console.identity.case_account(id).await?);
     }
     if let Some(text) = named(route, uri.path(), "{seq}") {
         let Some(seq) = place(text) else { return Ok(None) };
@@ -302,6 +321,9 @@ pub(super) async fn begin(
         Some(_) if kind == ObjectKind::Call => {
             Object { kind, id: named(asked.route, asked.uri.path(), "{call}").map(str::to_owned) }
         }
+        Some(_) if kind == ObjectKind::Verification && asked.needed.is_some() => {
+            Object { kind, id: named(asked.route, asked.uri.path(), "{case}").map(str::to_owned) }
+        }
         // What belongs to an organisation is told by which one.
         _ if kind == ObjectKind::Organisation => match organisation_of(asked.route, asked.uri.path()) {
             Some(id) => Object::one(kind, id),
@@ -309,7 +331,7 @@ pub(super) async fn begin(
         },
         _ => Object::any(kind),
     };
-    let (reason, fields) = said(asked.method, asked.route, asked.body);
+    let (reason, fields) = said(asked.method, (asked.route, asked.uri), asked.body);
     let entry = NewEntry {
         address: address(client),
         role: role(console, caller, asked.needed).await?,

@@ -34,6 +34,8 @@ words! {
         Phone = "phone",
         /// What it said at registration and since.
         Profile = "profile",
+        /// The address of the guardian of a minor.
+        Guardian = "guardian",
     }
 }
 
@@ -42,7 +44,7 @@ words! {
 #[serde(deny_unknown_fields)]
 struct Unmask {
     /// Which fields.
-    #[schema(value_type = Vec<UnmaskField>, min_items = 1, max_items = 4)]
+    #[schema(value_type = Vec<UnmaskField>, min_items = 1, max_items = 5)]
     fields: Vec<Field>,
     /// Why. The person is shown this.
     #[schema(min_length = 1, max_length = 1000)]
@@ -59,6 +61,7 @@ enum UnmaskField {
     Email,
     Phone,
     Profile,
+    Guardian,
 }
 
 /// Fields in clear. What was not asked for, or is not held, is absent.
@@ -80,6 +83,10 @@ struct Unmasked {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     profile: Option<ProfileForm>,
+    /// The e-mail address or phone number of the guardian of a minor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    guardian: Option<String>,
     /// When whoever shows this hides it again.
     hide_at: Moment,
 }
@@ -107,11 +114,15 @@ async fn accounts_unmask(
         let account = identity.account_by_id_in_tx(tx, id).await?.ok_or(IdentityError::AccountNotFound)?;
         let name = account.name.ok_or(IdentityError::AccountErased)?;
         let contacts = identity.contacts_of_in_tx(tx, id).await?;
-        Ok::<_, IdentityError>((name, contacts, identity.profile_in_tx(tx, id).await?))
+        let guardian = match unmask.fields.contains(&Field::Guardian) {
+            true => identity.guardian_in_tx(tx, id).await?,
+            false => None,
+        };
+        Ok::<_, IdentityError>((name, contacts, identity.profile_in_tx(tx, id).await?, guardian))
     };
     let read = &read;
     let found = console.db.read("console.account.unmask", |tx| Box::pin(read(tx))).await;
-    let (name, contacts, profile) = found.map_err(|error| match error {
+    let (name, contacts, profile, guardian) = found.map_err(|error| match error {
         IdentityError::AccountNotFound => not_found("account.not_found", "account"),
         other => Refusal::from(other),
     })?;
@@ -127,6 +138,7 @@ async fn accounts_unmask(
         profile: profile
             .filter(|_| asked(Field::Profile))
             .map(|profile: registration::Profile| ProfileForm::of(profile.fields)),
+        guardian: guardian.map(Personal::into_inner),
         hide_at: console.clock.now().plus_micros(SHOWN).into(),
     }))
 }

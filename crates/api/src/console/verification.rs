@@ -86,7 +86,7 @@ struct Unverified {
     api_keys: Option<u32>,
     /// Whether it may make management keys.
     management_keys: bool,
-    /// Whether it may make organisations.
+    /// Whether it may own organisations; it may not where anything else is bounded.
     organisations: bool,
     /// Whether it may call models at all.
     calls: bool,
@@ -243,7 +243,7 @@ async fn verification_show(State(console): State<Console>, caller: Signed) -> An
         unverified: Unverified {
             api_keys: bounds.api_keys,
             management_keys: bounds.management_keys,
-            organisations: bounds.organisations,
+            organisations: bounds.own_organisations(),
             calls: bounds.calls,
             spend_per_day: bounds.spend_per_day.map(|amount| amount.to_string()),
             spend_per_month: bounds.spend_per_month.map(|amount| amount.to_string()),

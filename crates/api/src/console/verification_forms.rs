@@ -135,7 +135,7 @@ pub(super) struct Case {
     pub(super) kind: VerificationKind,
     /// How far it has come.
     pub(super) state: CaseState,
-    /// Who decides it, or did.
+    /// Who decides it, or did; for the person, whom they gave it to.
     pub(super) way: VerificationWay,
     /// The name, masked for staff; `null` once it is deleted.
     pub(super) name: Option<String>,
@@ -147,7 +147,7 @@ pub(super) struct Case {
     pub(super) papers: Vec<Paper>,
     /// Why it was not approved.
     pub(super) reason: Option<VerdictReason>,
-    /// What whoever decided had to say; `null` also once it is deleted.
+    /// What whoever decided had to say; `null` for staff, and once it is deleted.
     pub(super) note: Option<String>,
     /// When the person agreed that an agency is asked.
     pub(super) agreed_to_agency_at: Option<Moment>,
@@ -167,13 +167,16 @@ impl Case {
     /// As the person sees it, who knows the number: of it, too, no more is shown than they need to tell it from another.
     pub(super) fn own(case: v::Case) -> Self {
         let name = case.details.as_ref().map(|details| details.name().reveal().clone());
-        Self::of(case, name)
+        // That staff has to look at what the agency was asked tells something about the number.
+        let way = if case.agreed_at.is_some() { v::VerificationWay::Agency } else { case.way };
+        Self::of(v::Case { way, ..case }, name)
     }
 
     /// As staff sees it that has not said why it must see more.
     pub(super) fn masked(case: v::Case) -> Self {
         let name = case.details.as_ref().map(v::Details::masked_name);
-        Self::of(case, name)
+        // People write into it what is masked elsewhere.
+        Self::of(v::Case { note: None, ..case }, name)
     }
 
     fn of(case: v::Case, name: Option<String>) -> Self {

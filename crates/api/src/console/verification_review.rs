@@ -1,31 +1,30 @@
 //! `/api/v1/verification-reviews`: what staff does with cases of verification. Lists and cases are masked; whoever must see
 //! more says why, which is written into the audit log before it is shown.
 
-use super::recording::Concerns;
+use super::recording::Reasoned;
+use super::unmask::SHOWN;
 use super::verification::{CasePaper, undone};
 use super::verification_forms::{Case, CaseState, Document, PaperKind, VerdictReason};
 use super::verification_notices::Step;
-use super::{Access, Answer, Client, Console, ETag, IfMatch, Input, Params, Reference, Routes, Signed, recording};
-use crate::forms::{Page, page_of};
+use super::{Access, Answer, Console, ETag, IfMatch, Input, Params, Reference, Routes, Signed};
+use crate::forms::{Moment, Page, page_of};
 use crate::problem::{Problem, Refusal};
+use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use tacit_identity::IdentityError;
 use tacit_identity::access::Permission;
 use tacit_identity::verification::{self as v, Deciding, VerificationError};
-use tacit_kernel::audit::{Action, ObjectKind, Phase};
+use tacit_kernel::Personal;
 use tacit_kernel::ids::VerificationId;
-use tacit_kernel::{ErrorKind, Fault, Personal};
-use tacit_storage::audit::{NewEntry, Object};
 use tacit_storage::{ReadTx, WriteTx};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-/// Longest reason for a look, in bytes.
-const REASON_MAX: usize = 500;
+/// When a paper is to be taken off the screen, in microseconds since 1970 as everywhere; a paper has no other place for it.
+const HIDE_AT: HeaderName = HeaderName::from_static("tacit-hide-at");
 
 /// Which cases are wanted.
 #[derive(Deserialize, IntoParams)]
@@ -49,21 +48,26 @@ struct ReviewQuery {
 #[serde(deny_unknown_fields)]
 #[schema(as = VerificationLook)]
 struct Look {
-    /// In words; written into the audit log.
-    #[schema(min_length = 1, max_length = 500)]
-    reason: String,
+    /// In words; written into the audit log, and shown to the person.
+    #[schema(min_length = 1, max_length = 1000)]
+    #[serde(rename = "reason")]
+    _reason: String,
 }
 
-/// What a case says, in clear.
+/// What a case says, in clear. Name, document and number only while it waits for a verdict.
 #[derive(Serialize, ToSchema)]
 #[schema(as = VerificationClear)]
 struct Clear {
     /// The name of the person, or of the enterprise.
-    name: String,
+    name: Option<String>,
     /// What the number stands on.
-    document: Document,
+    document: Option<Document>,
     /// The number.
-    number: String,
+    number: Option<String>,
+    /// What whoever decided had to say.
+    note: Option<String>,
+    /// When whoever shows this hides it again.
+    hide_at: Moment,
 }
 
 /// What is decided.
@@ -118,7 +122,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::Needs(Permission::VerificationDecide), routes!(verification_reviews_decide))
 }
 
-/// Cases of all accounts, oldest first, masked.
+/// Cases that were submitted once, of all accounts, oldest first, masked.
 #[utoipa::path(get, path = "/api/v1/verification-reviews", tag = "verification", params(ReviewQuery), responses(
     (status = 200, description = "A page of cases.", body = Page<Case>),
 ))]
@@ -137,7 +141,11 @@ async fn verification_reviews_list(
 async fn found(console: &Console, id: VerificationId) -> Result<v::Case, Refusal> {
     let read = async |tx: &mut ReadTx<'_>| console.identity.case_in_tx(tx, id).await;
     let read = &read;
-    Ok(console.db.read("console.reviews.show", |tx| Box::pin(read(tx))).await?)
+    let case = console.db.read("console.reviews.show", |tx| Box::pin(read(tx))).await?;
+    // What was never submitted is nobody's business.
+    Ok(Some(case)
+        .filter(|case| case.submitted_at.is_some())
+        .ok_or(IdentityError::Verification(VerificationError::NotFound))?)
 }
 
 /// A case, masked.
@@ -153,35 +161,8 @@ async fn verification_reviews_show(
     versions: IfMatch,
     Reference(id): Reference<VerificationId>,
 ) -> Result<Response, Refusal> {
-    let case = found(&console, id).await?;
-    let concerns = Extension(Concerns(case.account));
-    let case = Case::masked(case);
-    Ok((concerns, versions.shown(ETag::of(&console, &case)?, Json(case))).into_response())
-}
-
-/// Writes down who looks at whose case in clear, and why; nothing is shown if this fails.
-async fn looked(
-    console: &Console,
-    caller: &Signed,
-    client: Client,
-    case: &v::Case,
-    look: Look,
-) -> Result<Extension<Concerns>, Refusal> {
-    let reason = look.reason.trim();
-    if reason.is_empty() || reason.len() > REASON_MAX || reason.chars().any(char::is_control) {
-        let message = "say in 1 to 500 bytes why you must see it";
-        return Err(Refusal::from(Fault::new(ErrorKind::Invalid, "audit.reason", message)).about("reason"));
-    }
-    let object = Object::one(ObjectKind::Verification, case.id);
-    let begun = NewEntry::begun(recording::actor(Some(caller)), Action::VerificationReveal, object, Some(case.account));
-    let entry = NewEntry {
-        phase: Phase::Done,
-        reason: Some(Personal::new(reason.to_owned())),
-        address: recording::address(client),
-        ..begun
-    };
-    console.audit.record(&entry).await.map_err(recording::unrecorded)?;
-    Ok(Extension(Concerns(case.account)))
+    let case = Case::masked(found(&console, id).await?);
+    Ok(versions.shown(ETag::of(&console, &case)?, Json(case)))
 }
 
 /// What a case says, in clear. Why it must be seen is written into the audit log.
@@ -189,25 +170,30 @@ async fn looked(
     ("case" = String, Path, description = "Its id."),
 ), request_body = Look, responses(
     (status = 200, description = "Name and number.", body = Clear),
+    (status = 409, description = "It does not wait for a verdict, and has no note.", body = Problem,
+        content_type = "application/problem+json"),
 ))]
 async fn verification_reviews_details(
     State(console): State<Console>,
-    caller: Signed,
-    client: Client,
     Reference(id): Reference<VerificationId>,
-    Input(look): Input<Look>,
-) -> Result<(Extension<Concerns>, Json<Clear>), Refusal> {
+    _: Reasoned,
+    Input(_): Input<Look>,
+) -> Answer<Clear> {
     let case = found(&console, id).await?;
-    // What was not submitted is nobody's business yet.
-    let details = case.details.clone().filter(|_| case.submitted_at.is_some());
-    let details = details.ok_or(IdentityError::Verification(VerificationError::NotFound))?;
-    let concerns = looked(&console, &caller, client, &case, look).await?;
-    let clear = Clear {
-        name: details.name().reveal().clone(),
-        document: details.document().into(),
-        number: details.number().reveal().clone(),
-    };
-    Ok((concerns, Json(clear)))
+    // Who has decided, and what is being written, is past or before any need to see it.
+    let details = case.details.filter(|_| case.state == v::CaseState::Submitted);
+    let note = case.note.map(Personal::into_inner);
+    if details.is_none() && note.is_none() {
+        return Err(IdentityError::Verification(VerificationError::State).into());
+    }
+    let hide_at = console.clock.now().plus_micros(SHOWN).into();
+    Ok(Json(Clear {
+        name: details.as_ref().map(|details| details.name().reveal().clone()),
+        document: details.as_ref().map(|details| details.document().into()),
+        number: details.as_ref().map(|details| details.number().reveal().clone()),
+        note,
+        hide_at,
+    }))
 }
 
 /// A paper of a case. Why it must be seen is written into the audit log.
@@ -217,29 +203,36 @@ async fn verification_reviews_details(
 ), request_body = Look, responses(
     (status = 200, description = "The paper, as it was sent.", content(
         (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "application/pdf"),
-    ), headers(("content-disposition" = String, description = "`attachment`: it is not to be shown in a page."))),
+    ), headers(
+        ("content-disposition" = String, description = "`attachment`: it is not to be shown in a page."),
+        ("tacit-hide-at" = String, description = "When whoever shows it hides it again, in microseconds since 1970."),
+    )),
+    (status = 409, description = "It does not wait for a verdict.", body = Problem,
+        content_type = "application/problem+json"),
 ))]
 async fn verification_reviews_paper(
     State(console): State<Console>,
-    caller: Signed,
-    client: Client,
     CasePaper(id, kind): CasePaper,
-    Input(look): Input<Look>,
+    _: Reasoned,
+    Input(_): Input<Look>,
 ) -> Result<Response, Refusal> {
     let case = found(&console, id).await?;
-    let held = case.papers.iter().any(|paper| paper.kind == kind) && case.submitted_at.is_some();
-    if !held {
+    if case.state != v::CaseState::Submitted {
+        return Err(IdentityError::Verification(VerificationError::State).into());
+    }
+    if !case.papers.iter().any(|paper| paper.kind == kind) {
         return Err(IdentityError::Verification(VerificationError::PaperNotFound).into());
     }
-    let concerns = looked(&console, &caller, client, &case, look).await?;
     let (view, bytes) = console.identity.paper_reveal(id, kind).await?;
     let name = format!("attachment; filename=\"{}.{}\"", kind.as_str(), view.media.as_str());
     let disposition = HeaderValue::from_str(&name).unwrap_or(HeaderValue::from_static("attachment"));
+    let hide_at = console.clock.now().plus_micros(SHOWN).0.to_string();
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(view.media.media_type())),
         (header::CONTENT_DISPOSITION, disposition),
+        (HIDE_AT, HeaderValue::from_str(&hide_at).unwrap_or(HeaderValue::from_static("0"))),
     ];
-    Ok((concerns, headers, bytes.to_vec()).into_response())
+    Ok((headers, bytes.to_vec()).into_response())
 }
 
 /// Decides a case. Nobody decides their own.
@@ -272,7 +265,6 @@ async fn verification_reviews_decide(
     if let Some(step) = Step::of(&case) {
         console.told_of_case(case.account, step).await;
     }
-    let concerns = Extension(Concerns(case.account));
     let case = Case::masked(case);
-    Ok((concerns, ETag::of(console, &case)?, Json(case)).into_response())
+    Ok((ETag::of(console, &case)?, Json(case)).into_response())
 }

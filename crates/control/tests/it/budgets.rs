@@ -2,7 +2,8 @@
 
 use crate::world::{COST, World, settled, until};
 use tacit_identity::IdentityError;
-use tacit_identity::organisations::{MemberChange, ProjectChange};
+use tacit_identity::contacts::Contact;
+use tacit_identity::organisations::{MemberChange, OrganisationRole, ProjectChange};
 use tacit_kernel::ids::{AccountId, CallId, KeyId, ProjectId};
 use tacit_kernel::limits::{Budget, Limits};
 use tacit_kernel::{Nano, Personal};
@@ -28,21 +29,33 @@ macro_rules! in_tx {
     }};
 }
 
-/// An organisation of the world's account, with two keys of that member; the second is of a project.
-async fn organisation(world: &World) -> (AccountId, ProjectId, [(KeyId, [u8; 32]); 2]) {
-    let (owner, limits) = (world.account, &Limits::default());
+/// An organisation and its owner, with two keys of the world's account, a member; the second is of a project.
+async fn organisation(world: &World) -> ((AccountId, AccountId), ProjectId, [(KeyId, [u8; 32]); 2]) {
+    let limits = &Limits::default();
+    let group = world.identity.group_by_name("default").await.unwrap().unwrap().id;
+    let owner = world.identity.account_create(&name("owner"), group, limits).await.unwrap().id;
     let named = &name("Engines");
     let id = in_tx!(world, |identity, tx| identity.organisation_create_in_tx(tx, owner, named)).id;
     let by = (id, owner);
     let project = in_tx!(world, |identity, tx| identity.project_create_in_tx(tx, by, named, month(100 * COST))).id;
+    let (to, from, role) =
+        (&Contact::email("a@example.org").unwrap(), [127, 0, 0, 1].into(), OrganisationRole::Developer);
+    let invited = in_tx!(world, |identity, tx| identity.member_invite_in_tx(tx, by, (to, role), from));
+    let (member, token) = (world.account, &invited.token);
+    in_tx!(world, |identity, tx| identity.member_join_in_tx(tx, member, token, from)).unwrap();
     let mut keys = Vec::new();
     for (text, project) in [("a", None), ("b", Some(project))] {
         let (named, belongs) = (&name(text), (None, project));
-        let (key, secret) =
-            in_tx!(world, |identity, tx| identity.organisation_key_create_in_tx(tx, by, belongs, named, limits));
+        let (key, secret) = in_tx!(world, |identity, tx| identity.organisation_key_create_in_tx(
+            tx,
+            (id, member),
+            belongs,
+            named,
+            limits
+        ));
         keys.push((key.id, world.identity.key_hash(&secret)));
     }
-    (id, project, [keys[0], keys[1]])
+    (by, project, [keys[0], keys[1]])
 }
 
 async fn granted(client: &mut Client, session: &[u8], hash: [u8; 32]) -> wire::KeyGrant {
@@ -59,11 +72,11 @@ fn told(grant: &wire::KeyGrant) -> Vec<(Vec<u8>, i64, i64, i64)> {
 both_engines! {
     async fn a_grant_names_the_budgets_with_what_all_their_keys_have_spent(db: Db) {
         let world = World::new(db).await;
-        let (id, project, [(one, one_hash), (two, two_hash)]) = organisation(&world).await;
+        let (by, project, [(one, one_hash), (two, two_hash)]) = organisation(&world).await;
+        let id = by.0;
         world.ledger.top_up(id, Nano(100 * COST), "paid").await.unwrap();
         let change = MemberChange { role: None, budget: Some(month(10 * COST)) };
-        let by = (id, world.account);
-        in_tx!(world, |identity, tx| identity.member_update_in_tx(tx, by, by.1, change));
+        in_tx!(world, |identity, tx| identity.member_update_in_tx(tx, by, world.account, change));
         let control = world.start().await;
         let mut gateway = world.gateway("one").await;
         let mut updates = gateway.watch().await;

@@ -122,6 +122,12 @@ impl OrganisationRole {
         self.permissions().contains(&permission)
     }
 
+    /// Whether the other allows all of it and more.
+    #[must_use]
+    pub fn is_below(self, other: Self) -> bool {
+        self != other && self.is_within(other)
+    }
+
     /// Whether the other allows all of it: nobody gives or takes what they do not have.
     #[must_use]
     pub fn is_within(self, other: Self) -> bool {

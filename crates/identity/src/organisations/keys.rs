@@ -31,7 +31,7 @@ const COUNT: Sql =
 pub(crate) const STATEMENTS: &[&Sql] = &[&DISABLE_OF_MEMBER, &DISABLE_OF_PROJECT, &COUNT];
 
 impl Identity {
-    /// Makes a key for a member, who is the one who acts if nobody is named. The returned secret is shown once and kept
+    /// Makes a key for a member whose role is below the own, or for the one who acts if nobody is named. The returned secret is shown once and kept
     /// nowhere.
     ///
     /// # Errors
@@ -48,8 +48,15 @@ impl Identity {
     ) -> Result<(ApiKey, SecretString), IdentityError> {
         let own = self.member_may_in_tx(tx, (organisation, by), OrganisationPermission::KeysOwn).await?;
         let member = member.unwrap_or(by);
-        if member != by && !own.has(OrganisationPermission::KeysAll) {
-            return Err(IdentityError::BeyondOwn);
+        if member != by {
+            if !own.has(OrganisationPermission::KeysAll) {
+                return Err(IdentityError::BeyondOwn);
+            }
+            // Whoever could make keys of a peer would spend by their budget, beside the own.
+            let of = store::standing(tx, organisation, member).await?.ok_or(IdentityError::MemberNotFound)?;
+            if !of.role.is_below(own) {
+                return Err(IdentityError::BeyondOwn);
+            }
         }
         let belongs = Belongs { member: Some(member), project };
         self.key_may_serve_in_tx(tx, organisation, belongs).await?;

@@ -1,9 +1,9 @@
-//! Members of an organisation: their roles and budgets, how they leave, and how it gets another owner.
+//! Members of an organisation: their roles and budgets, and how they leave.
 
+use super::MOST_MEMBERS;
 use super::access::{OrganisationPermission, OrganisationRole};
 use super::model::{Member, MemberChange};
 use super::store::{self, MemberRow};
-use super::{MOST_MEMBERS, MOST_OWNED};
 use crate::{Identity, IdentityError};
 use tacit_kernel::Nano;
 use tacit_kernel::ids::AccountId;
@@ -42,7 +42,8 @@ impl Identity {
         self.member_opened_in_tx(tx, row).await
     }
 
-    /// Changes role or budget of a member. The keys of who may have none any more are disabled.
+    /// Changes role or budget of a member. The keys of who may have none any more are disabled. A budget is set by a role
+    /// above the member's, and by nobody for themselves.
     ///
     /// # Errors
     /// [`IdentityError::MemberNotFound`], [`IdentityError::BeyondOwn`], [`IdentityError::OrganisationOwner`],
@@ -56,6 +57,7 @@ impl Identity {
         change: MemberChange,
     ) -> Result<Member, IdentityError> {
         let (own, mut row) = self.member_over_in_tx(tx, (organisation, by), account).await?;
+        let before = row;
         if let Some(role) = change.role.filter(|role| *role != row.role) {
             if role == OrganisationRole::Owner || row.role == OrganisationRole::Owner {
                 return Err(IdentityError::OrganisationOwner);
@@ -65,7 +67,11 @@ impl Identity {
             }
             row.role = role;
         }
-        if let Some(budget) = change.budget {
+        if let Some(budget) = change.budget.filter(|budget| *budget != before.budget) {
+            // A bound that one sets oneself, or that two set each other, is none.
+            if account == by || !before.role.is_below(own) {
+                return Err(IdentityError::BeyondOwn);
+            }
             budget_check(&budget)?;
             row.budget = budget;
         }
@@ -108,43 +114,6 @@ impl Identity {
         self.member_may_in_tx(tx, (organisation, account), OrganisationPermission::MembershipLeave).await?;
         let row = store::member_get(tx, organisation, account).await?.ok_or(IdentityError::MemberNotFound)?;
         self.member_delete_in_tx(tx, organisation, row).await
-    }
-
-    /// Hands an organisation over to another member; the owner becomes an admin.
-    ///
-    /// # Errors
-    /// [`IdentityError::MemberNotFound`], [`IdentityError::BeyondOwn`], [`IdentityError::TooMuch`] for who owns as many as
-    /// one may, [`IdentityError::AccountDisabled`], [`IdentityError::OrganisationNotFound`],
-    /// [`IdentityError::OrganisationClosed`]; storage, keyring.
-    pub async fn ownership_transfer_in_tx(
-        &self,
-        tx: &mut WriteTx<'_>,
-        (organisation, by): (AccountId, AccountId),
-        to: AccountId,
-    ) -> Result<(), IdentityError> {
-        self.member_may_in_tx(tx, (organisation, by), OrganisationPermission::OwnershipTransfer).await?;
-        let mut next = store::member_get(tx, organisation, to).await?.ok_or(IdentityError::MemberNotFound)?;
-        let mut before = store::member_get(tx, organisation, by).await?.ok_or(IdentityError::MemberNotFound)?;
-        if next.account == before.account {
-            return Ok(());
-        }
-        // Nobody who cannot sign in becomes the only one who may do all.
-        let account = self.account_by_id_in_tx(tx, to).await?.ok_or(IdentityError::MemberNotFound)?;
-        if !account.enabled {
-            return Err(IdentityError::AccountDisabled);
-        }
-        if store::owned(tx, to).await? >= MOST_OWNED {
-            return Err(IdentityError::TooMuch);
-        }
-        let now = self.clock.now();
-        (before.role, before.updated_at) = (OrganisationRole::Admin, now);
-        (next.role, next.updated_at) = (OrganisationRole::Owner, now);
-        // In this order, for there are never two.
-        store::member_update(tx, organisation, &before).await?;
-        store::member_update(tx, organisation, &next).await?;
-        // What it may do before it was verified is what its owner may.
-        changes::append(tx, &Change::Account(organisation), now).await?;
-        Ok(())
     }
 
     /// Somebody becomes a member.
@@ -200,6 +169,7 @@ impl Identity {
         if row.role == OrganisationRole::Owner {
             return Err(IdentityError::OrganisationOwner);
         }
+        self.ownership_offer_void_in_tx(tx, organisation, row.account).await?;
         store::member_delete(tx, organisation, row.account).await?;
         self.keys_of_member_disable_in_tx(tx, organisation, row.account).await
     }

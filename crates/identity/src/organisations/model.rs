@@ -109,3 +109,16 @@ pub struct MemberInvitation {
     /// When it is void.
     pub expires_at: Timestamp,
 }
+
+/// An offer to become the owner of an organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnershipOffer {
+    /// Who offers: the owner.
+    pub owner: AccountId,
+    /// Who may accept.
+    pub member: AccountId,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it is void.
+    pub expires_at: Timestamp,
+}

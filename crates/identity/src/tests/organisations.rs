@@ -76,7 +76,12 @@ impl World {
     }
 
     pub(super) async fn hand_over(&self, by: (AccountId, AccountId), to: AccountId) -> Done<()> {
-        in_tx!(self, |identity, tx| identity.ownership_transfer_in_tx(tx, by, to))
+        in_tx!(self, |identity, tx| identity.ownership_offer_in_tx(tx, by, to))?;
+        self.accept((by.0, to)).await
+    }
+
+    async fn accept(&self, by: (AccountId, AccountId)) -> Done<()> {
+        in_tx!(self, |identity, tx| identity.ownership_accept_in_tx(tx, by)).map(drop)
     }
 
     async fn close(&self, by: (AccountId, AccountId)) -> Done<()> {
@@ -190,6 +195,71 @@ both_engines! {
         world.identity.account_update(ann, &off).await.unwrap();
         assert!(matches!(world.organisation(ann).await, Err(IdentityError::AccountDisabled)));
         assert!(matches!(world.hand_over((first, bob), ann).await, Err(IdentityError::AccountDisabled)));
+    }
+
+    async fn an_organisation_is_handed_over_to_who_wants_it(db: Db) {
+        let world = World::new(db).await;
+        let ann = world.somebody("ann").await;
+        let id = world.organisation(ann).await.unwrap().id;
+        let by = (id, ann);
+        let (bob, eve) = (world.member(by, "bob", Role::Viewer).await, world.member(by, "eve", Role::Admin).await);
+        let offer = async |to: AccountId| in_tx!(world, |identity, tx| identity.ownership_offer_in_tx(tx, by, to));
+        let end = async |who: AccountId| in_tx!(world, |identity, tx| identity.ownership_offer_end_in_tx(tx, (id, who)));
+        let gone = |done: Done<()>| matches!(done, Err(IdentityError::OfferNotFound));
+        let stands = BTreeMap::from([(ann, Role::Owner), (bob, Role::Viewer), (eve, Role::Admin)]);
+        assert!(matches!(offer(ann).await, Err(IdentityError::OrganisationOwner)));
+        assert!(gone(world.accept((id, bob)).await), "nothing was offered");
+        offer(bob).await.unwrap();
+        assert_eq!(world.roles(id).await, stands, "an offer changes nothing");
+        assert!(gone(world.accept((id, eve)).await) && gone(world.accept(by).await), "it is not theirs");
+        assert!(gone(end(eve).await.map(drop)));
+        offer(eve).await.unwrap();
+        assert!(gone(world.accept((id, bob)).await), "a newer one voids it");
+        end(ann).await.unwrap();
+        assert!(gone(world.accept((id, eve)).await), "withdrawn");
+        offer(bob).await.unwrap();
+        end(bob).await.unwrap();
+        assert!(gone(world.accept((id, bob)).await), "refused");
+        let offered = offer(bob).await.unwrap();
+        world.clock.advance_micros(7 * 24 * HOUR);
+        assert!(gone(world.accept((id, bob)).await), "late");
+        assert_eq!(offered.expires_at.micros_since(offered.created_at), 7 * 24 * HOUR);
+        world.identity.forget_step().await.unwrap();
+        offer(bob).await.unwrap();
+        world.leave(id, bob).await.unwrap();
+        let invited = world.invite(by, "again@example.org", Role::Viewer).await.unwrap();
+        world.join(bob, &invited.token).await.unwrap().unwrap();
+        assert!(gone(world.accept((id, bob)).await), "who left has none");
+        assert_eq!(world.roles(id).await, stands);
+        offer(bob).await.unwrap();
+        world.accept((id, bob)).await.unwrap();
+        assert_eq!(world.roles(id).await, BTreeMap::from([(ann, Role::Admin), (bob, Role::Owner), (eve, Role::Admin)]));
+        assert!(gone(world.accept((id, bob)).await), "once");
+    }
+
+    async fn a_budget_is_set_by_who_stands_above(db: Db) {
+        let world = World::new(db).await;
+        let ann = world.somebody("ann").await;
+        let id = world.organisation(ann).await.unwrap().id;
+        let by = (id, ann);
+        let (eve, dan) = (world.member(by, "eve", Role::Admin).await, world.member(by, "dan", Role::Admin).await);
+        let bob = world.member(by, "bob", Role::Developer).await;
+        let set = async |who: AccountId, whose: AccountId, day: i64| {
+            let budget = Budget { spend_per_day: Some(Nano(day)), ..Budget::default() };
+            world.change((id, who), whose, MemberChange { role: None, budget: Some(budget) }).await
+        };
+        set(ann, eve, 5).await.unwrap();
+        set(eve, bob, 5).await.unwrap();
+        for (who, whose) in [(eve, eve), (dan, eve), (ann, ann)] {
+            assert!(matches!(set(who, whose, 9).await, Err(IdentityError::BeyondOwn)));
+        }
+        // What stays as it is may be said.
+        set(eve, eve, 5).await.unwrap();
+        let refused = world.key((id, eve), (Some(dan), None), "of a peer").await;
+        assert!(matches!(refused, Err(IdentityError::BeyondOwn)), "else the budget of one is that of two");
+        world.key((id, eve), (Some(bob), None), "of one below").await.unwrap();
+        world.key((id, eve), (Some(eve), None), "own").await.unwrap();
+        world.key(by, (Some(dan), None), "by the owner").await.unwrap();
     }
 
     async fn an_invitation_is_good_once_for_a_week_and_while_who_invited_may(db: Db) {
@@ -325,25 +395,26 @@ both_engines! {
         let world = World::new(db.clone()).await;
         let ann = world.somebody("ann").await;
         let by = (world.organisation(ann).await.unwrap().id, ann);
+        let bob = world.member(by, "bob", Role::Developer).await;
         let month = |amount| Budget { spend_per_month: Some(Nano(amount)), ..Budget::default() };
         assert!(matches!(world.project(by, month(-1)).await, Err(IdentityError::BudgetInvalid)));
         let project = world.project(by, Budget::default()).await.unwrap().id;
-        let (_, text) = world.key(by, (None, Some(project)), "k").await.unwrap();
+        let (_, text) = world.key((by.0, bob), (None, Some(project)), "k").await.unwrap();
         let budgets = async || {
             let hash = world.identity.key_hash(&text);
             world.identity.key_grant_by_hash(hash).await.unwrap().unwrap().budgets
         };
         assert_eq!(budgets().await, []);
         let before = crate::tests::feed(&db).await.len();
-        world.change(by, ann, MemberChange { role: None, budget: Some(month(5)) }).await.unwrap();
+        world.change(by, bob, MemberChange { role: None, budget: Some(month(5)) }).await.unwrap();
         assert_eq!(crate::tests::feed(&db).await[before..], [Change::Account(by.0)]);
-        let hers = KeyBudget { of: BudgetOf::Member(ann), budget: month(5) };
+        let hers = KeyBudget { of: BudgetOf::Member(bob), budget: month(5) };
         assert_eq!(budgets().await, [hers]);
         let change = &ProjectChange { budget: Some(month(7)), ..ProjectChange::default() };
         in_tx!(world, |identity, tx| identity.project_update_in_tx(tx, by, project, change)).unwrap();
         assert_eq!(budgets().await, [hers, KeyBudget { of: BudgetOf::Project(project), budget: month(7) }]);
         let change = MemberChange { role: None, budget: Some(month(-5)) };
-        assert!(matches!(world.change(by, ann, change).await, Err(IdentityError::BudgetInvalid)));
+        assert!(matches!(world.change(by, bob, change).await, Err(IdentityError::BudgetInvalid)));
     }
 
     async fn whatever_members_do_there_is_an_owner_and_nobody_gives_more_than_they_have(db: Db) {

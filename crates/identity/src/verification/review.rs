@@ -24,7 +24,7 @@ pub enum Deciding {
 }
 
 impl Identity {
-    /// A page of cases, oldest first, of one state or of all. What they say is to be masked by whoever shows them.
+    /// A page of cases that were submitted once, oldest first, of one state or of all. What they say is to be masked by whoever shows them.
     ///
     /// # Errors
     /// Storage, keyring.
@@ -48,6 +48,17 @@ impl Identity {
     pub async fn case_in_tx(&self, tx: &mut ReadTx<'_>, id: VerificationId) -> Result<Case, IdentityError> {
         let row = store::by_id(tx, id).await?.ok_or(VerificationError::NotFound)?;
         self.case_opened_in_tx(tx, row).await
+    }
+
+    /// Whose case that is; `None`: there is no such case.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn case_account(&self, id: VerificationId) -> Result<Option<AccountId>, IdentityError> {
+        let find = self.db.read("verification.account", |tx| {
+            Box::pin(async move { Ok::<_, IdentityError>(store::by_id(tx, id).await?) })
+        });
+        Ok(find.await?.map(|row| row.account))
     }
 
     /// Decides a case that waits for it.

@@ -146,6 +146,13 @@ impl UnverifiedRules {
         !self.calls || self.spend_per_day.is_some() || self.spend_per_month.is_some() || self.models.is_some()
     }
 
+    /// Whether who was not verified may own organisations. Each has bounds of its own, so that whoever owned ten had eleven
+    /// times what is meant for one: where anything else is bounded, they own none.
+    #[must_use]
+    pub fn own_organisations(&self) -> bool {
+        self.organisations && self.api_keys.is_none() && !self.bounds_calls()
+    }
+
     /// Limits under which no more is allowed than before, nor more than by these rules.
     #[must_use]
     pub fn narrow(&self, mut limits: Limits) -> Limits {
@@ -174,7 +181,7 @@ pub enum Restricted {
     ApiKey,
     /// To make a management key.
     ManagementKey,
-    /// To make an organisation.
+    /// To own one more organisation.
     Organisation,
 }
 
@@ -210,7 +217,7 @@ impl Identity {
                 None => true,
             },
             Restricted::ManagementKey => rules.management_keys,
-            Restricted::Organisation => rules.organisations,
+            Restricted::Organisation => rules.own_organisations(),
         };
         if may || self.is_verified_in_tx(tx, account).await? {
             return Ok(());

@@ -20,11 +20,13 @@ const OF_ACCOUNT: Sql = Sql::new(
 );
 const ALL: Sql = Sql::new(
     "SELECT id, account_id, kind, state, way, details_sealed, reason, note_sealed, agreed_at, created_at, submitted_at, \
-     decided_at, updated_at, forget_at FROM verification_cases WHERE id > $1 ORDER BY id LIMIT $2",
+     decided_at, updated_at, forget_at FROM verification_cases WHERE submitted_at IS NOT NULL AND id > $1 \
+     ORDER BY id LIMIT $2",
 );
 const IN_STATE: Sql = Sql::new(
     "SELECT id, account_id, kind, state, way, details_sealed, reason, note_sealed, agreed_at, created_at, submitted_at, \
-     decided_at, updated_at, forget_at FROM verification_cases WHERE state = $1 AND id > $2 ORDER BY id LIMIT $3",
+     decided_at, updated_at, forget_at FROM verification_cases WHERE state = $1 AND submitted_at IS NOT NULL \
+     AND id > $2 ORDER BY id LIMIT $3",
 );
 const UPDATE: Sql = Sql::new(
     "UPDATE verification_cases SET state = $2, way = $3, details_sealed = $4, reason = $5, note_sealed = $6, \

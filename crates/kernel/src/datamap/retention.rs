@@ -109,7 +109,7 @@ classes! {
     MESSAGE_CONTENT = RetentionClass::days("message_contents", 7).emptied().since_written();
     /// Invitations to register.
     INVITATION = RetentionClass::days("invitations", 90);
-    /// Invitations into an organisation.
+    /// Invitations into an organisation, and offers to own it.
     MEMBER_INVITATION = RetentionClass::days("member_invitations", 8);
     /// Codes, ceremonies, counted guesses, word of changes, answers to requests that may come again.
     MOMENTARY = RetentionClass::days("momentary", 1);

@@ -279,6 +279,12 @@ pub(super) const MEMBERSHIP: Class =
     Class::account("user.authorization", "organisation_members.account_id -> accounts.id", SERVICE)
         .cites(&["YY-2.1", "YY-7"])
         .corrected(Correcting::OnRequest);
+/// To whom an owner offers an organisation.
+pub(super) const OFFER: Class =
+    Class::account("user.authorization", "organisation_offers.owner_id -> accounts.id", SERVICE)
+        .kept(Retention::Class(MEMBER_INVITATIONS))
+        .cites(&["YY-2.1", "YY-7"])
+        .corrected(Correcting::Derived);
 /// Whom somebody invites; they may have no account.
 pub(super) const MEMBER_INVITATION: Class =
     Class::account("user.account", "organisation_invitations.inviter_id -> accounts.id", SERVICE)

@@ -94,6 +94,10 @@ columns! {
         MEMBER_INVITATION.category("user.contact").protected(Protection::KeyedHash) => recipient_lookup;
         MEMBER_INVITATION.category("user.authorization.credentials").protected(Protection::KeyedHash) => token_hash;
     }
+    organisation_offers {
+        OFFER.category("user.unique_id") => organisation_id, owner_id, member_id;
+        OFFER => created_at, expires_at;
+    }
     organisation_projects {
         PROJECT.category("user.unique_id") => organisation_id;
         PROJECT => id, status, created_at, updated_at;

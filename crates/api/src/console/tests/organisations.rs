@@ -49,6 +49,32 @@ impl Served {
         added.unwrap();
     }
 
+    /// Gives an account an address.
+    async fn reached(&self, name: &str, account: AccountId) {
+        let contact = &tacit_identity::contacts::Contact::email(&format!("{name}@example.org")).unwrap();
+        let put = async |tx: &mut WriteTx<'_>| self.console.identity.contact_put_in_tx(tx, account, contact).await;
+        let put = &put;
+        self.console.db.write("test.contact", |tx| Box::pin(put(tx))).await.unwrap();
+    }
+
+    /// The titles of what was written to people, by name.
+    async fn written(&self) -> Vec<String> {
+        let stop = CancellationToken::new();
+        let _stop = stop.clone().drop_guard();
+        tokio::spawn(delivery::run(self.console.messages.clone(), stop));
+        loop {
+            let waiting = self.console.messages.list(Page::default()).await.unwrap().items;
+            if waiting.iter().all(|message| message.finished_at.is_some()) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        let kept = self.console.messages.kept_list(Page::default()).await.unwrap().items;
+        let mut titles: Vec<_> = kept.into_iter().filter_map(|kept| kept.content?.subject).collect();
+        titles.sort();
+        titles
+    }
+
     async fn used(&self, organisation: AccountId, key: &Value, day: i64, amount: i64) {
         let key: KeyId = key["key"]["id"].as_str().unwrap().parse().unwrap();
         let day = tacit_kernel::Clock::now(&*self.clock).day_start().plus_micros(day * 86_400_000_000);
@@ -115,9 +141,26 @@ both_engines! {
         assert_eq!(served.said(Method::POST, &reopen, "org-owner", None).await.refusal(), (403, "access.denied".into()));
         assert_eq!(served.said(Method::POST, &reopen, "admin", None).await.status, 204);
         assert_eq!(served.said(Method::PATCH, &path, "org-owner", Some(json!({ "name": "Mills" }))).await.status, 200);
-        let owner = format!("{path}/owner");
+        let offer = format!("{path}/ownership-offer");
         let to = json!({ "account": served.members[1].1 });
-        assert_eq!(served.said(Method::PUT, &owner, "org-owner-stepped-up", Some(to)).await.status, 204);
+        served.reached("org-owner", served.members[0].1).await;
+        served.reached("org-admin", served.members[1].1).await;
+        assert_eq!(served.said(Method::PUT, &offer, "org-owner-stepped-up", Some(to)).await.status, 200);
+        assert_eq!(served.get(&path).by("org-admin").send().await.json()["role"], "admin");
+        assert_eq!(served.get(&offer).by("org-admin").send().await.json()["member"], json!(served.members[1].1));
+        let hidden = served.get(&offer).by("org-billing").send().await.refusal();
+        assert_eq!(hidden, (404, "ownership_offer.not_found".into()), "it is nobody else's");
+        let accept = format!("{offer}/accept");
+        let weak = served.said(Method::POST, &accept, "org-admin", None).await;
+        assert_eq!(weak.refusal(), (403, "access.step_up_required".into()));
+        let other = served.said(Method::POST, &accept, "org-developer-stepped-up", None).await;
+        assert_eq!(other.refusal(), (404, "ownership_offer.not_found".into()));
+        assert_eq!(served.said(Method::POST, &accept, "org-admin-stepped-up", None).await.status, 204);
+        let titles = served.written().await;
+        assert_eq!(titles, [
+            "An organisation has another owner", "An organisation is offered to you", "You offered an organisation to somebody",
+            "You own an organisation now",
+        ]);
         assert_eq!(served.get(&path).by("org-owner").send().await.json()["role"], "admin");
         assert_eq!(served.get(&path).by("org-admin").send().await.json()["role"], "owner");
         let leave = format!("{path}/leave");
@@ -177,6 +220,35 @@ both_engines! {
         assert_eq!(served.said(Method::DELETE, &one, "org-admin", None).await.refusal(), (403, "role.beyond_own".into()));
         assert_eq!(served.said(Method::DELETE, &one, "org-owner", None).await.status, 204);
         assert_eq!(served.get(&invitations).by("org-owner").send().await.json(), json!({ "items": [] }));
+    }
+
+    async fn members_are_told_and_no_name_is_a_link(db: Db) {
+        let served = served(db).await;
+        let path = format!("/api/v1/organisations/{}", served.organisation().await);
+        let name = json!({ "name": "Win at https://evil.example/now" });
+        assert_eq!(served.said(Method::PATCH, &path, "org-owner", Some(name)).await.status, 200);
+        let developer = served.members[3].1;
+        served.reached("org-developer", developer).await;
+        let one = format!("{path}/members/{developer}");
+        // What is refused is told to nobody, what stays as it is neither.
+        for body in [json!({ "role": "owner" }), json!({ "role": "developer" }), json!({ "budget": {} })] {
+            served.said(Method::PATCH, &one, "org-admin", Some(body)).await;
+        }
+        let body = json!({ "role": "viewer", "budget": { "spend_per_day": "1" } });
+        assert_eq!(served.said(Method::PATCH, &one, "org-owner", Some(body)).await.status, 200);
+        assert_eq!(served.said(Method::DELETE, &one, "org-owner", None).await.status, 204);
+        let wish = json!({ "to": { "email": "bob@example.org" }, "role": "viewer", "language": "en" });
+        assert_eq!(served.said(Method::POST, &format!("{path}/invitations"), "org-owner", Some(wish)).await.status, 201);
+        let sms = json!({ "to": { "phone": "+8613800138000" }, "role": "viewer", "language": "en" });
+        assert_eq!(served.said(Method::POST, &format!("{path}/invitations"), "org-owner", Some(sms)).await.status, 201);
+        assert_eq!(served.written().await, [
+            "You were removed from an organisation", "Your budget in an organisation was changed",
+            "Your role in an organisation was changed", "org-owner invites you to Win at https evil example now",
+        ]);
+        let kept = served.console.messages.kept_list(Page::default()).await.unwrap().items;
+        let texts: Vec<_> = kept.into_iter().filter_map(|kept| kept.content).map(|content| content.text).collect();
+        assert!(texts.iter().all(|text| !text.contains("evil.example")), "{texts:?}");
+        assert!(texts.iter().any(|text| text.starts_with("Test: you are invited") && !text.contains("evil")), "{texts:?}");
     }
 
     async fn members_are_changed_and_removed_within_the_own_role(db: Db) {

@@ -144,12 +144,14 @@ both_engines! {
         }
         let none = served.get(&format!("{REVIEWS}?state=approved")).by("support").send().await.json();
         assert_eq!(none["items"], json!([]));
+        let read = looks(&served).await;
+        assert_eq!(read, [("verification.read".into(), json!([]), json!(null))], "once, and lists are none");
         let (details, paper, look) = (format!("{id}/details"), format!("{id}/papers/id_card_front"), json!({ "reason": "a first look" }));
         for path in [&details, &paper] {
             assert_eq!(served.review("support", path, &look).await.refusal(), (403, "access.denied".into()));
             assert_eq!(served.review("risk", path, &look).await.refusal(), (403, "access.step_up_required".into()));
             let silent = served.review("risk-stepped-up", path, &json!({ "reason": " " })).await;
-            assert_eq!(silent.refusal(), (422, "audit.reason".into()));
+            assert_eq!(silent.refusal(), (422, "request.reason".into()));
         }
         let audit = &served.console.audit;
         let reveals = async || {
@@ -161,22 +163,63 @@ both_engines! {
             }
             reasons
         };
-        assert_eq!(reveals().await, Vec::<String>::new(), "nothing was shown");
-        let clear = served.review("risk-stepped-up", &details, &look).await;
-        assert_eq!(clear.json(), said());
+        let refused: Vec<_> = looks(&served).await.into_iter().filter(|(action, ..)| action == "verification.reveal").collect();
+        assert_eq!(refused, [], "nothing was shown");
+        let clear = served.review("risk-stepped-up", &details, &look).await.json();
+        assert_eq!((&clear["name"], &clear["number"], &clear["note"]), (&json!(NAME), &json!(NUMBER), &json!(null)));
+        let in_five = tacit_kernel::Clock::now(&*served.clock).plus_micros(5 * 60_000_000);
+        assert_eq!(clear["hide_at"], json!(crate::forms::Moment::from(in_five)));
         assert_eq!(reveals().await, ["a first look"]);
         let shown = served.review("risk-stepped-up", &paper, &json!({ "reason": "whether it is a card" })).await;
         assert_eq!((shown.status.as_u16(), shown.body.as_slice()), (200, picture().as_slice()));
         assert_eq!(shown.header("content-type"), "image/jpeg");
         assert_eq!(shown.header("content-disposition"), "attachment; filename=\"id_card_front.jpeg\"");
         assert_eq!((shown.header("x-content-type-options"), shown.header("cache-control")), ("nosniff", "no-store"));
+        assert_eq!(shown.header("tacit-hide-at"), in_five.0.to_string());
         assert_eq!(reveals().await, ["whether it is a card", "a first look"]);
+        let seen = looks(&served).await;
+        assert_eq!(seen[..2], [
+            ("verification.reveal".into(), json!(["id_card_front"]), json!("whether it is a card")),
+            ("verification.reveal".into(), json!(["name", "number", "note"]), json!("a first look")),
+        ]);
+        assert_eq!(seen.len(), 3, "each once: {seen:?}");
         let other = served.review("risk-stepped-up", &format!("{id}/papers/passport"), &look).await;
         assert_eq!(other.refusal(), (404, "verification.paper_not_found".into()));
         // What is still being written is nobody's business.
         let draft = served.ask(Method::POST, CASES).by("bob").json(&said()).send().await.json();
         let hidden = served.review("risk-stepped-up", &format!("{}/details", draft["id"].as_str().unwrap()), &look).await;
         assert_eq!(hidden.refusal(), (404, "verification.not_found".into()));
+        let draft = draft["id"].as_str().unwrap();
+        for query in ["", "?state=draft"] {
+            let listed = served.get(&format!("{REVIEWS}{query}")).by("support").send().await;
+            assert!(!String::from_utf8_lossy(&listed.body).contains(draft), "{query}");
+        }
+        assert_eq!(served.get(&format!("{REVIEWS}/{draft}")).by("support").send().await.status, 404);
+    }
+
+    async fn what_waits_for_no_verdict_is_shown_to_nobody(db: Db) {
+        let served = served_with(db, Wishes { verification: rules(), ..Wishes::default() }).await;
+        let (id, look) = (served.waiting().await, json!({ "reason": "curious" }));
+        let (details, paper, verdict) = (format!("{id}/details"), format!("{id}/papers/id_card_front"), format!("{id}/verdict"));
+        let more = json!({ "verdict": "needs_more", "reason": "other", "note": format!("{NUMBER} is not hers") });
+        let decided = served.review("risk-stepped-up", &verdict, &more).await;
+        assert_eq!((&decided.json()["state"], &decided.json()["note"]), (&json!("needs_more"), &json!(null)));
+        for path in [REVIEWS.to_owned(), format!("{REVIEWS}/{id}")] {
+            let shown = served.get(&path).by("risk").send().await;
+            assert!(!String::from_utf8_lossy(&shown.body).contains(NUMBER), "{path}");
+        }
+        // While it is changed there is the note, which staff wrote itself.
+        let clear = served.review("risk-stepped-up", &details, &look).await.json();
+        assert_eq!((&clear["number"], &clear["note"]), (&json!(null), &more["note"]));
+        assert_eq!(served.review("risk-stepped-up", &paper, &look).await.refusal(), (409, "verification.state".into()));
+        let submit = served.ask(Method::POST, &format!("{CASES}/{id}/submission")).by("ann").json(&json!({}));
+        assert_eq!(submit.send().await.status, 200);
+        assert_eq!(served.review("risk-stepped-up", &paper, &look).await.status, 200);
+        served.review("risk-stepped-up", &verdict, &json!({ "verdict": "approved" })).await;
+        for path in [&details, &paper] {
+            let late = served.review("risk-stepped-up", path, &look).await;
+            assert_eq!(late.refusal(), (409, "verification.state".into()), "{path}");
+        }
     }
 
     async fn a_verdict_is_given_once_and_told(db: Db) {
@@ -234,6 +277,14 @@ both_engines! {
         let own = served.review("owner-stepped-up", &format!("{id}/verdict"), &json!({ "verdict": "approved" })).await;
         assert_eq!(own.refusal(), (403, "verification.own".into()));
     }
+}
+
+/// What ann sees of who looked: what it was, which fields, why.
+async fn looks(served: &Served) -> Vec<(String, Value, Value)> {
+    let looks = served.get("/api/v1/account/looks").by("ann").send().await.json();
+    let one =
+        |look: &Value| (look["action"].as_str().unwrap().to_owned(), look["fields"].clone(), look["reason"].clone());
+    looks["items"].as_array().unwrap().iter().map(one).collect()
 }
 
 /// What was written to people, once there is so much.

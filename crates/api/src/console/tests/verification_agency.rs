@@ -137,6 +137,23 @@ both_engines! {
         assert_eq!(fake.questions(), 2, "each is asked about once");
     }
 
+    async fn that_a_number_is_somebodys_is_not_told(db: Db) {
+        let served = served_with(db, Wishes { verification: rules(), ..Wishes::default() }).await;
+        let fake = FakeAgency::answering(&["match", "match"]).await;
+        let agency = fake.agency();
+        given(&served, "ann", "11010519491231002X").await;
+        served.console.ask_due(&agency).await.unwrap();
+        let bob = given(&served, "bob", "11010519491231002X").await;
+        let before = served.get(&bob).by("bob").send().await;
+        served.clock.advance_micros(60_000_000);
+        served.console.ask_due(&agency).await.unwrap();
+        let after = served.get(&bob).by("bob").send().await;
+        assert_eq!((after.json(), after.header("etag")), (before.json(), before.header("etag")));
+        let review = bob.replace(CASES, "/api/v1/verification-reviews");
+        let staff = served.get(&review).by("risk").send().await.json();
+        assert_eq!((&staff["state"], &staff["way"]), (&json!("submitted"), &json!("staff")));
+    }
+
     async fn an_agency_that_is_away_is_asked_again(db: Db) {
         let served = served_with(db, Wishes { verification: rules(), ..Wishes::default() }).await;
         let fake = FakeAgency::answering(&[]).await;

@@ -117,7 +117,7 @@ impl Model {
                 }
             }
             Step::HandOver(n, to) => {
-                let may = self.may(n, P::OwnershipTransfer).is_some() && role_of(to).is_some();
+                let may = self.may(n, P::OwnershipTransfer).is_some() && role_of(to).is_some() && n != to;
                 assert_eq!(world.hand_over(by(n), self.people[to]).await.is_ok(), may, "{step:?}");
                 if may {
                     self.roles.insert(self.people[n], Role::Admin);
@@ -126,7 +126,8 @@ impl Model {
             }
             Step::MakeKey(n, of) => {
                 let own = self.may(n, P::KeysOwn);
-                let for_them = n == of || own.is_some_and(|own| own.has(P::KeysAll));
+                let below = |own: Role| role_of(of).is_some_and(|role| role.is_below(own));
+                let for_them = n == of || own.is_some_and(|own| own.has(P::KeysAll) && below(own));
                 let may = own.is_some() && for_them && role_of(of).is_some_and(|role| role.has(P::KeysOwn));
                 let made = world.key(by(n), (Some(self.people[of]), None), &format!("k{at}")).await;
                 assert_eq!(made.is_ok(), may, "{step:?}");

@@ -40,6 +40,22 @@ both_engines! {
         assert!(lease(&world).await.is_empty(), "leased once, and the other not at all");
     }
 
+    async fn it_is_asked_so_often_a_day_and_no_more(db: Db) {
+        let world = world_with(db, by_agency()).await;
+        let ann = world.account("ann").await;
+        for _ in 0..5 {
+            let case = world.submitted(ann, &person()).await;
+            world.identity.case_withdraw(ann, case.id).await.unwrap();
+        }
+        let case = world.open(ann, &person()).await.unwrap();
+        let refused = world.submit(&case, true).await;
+        assert!(matches!(refused, Err(IdentityError::TooMany { seconds }) if seconds > 86_000), "{refused:?}");
+        assert!(lease(&world).await.is_empty());
+        world.submitted(world.account("ben").await, &person()).await;
+        world.clock.advance_micros(86_400 * SECOND);
+        assert_eq!(world.submit(&case, true).await.unwrap().state, CaseState::Submitted);
+    }
+
     async fn its_answer_decides(db: Db) {
         let world = world_with(db, by_agency()).await;
         for (name, answer, state, way) in [
