@@ -150,6 +150,9 @@ const AUDIT: Class = Class::account("user.behavior", "audit_entries.subject_id -
 const AUDIT_TREE: Class = Class::nobody("hashes over salted commitments, and signatures of them");
 const SUBJECT_KEY: Class =
     Class::account("user.unique_id", "subject_keys.subject -> accounts.id", SECURITY).cites(&["YY-7", "YY-8", "YY-10"]);
+/// That somebody was erased, so that a restored backup does not bring them back. It leads to nobody: the account it was
+/// hashed from is gone, and only a backup from before can be compared with it.
+const TOMBSTONE: Class = Class::nobody("keyed hashes of ids of erased accounts, kept as long as the keyring");
 
 /// What belongs to how a person signs in, for as long as there is the account.
 const CREDENTIAL: Class =
@@ -506,8 +509,20 @@ columns! {
         CONFIGURED => epoch, created_at;
         CONFIGURED.category("system.authentication").protected(Protection::SealedPlatform) => wrapped;
     }
+    keyring_bunches {
+        CONFIGURED => id, slot, epoch, spoilt, created_at;
+        CONFIGURED.category("system.authentication").protected(Protection::SealedPlatform) => wrapped;
+    }
+    keyring_erasures {
+        TOMBSTONE => seq, epoch, chain, erased_at;
+        TOMBSTONE.protected(Protection::KeyedHash) => subject_hash;
+    }
+    keyring_state {
+        CONFIGURED => singleton, changed, swept, created_at, rekeyed_at;
+        CONFIGURED.category("system.authentication").protected(Protection::SealedPlatform) => root;
+    }
     subject_keys {
-        SUBJECT_KEY => subject, epoch, created_at;
+        SUBJECT_KEY => subject, bunch, created_at;
         SUBJECT_KEY.category("system.authentication").protected(Protection::SealedPlatform) => wrapped;
     }
     schema_migrations {

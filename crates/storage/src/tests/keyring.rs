@@ -23,7 +23,7 @@ both_engines! {
         assert_eq!(again.get(subject).await.unwrap().unwrap().expose(), key.expose());
         assert_eq!(again.create(subject).await.unwrap().expose(), key.expose());
         assert_eq!(again.platform_key().expose(), store.platform_key().expose());
-        assert_eq!(again.hash_key("api-key").expose(), master.hash_key("api-key").expose());
+        assert_eq!(again.hash_key("api-key").expose(), store.hash_key("api-key").expose());
         assert!(!format!("{store:?}").contains(&format!("{subject}")));
     }
 
