@@ -37,7 +37,7 @@ CREATE TABLE keyring_erasures (
 -- The root, wrapped by the master key; how often bytes had to go for good, and up to which time they have.
 CREATE TABLE keyring_state (
     singleton BIGINT PRIMARY KEY CHECK (singleton = 1),
-    root BYTEA NOT NULL,
+    wrapped BYTEA NOT NULL,
     changed BIGINT NOT NULL,
     swept BIGINT NOT NULL,
     created_at BIGINT NOT NULL,

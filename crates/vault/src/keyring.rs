@@ -79,7 +79,7 @@ fn subject_place(subject: Uuid) -> Aad<'static> {
     Aad { table: "subject_keys", column: "wrapped", row: subject }
 }
 
-const ROOT_PLACE: Aad<'static> = Aad { table: "keyring_state", column: "root", row: Uuid::nil() };
+const ROOT_PLACE: Aad<'static> = Aad { table: "keyring_state", column: "wrapped", row: Uuid::nil() };
 
 fn key_of(plain: &Zeroizing<Vec<u8>>) -> Option<SealKey> {
     <[u8; 32]>::try_from(plain.as_slice()).ok().map(SealKey::from_bytes)

@@ -519,7 +519,7 @@ columns! {
     }
     keyring_state {
         CONFIGURED => singleton, changed, swept, created_at, rekeyed_at;
-        CONFIGURED.category("system.authentication").protected(Protection::SealedPlatform) => root;
+        CONFIGURED.category("system.authentication").protected(Protection::SealedPlatform) => wrapped;
     }
     subject_keys {
         SUBJECT_KEY => subject, bunch, created_at;

@@ -36,7 +36,7 @@ pub struct ErasuresHead {
 
 impl KeyStore {
     /// The keyed hash that stands for a subject on its tombstone.
-    pub(super) fn tomb(&self, subject: Uuid) -> [u8; 32] {
+    pub(crate) fn tomb(&self, subject: Uuid) -> [u8; 32] {
         keyed_hash(&self.tombs, LABEL, subject.as_bytes())
     }
 

@@ -14,10 +14,10 @@ const EPOCH_ADD: Sql = Sql::new("INSERT INTO keyring_epochs (epoch, wrapped, cre
 const EPOCH_WRAP: Sql = Sql::new("UPDATE keyring_epochs SET wrapped = $1 WHERE epoch = $2");
 const EPOCHS_DROP: Sql = Sql::new("DELETE FROM keyring_epochs WHERE epoch < $1");
 
-const STATE: Sql = Sql::new("SELECT root, changed, swept, rekeyed_at FROM keyring_state WHERE singleton = 1");
+const STATE: Sql = Sql::new("SELECT wrapped, changed, swept, rekeyed_at FROM keyring_state WHERE singleton = 1");
 const STATE_ADD: Sql =
-    Sql::new("INSERT INTO keyring_state (singleton, root, changed, swept, created_at) VALUES (1, $1, 0, 0, $2)");
-const STATE_WRAP: Sql = Sql::new("UPDATE keyring_state SET root = $1, rekeyed_at = $2 WHERE singleton = 1");
+    Sql::new("INSERT INTO keyring_state (singleton, wrapped, changed, swept, created_at) VALUES (1, $1, 0, 0, $2)");
+const STATE_WRAP: Sql = Sql::new("UPDATE keyring_state SET wrapped = $1, rekeyed_at = $2 WHERE singleton = 1");
 const CHANGED: Sql = Sql::new("UPDATE keyring_state SET changed = changed + 1 WHERE singleton = 1");
 const SWEPT: Sql = Sql::new("UPDATE keyring_state SET swept = $1 WHERE singleton = 1 AND swept < $1");
 const PULSE: Sql = Sql::new(
@@ -155,7 +155,7 @@ pub(super) async fn state(tx: &mut ReadTx<'_>) -> Result<Option<State>, StorageE
     let row = tx.one(&STATE, &[]).await?;
     row.map(|row| {
         Ok(State {
-            root: row.get("root")?,
+            root: row.get("wrapped")?,
             changed: row.get("changed")?,
             swept: row.get("swept")?,
             rekeyed_at: row.get("rekeyed_at")?,
