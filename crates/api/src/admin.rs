@@ -9,6 +9,7 @@ pub mod client;
 pub mod groups;
 mod input;
 pub mod invitations;
+pub mod keyring;
 pub mod keys;
 pub mod ledger;
 pub mod messages;
@@ -40,6 +41,7 @@ use tacit_ledger::Ledger;
 use tacit_operations::messages::Messages;
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
+use tacit_storage::keyring::KeyStore;
 
 /// The largest request body, in bytes.
 const BODY_MAX: usize = 1 << 20;
@@ -57,6 +59,8 @@ pub struct Admin {
     pub ledger: Ledger,
     /// Messages to people.
     pub messages: Messages,
+    /// Keys of the platform and of its subjects.
+    pub keys: Arc<KeyStore>,
     /// Who did what.
     pub audit: Audit,
     /// The time.
@@ -117,6 +121,7 @@ fn routes(admin: &Admin) -> Router<Admin> {
         .merge(invitations::routes())
         .merge(staff::routes())
         .merge(audit::routes())
+        .merge(keyring::routes())
 }
 
 /// Nobody is shown a bill that lacks a call which is over. What cannot be settled now holds nobody up.

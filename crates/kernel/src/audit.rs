@@ -174,6 +174,10 @@ words! {
         VerificationReveal = "verification.reveal",
         /// A case of verification is decided.
         VerificationDecide = "verification.decide",
+        /// The epoch of the keyring is turned.
+        KeyringRotate = "keyring.rotate",
+        /// The keyring gets another master key.
+        KeyringRekey = "keyring.rekey",
         /// The audit log is looked at.
         AuditList = "audit.list",
         /// An entry of the audit log is looked at, what is sealed in it too.
@@ -218,6 +222,8 @@ words! {
         Verification = "verification",
         /// The platform as a whole.
         Platform = "platform",
+        /// The keyring.
+        Keyring = "keyring",
         /// The audit log.
         Audit = "audit",
     }

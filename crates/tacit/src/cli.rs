@@ -6,6 +6,7 @@ pub(crate) mod catalog;
 pub(crate) mod config;
 pub(crate) mod identity;
 mod invitations;
+mod keyring;
 pub(crate) mod limits;
 pub(crate) mod messages;
 pub(crate) mod money;
@@ -118,6 +119,9 @@ pub(crate) enum Command {
     /// Who did what, and the proof that nothing of it was changed.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// The keys that everything personal is sealed with.
+    #[command(subcommand)]
+    Keyring(keyring::KeyringCommand),
     /// Make the running platform what a file says.
     Apply(platform::FileArgs),
     /// Show what `apply` would change.
@@ -245,6 +249,7 @@ async fn client_command(global: &Global, command: Command) -> anyhow::Result<()>
         Command::Calls(c) => calls::run(&session, c).await,
         Command::Messages(c) => messages::run(&session, c).await,
         Command::Audit(c) => audit::run(&session, c).await,
+        Command::Keyring(c) => keyring::run(&session, c).await,
         Command::Apply(args) => platform::apply(&session, &args).await,
         Command::Diff(args) => platform::diff(&session, &args).await,
         Command::Export(args) => platform::export(&session, args).await,

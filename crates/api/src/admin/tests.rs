@@ -66,6 +66,7 @@ async fn served(db: Db) -> Served {
         catalog: Catalog::new(db.clone(), keys.clone(), clock.clone()),
         ledger: Ledger::new(db.clone(), clock.clone()),
         audit: Audit::new(db, keys.clone(), clock.clone()),
+        keys: keys.clone(),
         clock: clock.clone(),
         currency: "USD".into(),
         version: "1.2.3",
