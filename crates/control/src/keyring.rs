@@ -35,7 +35,8 @@ async fn due(shared: &Shared, audit: &Audit) -> Result<(), Fault> {
     if status.waiting == 0 || shared.stop.is_cancelled() {
         return Ok(());
     }
-    let entry = NewEntry::begun(Actor::System, Action::KeyringRotate, Object { kind: ObjectKind::Keyring, id: None }, None);
+    let entry =
+        NewEntry::begun(Actor::System, Action::KeyringRotate, Object { kind: ObjectKind::Keyring, id: None }, None);
     audit.record(&entry).await?;
     shared.keys.turn_begin().await?;
     steps(shared).await

@@ -14,7 +14,7 @@ use tacit_kernel::datamap::{Element, Place};
 pub use columns::COLUMNS;
 
 /// The tables of the keyring's schema; `schema_migrations` is in every database, all others are the main schema's.
-const KEYRING_TABLES: &[&str] = 
+const KEYRING_TABLES: &[&str] =
     &["keyring_epochs", "keyring_bunches", "keyring_erasures", "keyring_state", "subject_keys"];
 const BOOK_TABLE: &str = "schema_migrations";
 

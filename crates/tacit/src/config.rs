@@ -83,19 +83,28 @@ pub(crate) struct Pkcs11 {
 
 impl Keyring {
     fn contradictions(&self, wrong: &mut impl FnMut(&'static str, String)) {
-        let sources = [("keyring.master_key", Some(&self.master_key)), ("keyring.next_master_key", self.next_master_key.as_ref())];
+        let sources = [
+            ("keyring.master_key", Some(&self.master_key)),
+            ("keyring.next_master_key", self.next_master_key.as_ref()),
+        ];
         for (key, source) in sources {
             let on_token = matches!(source, Some(MasterSource::Pkcs11(_)));
             let Pkcs11 { module, token, pin, .. } = &self.pkcs11;
             if on_token && (module.is_none() || token.is_none() || pin.is_none()) {
-                wrong(key, "a token opens it: set keyring.pkcs11.module, keyring.pkcs11.token and keyring.pkcs11.pin".into());
+                wrong(
+                    key,
+                    "a token opens it: set keyring.pkcs11.module, keyring.pkcs11.token and keyring.pkcs11.pin".into(),
+                );
             }
             if on_token && cfg!(not(feature = "pkcs11")) {
                 wrong(key, "this build has no PKCS#11: build it with the feature pkcs11".into());
             }
         }
         if self.next_master_key.as_ref() == Some(&self.master_key) {
-            wrong("keyring.next_master_key", "the same as keyring.master_key: name another one, or leave it out".into());
+            wrong(
+                "keyring.next_master_key",
+                "the same as keyring.master_key: name another one, or leave it out".into(),
+            );
         }
     }
 }

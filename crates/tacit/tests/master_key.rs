@@ -22,7 +22,8 @@ impl World {
     fn new(settings: &[String]) -> Self {
         let dir = tempfile::Builder::new().prefix("tacit-mk-").tempdir().unwrap();
         fs::create_dir(dir.path().join("tokens")).unwrap();
-        let config = format!("directories.tokendir = {}\nobjectstore.backend = file\n", dir.path().join("tokens").display());
+        let config =
+            format!("directories.tokendir = {}\nobjectstore.backend = file\n", dir.path().join("tokens").display());
         fs::write(dir.path().join("softhsm2.conf"), config).unwrap();
         Self { dir, settings: settings.to_vec(), environment: Vec::new() }
     }
@@ -223,7 +224,10 @@ fn a_program_or_a_variable_gives_it() {
     world.with(&["keyring.master_key=env:TACIT_TEST_NONE".to_owned()]).bad(&["setup"], "is not set");
     world.with(&["keyring.master_key=command:/bin/false".to_owned()]).bad(&["setup"], "did not give the master key");
     // With arguments it is written in the file.
-    let config = world.put("tacit.toml", &format!("[keyring]\nmaster_key = {{ command = [\"/bin/cat\", {:?}] }}\n", world.put("key", &key)));
+    let config = world.put(
+        "tacit.toml",
+        &format!("[keyring]\nmaster_key = {{ command = [\"/bin/cat\", {:?}] }}\n", world.put("key", &key)),
+    );
     world.with(&[]).good(&["setup", "--config", &config]);
 }
 

@@ -71,3 +71,26 @@ impl Cache {
         self.heard.store(now.0, Ordering::Release);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_was_read_before_something_was_forgotten_is_not_kept() {
+        let (cache, key, now) = (Cache::default(), SealKey::generate(), Timestamp(1));
+        let (ann, tomb) = (Uuid::from_u128(1), [1; 32]);
+        cache.heard(now);
+        cache.remember(cache.before(), ann, tomb, &key);
+        assert!(cache.get(ann, now).is_some());
+        let before = cache.before();
+        // Read from the database here, and destroyed by somebody else before it is kept.
+        cache.forget(&[tomb]);
+        cache.remember(before, ann, tomb, &key);
+        assert!(cache.get(ann, now).is_none());
+        cache.remember(cache.before(), ann, tomb, &key);
+        assert!(cache.get(ann, Timestamp(1 + TRUSTED)).is_some());
+        assert!(cache.get(ann, Timestamp(2 + TRUSTED)).is_none());
+        assert!(cache.get(ann, Timestamp(0)).is_none(), "a clock that was set back tells nothing");
+    }
+}

@@ -30,7 +30,8 @@ impl KeyStore {
 
     async fn rekey_in(&self, tx: &mut WriteTx<'_>) -> Result<Rekeyed, Fault> {
         let Some(next) = &self.masters.next else {
-            let message = "there is no master key to go on with: set keyring.next_master_key and restart the control plane";
+            let message =
+                "there is no master key to go on with: set keyring.next_master_key and restart the control plane";
             return Err(Fault::new(ErrorKind::Conflict, "keyring.no_next", message));
         };
         let Unlocked { which: Which::Current, .. } = self.masters.unlock(tx).await? else {

@@ -45,12 +45,10 @@ const BUNCH_ADD: Sql = Sql::new(
 const BUNCH_OF_SLOT: Sql = Sql::new(
     "SELECT id, epoch, wrapped FROM keyring_bunches WHERE slot = $1 AND spoilt = 0 ORDER BY epoch DESC, id LIMIT 1",
 );
-const BUNCHES_BEHIND: Sql = Sql::new(
-    "SELECT id, epoch, wrapped FROM keyring_bunches WHERE epoch < $1 AND spoilt = 0 ORDER BY id LIMIT $2",
-);
-const BUNCHES_SPOILT: Sql = Sql::new(
-    "SELECT id, epoch, wrapped FROM keyring_bunches WHERE epoch < $1 AND spoilt = 1 ORDER BY id LIMIT $2",
-);
+const BUNCHES_BEHIND: Sql =
+    Sql::new("SELECT id, epoch, wrapped FROM keyring_bunches WHERE epoch < $1 AND spoilt = 0 ORDER BY id LIMIT $2");
+const BUNCHES_SPOILT: Sql =
+    Sql::new("SELECT id, epoch, wrapped FROM keyring_bunches WHERE epoch < $1 AND spoilt = 1 ORDER BY id LIMIT $2");
 const ANY_SPOILT: Sql = Sql::new("SELECT id FROM keyring_bunches WHERE spoilt = 1 LIMIT 1");
 const SPOIL_ALL: Sql = Sql::new("UPDATE keyring_bunches SET spoilt = 1");
 static BUNCHES_WRAP: Bulk = Bulk::new(
@@ -63,9 +61,8 @@ const BUNCH_COUNTS: Sql = Sql::new(
      AS waiting FROM keyring_bunches",
 );
 
-const ERASURE_ADD: Sql = Sql::new(
-    "INSERT INTO keyring_erasures (seq, subject_hash, epoch, chain, erased_at) VALUES ($1, $2, $3, $4, $5)",
-);
+const ERASURE_ADD: Sql =
+    Sql::new("INSERT INTO keyring_erasures (seq, subject_hash, epoch, chain, erased_at) VALUES ($1, $2, $3, $4, $5)");
 const ERASURE_OF: Sql = Sql::new("SELECT seq FROM keyring_erasures WHERE subject_hash = $1");
 const ERASURES_HEAD: Sql = Sql::new("SELECT seq, chain FROM keyring_erasures ORDER BY seq DESC LIMIT 1");
 const ERASURE_AT: Sql = Sql::new("SELECT chain FROM keyring_erasures WHERE seq = $1");
@@ -186,10 +183,7 @@ pub(super) async fn pulse(tx: &mut ReadTx<'_>) -> Result<Pulse, StorageError> {
 }
 
 /// A subject's wrapped key and its bunch.
-pub(super) async fn key(
-    tx: &mut ReadTx<'_>,
-    subject: Uuid,
-) -> Result<Option<(Vec<u8>, WrappedBunch)>, StorageError> {
+pub(super) async fn key(tx: &mut ReadTx<'_>, subject: Uuid) -> Result<Option<(Vec<u8>, WrappedBunch)>, StorageError> {
     let row = tx.one(&KEY, &[subject.into()]).await?;
     row.map(|row| {
         let (id, epoch) = (row.get("bunch")?, row.get("epoch")?);
@@ -286,8 +280,7 @@ pub(super) async fn bunches_behind(
 }
 
 pub(super) async fn bunches_wrap(tx: &mut WriteTx<'_>, bunches: Vec<WrappedBunch>) -> Result<(), StorageError> {
-    let rows: Vec<Value> =
-        bunches.into_iter().flat_map(|b| [b.id.into(), b.epoch.into(), b.wrapped.into()]).collect();
+    let rows: Vec<Value> = bunches.into_iter().flat_map(|b| [b.id.into(), b.epoch.into(), b.wrapped.into()]).collect();
     tx.bulk(&BUNCHES_WRAP, &rows).await.map(drop)
 }
 
@@ -340,8 +333,7 @@ pub(super) async fn erasure_there(tx: &mut ReadTx<'_>, hash: &[u8; 32]) -> Resul
 
 /// Which of these keyed hashes are of somebody erased.
 pub(super) async fn erasures_of(tx: &mut ReadTx<'_>, hashes: &[[u8; 32]]) -> Result<HashSet<[u8; 32]>, StorageError> {
-    let sql =
-        SqlText::new("SELECT subject_hash FROM keyring_erasures WHERE subject_hash IN ").list("", hashes.iter());
+    let sql = SqlText::new("SELECT subject_hash FROM keyring_erasures WHERE subject_hash IN ").list("", hashes.iter());
     tx.query(sql).await?.iter().map(|row| row.get("subject_hash")).collect()
 }
 
@@ -366,11 +358,7 @@ pub(super) async fn erasures_after(
 }
 
 /// Accounts of the main database in the order of their ids, after that one.
-pub(super) async fn accounts(
-    tx: &mut ReadTx<'_>,
-    after: Option<Uuid>,
-    limit: i64,
-) -> Result<Vec<Uuid>, StorageError> {
+pub(super) async fn accounts(tx: &mut ReadTx<'_>, after: Option<Uuid>, limit: i64) -> Result<Vec<Uuid>, StorageError> {
     let rows = match after {
         None => tx.all(&ACCOUNTS_FIRST, &[limit.into()]).await?,
         Some(after) => tx.all(&ACCOUNTS_AFTER, &[after.into(), limit.into()]).await?,

@@ -347,13 +347,13 @@ fn value_of_toml(setting: &Setting, value: Value) -> Result<Value, String> {
         Kind::Secret => is_reference(&value).then_some(()).ok_or_else(|| {
             "a secret is given by reference only: { env = \"NAME\" } or { file = \"/path\" }".to_owned()
         }),
-        Kind::MasterKey => value.clone().try_into::<MasterSource>().ok().filter(MasterSource::is_whole).map(drop).ok_or_else(
-            || {
+        Kind::MasterKey => {
+            value.clone().try_into::<MasterSource>().ok().filter(MasterSource::is_whole).map(drop).ok_or_else(|| {
                 "the master key is given by reference only: { file = \"/path\" }, { env = \"NAME\" }, { command = \
                  [\"/program\"] } or { pkcs11 = \"/path\" }"
                     .to_owned()
-            },
-        ),
+            })
+        }
         Kind::Providers => providers(&value),
         Kind::Database => database(&value),
     };

@@ -32,13 +32,15 @@ impl Token {
         let label = settings.token.as_deref().context("keyring.pkcs11.token is not set")?;
         let pin = settings.pin.as_ref().context("keyring.pkcs11.pin is not set")?;
         let pin: SecretString = pin.read().context("keyring.pkcs11.pin cannot be read")?;
-        let module = Pkcs11::new(path).with_context(|| format!("the PKCS#11 module {} cannot be loaded", path.display()))?;
+        let module =
+            Pkcs11::new(path).with_context(|| format!("the PKCS#11 module {} cannot be loaded", path.display()))?;
         match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
             // By the other master key of this process.
             Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
             Err(error) => return Err(said(&error)).context("the PKCS#11 module does not start"),
         }
-        let slots = module.get_slots_with_token().map_err(|e| said(&e)).context("the PKCS#11 module shows no tokens")?;
+        let slots =
+            module.get_slots_with_token().map_err(|e| said(&e)).context("the PKCS#11 module shows no tokens")?;
         let mut found = slots.into_iter().filter(|slot| {
             module.get_token_info(*slot).is_ok_and(|info| info.token_initialized() && info.label().trim_end() == label)
         });

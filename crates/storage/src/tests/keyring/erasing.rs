@@ -50,7 +50,11 @@ async fn copied(db: &Db) -> (Vec<(i64, Vec<u8>)>, Vec<WrappedBunch>, BTreeMap<Uu
                 epochs.push((row.get("epoch")?, row.get("wrapped")?));
             }
             for row in tx.all(&BUNCHES, &[]).await? {
-                bunches.push(WrappedBunch { id: row.get("id")?, epoch: row.get("epoch")?, wrapped: row.get("wrapped")? });
+                bunches.push(WrappedBunch {
+                    id: row.get("id")?,
+                    epoch: row.get("epoch")?,
+                    wrapped: row.get("wrapped")?,
+                });
             }
             for row in tx.all(&KEYS, &[]).await? {
                 keys.insert(row.get("subject")?, row.get("wrapped")?);

@@ -12,7 +12,7 @@ use tacit_storage::audit::checkpoint::Checkpoint;
 use tacit_storage::audit::committed;
 use tacit_storage::audit::tree::Growing;
 use tacit_vault::merkle::{commitment, leaf_hash};
-use tacit_vault::{RootKey, NoteKey};
+use tacit_vault::{NoteKey, RootKey};
 
 fn key() -> NoteKey {
     RootKey::generate().note_key("tacit-audit")

@@ -54,7 +54,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "The master key that shall follow: `tacit keyring rekey` wraps the keyring with it. Until it takes the place of\n\
          keyring.master_key the keyring opens with either.",
     ),
-    optional("keyring.pkcs11.module", Kind::Path, "\"/usr/lib/softhsm/libsofthsm2.so\"", "The PKCS#11 module of the token."),
+    optional(
+        "keyring.pkcs11.module",
+        Kind::Path,
+        "\"/usr/lib/softhsm/libsofthsm2.so\"",
+        "The PKCS#11 module of the token.",
+    ),
     optional("keyring.pkcs11.token", Kind::Text, "\"tacit\"", "Label of the token."),
     setting(
         "keyring.pkcs11.key",
