@@ -2,6 +2,7 @@
 //! machine, in the same run, with the same mock provider and load generator. Prints ratios, for each engine.
 
 mod cpu;
+mod epoch;
 mod flood;
 mod load;
 mod nginx;
@@ -41,6 +42,9 @@ struct Args {
     /// An empty database to measure with instead, by its URL.
     #[arg(long, conflicts_with = "engine")]
     database: Option<String>,
+    /// Subjects in the keyring of the scenario `epoch`, which is measured only if it is named.
+    #[arg(long, default_value_t = 1_000_000)]
+    subjects: usize,
     /// Only floods this platform with sign-ins, and says what was answered.
     #[arg(long, hide = true)]
     flood: Option<SocketAddr>,
@@ -100,6 +104,9 @@ async fn main() -> Result<()> {
         say(&flood::run(target, Duration::from_secs(args.seconds)).await?);
         return Ok(());
     }
+    if args.only == "epoch" {
+        return epochs(&args).await;
+    }
     let binary = match &args.binary {
         Some(path) => path.clone(),
         None => std::env::current_exe()?.parent().context("no parent")?.join("tacit"),
@@ -119,6 +126,24 @@ async fn main() -> Result<()> {
         let server = Server::start()?;
         say("PostgreSQL");
         measure(&args, &binary, Some(&server.url()), Some(server.pid()), &providers).await?;
+    }
+    Ok(())
+}
+
+/// The keyring alone, without a platform.
+async fn epochs(args: &Args) -> Result<()> {
+    if let Some(url) = &args.database {
+        return epoch::measure(url, args.subjects).await;
+    }
+    if args.engine != Engine::Postgres {
+        say("SQLite");
+        let folder = tempfile::tempdir()?;
+        epoch::measure(&format!("sqlite:{}/keyring.db", folder.path().display()), args.subjects).await?;
+    }
+    if args.engine != Engine::Sqlite {
+        say("PostgreSQL");
+        let server = Server::start()?;
+        epoch::measure(&server.url(), args.subjects).await?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ pub mod client;
 pub mod groups;
 mod input;
 pub mod invitations;
+pub mod keyring;
 pub mod keys;
 pub mod ledger;
 pub mod messages;
@@ -42,6 +43,7 @@ use tacit_operations::messages::Messages;
 use tacit_privacy::retention::Retention;
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
+use tacit_storage::keyring::KeyStore;
 
 /// The largest request body, in bytes.
 const BODY_MAX: usize = 1 << 20;
@@ -59,6 +61,8 @@ pub struct Admin {
     pub ledger: Ledger,
     /// Messages to people.
     pub messages: Messages,
+    /// Keys of the platform and of its subjects.
+    pub keys: Arc<KeyStore>,
     /// Who did what.
     pub audit: Audit,
     /// What goes when its time is over.
@@ -122,6 +126,7 @@ fn routes(admin: &Admin) -> Router<Admin> {
         .merge(staff::routes())
         .merge(retention::routes())
         .merge(audit::routes())
+        .merge(keyring::routes())
 }
 
 /// Nobody is shown a bill that lacks a call which is over. What cannot be settled now holds nobody up.

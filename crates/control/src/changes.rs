@@ -54,6 +54,7 @@ async fn turn(shared: &Shared, seen: Option<i64>) -> Result<i64, StorageError> {
         shared.links.send_all(&Kind::Invalidate(everything));
         return Ok(newest);
     };
+    follow(shared).await;
     let found = shared.db.read("changes.after", |tx| Box::pin(changes::after(tx, seen))).await?;
     let mut reached = seen;
     let mut invalidate = wire::Invalidate::default();
@@ -82,6 +83,18 @@ async fn turn(shared: &Shared, seen: Option<i64>) -> Result<i64, StorageError> {
         return Ok(seen);
     }
     Ok(reached)
+}
+
+/// Forgets the keys of whom another process erased, before anything is told of them. If that fails the key store trusts its
+/// memory no more after a moment, so nothing depends on it but speed.
+async fn follow(shared: &Shared) {
+    if let Err(fault) = shared.keys.follow().await {
+        if !shared.keyring_down.swap(true, Ordering::Relaxed) {
+            status::log(&fault);
+        }
+    } else {
+        shared.keyring_down.store(false, Ordering::Relaxed);
+    }
 }
 
 /// Loads the catalogue and sends it to everybody; false if it cannot be read, which is logged.

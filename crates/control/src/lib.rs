@@ -13,6 +13,7 @@
 //!   its customers' money goes back to them.
 //! - **Ledger check**: every balance and charge is recomputed on a timer.
 //! - **Audit log**: its checkpoints are signed while entries come.
+//! - **Keyring**: what was destroyed in it is made final.
 //!
 //! Answers carry only codes and ids; no request or response body of a model call ever comes here.
 
@@ -22,6 +23,7 @@ mod changes;
 pub mod datamap;
 mod events;
 mod forgetting;
+mod keyring;
 mod leases;
 mod ledger_check;
 mod links;
@@ -112,6 +114,8 @@ pub(crate) struct Shared {
     sent: ArcSwapOption<catalogue::Sent>,
     /// Whether the database answered lately.
     database_up: AtomicBool,
+    /// Whether the keyring could not be looked at lately, which was logged.
+    keyring_down: AtomicBool,
     nudge: Notify,
     stop: CancellationToken,
 }
@@ -169,6 +173,7 @@ impl Control {
             unsettled: settling::Unsettled::new(),
             sent: ArcSwapOption::empty(),
             database_up: AtomicBool::new(false),
+            keyring_down: AtomicBool::new(false),
             nudge: Notify::new(),
             stop: CancellationToken::new(),
         });
@@ -188,6 +193,8 @@ impl Control {
         tasks.spawn(supervised(Arc::clone(&shared), "links", move || links::run(Arc::clone(&watched), queue.clone())));
         let watched = Arc::clone(&shared);
         tasks.spawn(supervised(Arc::clone(&shared), "forgetting", move || forgetting::run(Arc::clone(&watched))));
+        let watched = Arc::clone(&shared);
+        tasks.spawn(supervised(Arc::clone(&shared), "keyring", move || keyring::run(Arc::clone(&watched))));
         if let Some(every) = verify_every {
             let watched = Arc::clone(&shared);
             tasks.spawn(supervised(Arc::clone(&shared), "ledger_check", move || {

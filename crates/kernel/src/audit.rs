@@ -188,6 +188,10 @@ words! {
         VerificationReveal = "verification.reveal",
         /// A case of verification is decided.
         VerificationDecide = "verification.decide",
+        /// The epoch of the keyring is turned.
+        KeyringRotate = "keyring.rotate",
+        /// The keyring gets another master key.
+        KeyringRekey = "keyring.rekey",
         /// The audit log is looked at.
         AuditList = "audit.list",
         /// An entry of the audit log is looked at, what is sealed in it too.
@@ -236,6 +240,8 @@ words! {
         LegalHold = "legal_hold",
         /// The platform as a whole.
         Platform = "platform",
+        /// The keyring.
+        Keyring = "keyring",
         /// The audit log.
         Audit = "audit",
     }

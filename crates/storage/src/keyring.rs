@@ -1,39 +1,59 @@
 //! The keyring's store: subject keys, in a database of their own, wrapped.
+//!
+//! - [`KeyStore::destroy`] makes everything sealed for a subject unreadable at once, and writes a tombstone that outlives
+//!   it; [`KeyStore::turn`] makes that final: nothing that is left in the keyring, no old page of its files either, opens
+//!   the destroyed key.
+//! - [`KeyStore::follow`] is called at every look at the feed of changes: what another process destroyed, this one forgets.
+//! - [`KeyStore::check_against`] tells whether a database is the one of this keyring, and who in it was erased since.
+//! - [`KeyStore::rekey`] wraps the keyring with another master key.
+//!
+//! Every change is a row of transactions, each of which leaves a keyring that opens and says what is still to do: a crash
+//! between two is made good by whoever goes on.
+
+mod belonging;
+mod cache;
+mod erasures;
+mod masters;
+mod rekey;
+mod status;
+mod store;
+mod turn;
+
+pub use erasures::{Destroyed, ErasuresHead};
+pub use masters::Masters;
+pub use rekey::Rekeyed;
+pub use status::KeyringStatus;
+pub use store::{MAIN_STATEMENTS, STATEMENTS};
+pub use turn::Step;
 
 use crate::db::Db;
-use crate::error::StorageError;
-use crate::sql::Sql;
+use crate::tx::{ReadTx, WriteTx};
+use cache::Cache;
 use parking_lot::RwLock;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use tacit_kernel::{Clock, ErrorKind, Fault};
-use tacit_vault::{HashKey, Keyring, KeyringError, MasterKey, NoteKey, SealKey, WrappedKey};
+use tacit_vault::{Bunch, HashKey, Keyring, KeyringError, NoteKey, RootKey, SealKey, WrappedBunch};
 use uuid::Uuid;
 
-const EPOCHS: Sql = Sql::new("SELECT epoch, wrapped FROM keyring_epochs ORDER BY epoch");
-const ADD_EPOCH: Sql = Sql::new("INSERT INTO keyring_epochs (epoch, wrapped, created_at) VALUES ($1, $2, $3)");
-const ADD_KEY: Sql = Sql::new(
-    "INSERT INTO subject_keys (subject, epoch, wrapped, created_at) VALUES ($1, $2, $3, $4) \
-     ON CONFLICT (subject) DO NOTHING",
-);
-const KEY: Sql = Sql::new("SELECT epoch, wrapped FROM subject_keys WHERE subject = $1");
-const DESTROY_KEY: Sql = Sql::new("DELETE FROM subject_keys WHERE subject = $1");
+/// Into how many slots subjects fall, each with a bunch of its own. A turn wraps every bunch anew and every key of those
+/// that lost one: with a million subjects 4,096 keys and some 250 more for each that was destroyed.
+const SLOTS: u16 = 4096;
 
-/// The statements of this module.
-pub const STATEMENTS: &[&Sql] = &[&EPOCHS, &ADD_EPOCH, &ADD_KEY, &KEY, &DESTROY_KEY];
-
-/// Keys kept unwrapped in memory, at most; about half a kilobyte each.
-const CACHED: usize = 50_000;
-
-/// Gives the keys of subjects and of the platform. Keys once read stay in memory.
+/// Gives the keys of subjects and of the platform. Keys once read stay in memory while [`KeyStore::follow`] is called.
 pub struct KeyStore {
     db: Db,
     clock: Arc<dyn Clock>,
-    master: MasterKey,
+    masters: Masters,
+    root: RootKey,
     platform: SealKey,
-    keyring: Keyring,
-    cache: RwLock<HashMap<Uuid, SealKey>>,
+    /// Keyed hashes of erased subjects.
+    tombs: HashKey,
+    keyring: RwLock<Arc<Keyring>>,
+    cache: Cache,
+    /// Up to which tombstone the cache was told of.
+    seen: AtomicI64,
     #[cfg(feature = "testing")]
     dir: std::sync::OnceLock<tempfile::TempDir>,
 }
@@ -45,33 +65,25 @@ impl fmt::Debug for KeyStore {
 }
 
 impl KeyStore {
-    /// Opens the keyring: brings its schema up to date, makes the first epoch in an empty one, unlocks it.
+    /// Opens the keyring: brings its schema up to date, makes root and first epoch in an empty one, unlocks it.
     ///
     /// # Errors
-    /// `keyring.master_key` if the master key is not the one of this keyring; storage faults.
-    pub async fn open(db: Db, master: &MasterKey, clock: Arc<dyn Clock>) -> Result<Arc<Self>, Fault> {
-        let now = clock.now();
+    /// `keyring.master_key` if none of the master keys is the one of this keyring; storage faults.
+    pub async fn open(db: Db, masters: impl Into<Masters>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, Fault> {
+        let (masters, now) = (masters.into(), clock.now());
         db.migrate_keyring(now).await?;
-        let epochs = db
-            .write("keyring.open", |tx| {
-                Box::pin(async move {
-                    if tx.all(&EPOCHS, &[]).await?.is_empty() {
-                        let first = Keyring::new_epoch(master, 1);
-                        tx.execute(&ADD_EPOCH, &[1_i64.into(), first.into(), now.into()]).await?;
-                    }
-                    let rows = tx.all(&EPOCHS, &[]).await?;
-                    rows.iter().map(|r| Ok::<_, StorageError>((r.get("epoch")?, r.get("wrapped")?))).collect()
-                })
-            })
-            .await?;
-        let keyring = Keyring::unlock(master, epochs).map_err(fault)?;
+        let opened = db.write("keyring.open", |tx| Box::pin(masters.open(tx, now))).await?;
+        let masters::Opened { root, keyring, pulse } = opened;
         Ok(Arc::new(Self {
             db,
             clock,
-            master: master.clone(),
-            platform: master.seal_key("platform"),
-            keyring,
-            cache: RwLock::default(),
+            masters,
+            platform: root.seal_key("platform"),
+            tombs: root.hash_key(erasures::LABEL),
+            root,
+            keyring: RwLock::new(Arc::new(keyring)),
+            cache: Cache::default(),
+            seen: AtomicI64::new(pulse.erasures),
             #[cfg(feature = "testing")]
             dir: std::sync::OnceLock::new(),
         }))
@@ -86,35 +98,38 @@ impl KeyStore {
     /// Makes the key of a subject; if it has one, gives that.
     ///
     /// # Errors
-    /// `keyring.key` if the stored key does not open; storage faults.
+    /// `keyring.erased` if the subject was erased; `keyring.key` if the stored key does not open; storage faults.
     pub async fn create(&self, subject: Uuid) -> Result<SealKey, Fault> {
+        let before = self.cache.before();
         let key = self.create_fleeting(subject).await?;
-        self.remember(subject, &key);
+        self.cache.remember(before, subject, self.tomb(subject), &key);
         Ok(key)
     }
 
-    /// [`Self::create`] for a key that is to be destroyed some day: it is not kept in the memory of this process, so that
-    /// whoever destroys it, in whatever process, destroys it everywhere.
+    /// [`Self::create`] for a key that is to be destroyed some day without a trace: it is not kept in the memory of this
+    /// process, so that whoever destroys it, in whatever process, destroys it everywhere at that moment.
     ///
     /// # Errors
     /// As there.
     pub async fn create_fleeting(&self, subject: Uuid) -> Result<SealKey, Fault> {
-        let (key, wrapped) = self.keyring.wrap_new(subject);
-        let (wrapped, now) = (&wrapped, self.clock.now());
-        let made: u64 = self
-            .db
-            .write("keyring.create", |tx| {
-                Box::pin(async move {
-                    let row = [subject.into(), wrapped.epoch.into(), wrapped.wrapped.clone().into(), now.into()];
-                    tx.execute(&ADD_KEY, &row).await
-                })
-            })
-            .await?;
-        if made == 1 {
-            return Ok(key);
+        self.db.write("keyring.create", |tx| Box::pin(self.create_in(tx, subject))).await
+    }
+
+    async fn create_in(&self, tx: &mut WriteTx<'_>, subject: Uuid) -> Result<SealKey, Fault> {
+        if store::erasure_there(tx, &self.tomb(subject)).await? {
+            return Err(Fault::new(ErrorKind::Conflict, "keyring.erased", "who was erased gets no new key"));
         }
-        let gone = || Fault::internal("keyring.key", "a subject key vanished while it was made");
-        self.get_fleeting(subject).await?.ok_or_else(gone)
+        if let Some((wrapped, bunch)) = store::key(tx, subject).await? {
+            return self.bunch(tx, &bunch).await?.unwrap(subject, &wrapped).map_err(fault);
+        }
+        let slot = slot_of(subject);
+        let (id, bunch) = match store::bunch_of_slot(tx, slot).await? {
+            Some(found) => (found.id, self.bunch(tx, &found).await?),
+            None => self.bunch_new(tx, slot).await?,
+        };
+        let (key, wrapped) = bunch.wrap_new(subject);
+        store::key_add(tx, subject, id, wrapped, self.clock.now()).await?;
+        Ok(key)
     }
 
     /// The key of a subject; `None` if it has none, or no longer.
@@ -122,12 +137,13 @@ impl KeyStore {
     /// # Errors
     /// `keyring.key` if the stored key does not open; storage faults.
     pub async fn get(&self, subject: Uuid) -> Result<Option<SealKey>, Fault> {
-        if let Some(key) = self.cache.read().get(&subject) {
-            return Ok(Some(key.clone()));
+        if let Some(key) = self.cache.get(subject, self.clock.now()) {
+            return Ok(Some(key));
         }
+        let before = self.cache.before();
         let key = self.get_fleeting(subject).await?;
         if let Some(key) = &key {
-            self.remember(subject, key);
+            self.cache.remember(before, subject, self.tomb(subject), key);
         }
         Ok(key)
     }
@@ -137,24 +153,54 @@ impl KeyStore {
     /// # Errors
     /// As there.
     pub async fn get_fleeting(&self, subject: Uuid) -> Result<Option<SealKey>, Fault> {
-        let row =
-            self.db.read("keyring.get", |tx| Box::pin(async move { tx.one(&KEY, &[subject.into()]).await })).await?;
-        let Some(row) = row else { return Ok(None) };
-        let wrapped = WrappedKey { epoch: row.get("epoch")?, wrapped: row.get("wrapped")? };
-        self.keyring.unwrap(subject, &wrapped).map(Some).map_err(fault)
+        self.db
+            .read("keyring.get", |tx| {
+                Box::pin(async move {
+                    let Some((wrapped, bunch)) = store::key(tx, subject).await? else { return Ok(None) };
+                    self.bunch(tx, &bunch).await?.unwrap(subject, &wrapped).map(Some).map_err(fault)
+                })
+            })
+            .await
     }
 
-    /// Destroys the key of a subject, if there is one: nothing that it sealed can be read any more. Only for keys that were
-    /// made with [`Self::create_fleeting`]; another process may have the others in its memory.
-    ///
-    /// # Errors
-    /// Storage faults.
-    pub async fn destroy_fleeting(&self, subject: Uuid) -> Result<(), Fault> {
-        let gone: Result<u64, StorageError> = self
-            .db
-            .write("keyring.destroy", |tx| Box::pin(async move { tx.execute(&DESTROY_KEY, &[subject.into()]).await }))
-            .await;
-        Ok(gone.map(drop)?)
+    /// A bunch from its wrapped form. One of an epoch that this process does not know yet makes it read the epochs again.
+    async fn bunch(&self, tx: &mut ReadTx<'_>, wrapped: &WrappedBunch) -> Result<Bunch, Fault> {
+        let keyring = self.keyring();
+        match keyring.bunch(wrapped) {
+            Ok(bunch) => Ok(bunch),
+            Err(KeyringError::UnknownEpoch(_)) => self.reread(tx).await?.bunch(wrapped).map_err(fault),
+            Err(error) => Err(fault(error)),
+        }
+    }
+
+    /// A new bunch of a slot, under the epoch that is the newest in the database.
+    async fn bunch_new(&self, tx: &mut WriteTx<'_>, slot: i64) -> Result<(i64, Bunch), Fault> {
+        let newest = store::pulse(tx).await?.epochs.1;
+        let mut keyring = self.keyring();
+        if keyring.span().1 != newest {
+            keyring = self.reread(tx).await?;
+        }
+        // By chance, so that two processes do not get into each other's way.
+        let id = i64::try_from(rand::random::<u64>() >> 1).unwrap_or_default();
+        let (bunch, wrapped) = keyring.new_bunch(id);
+        store::bunch_add(tx, &wrapped, slot, self.clock.now()).await?;
+        Ok((id, bunch))
+    }
+
+    fn keyring(&self) -> Arc<Keyring> {
+        Arc::clone(&self.keyring.read())
+    }
+
+    /// Unlocks the epochs as they are in the database, and forgets those that are not there any more. Not within a
+    /// transaction that changed them itself: it may come to nothing.
+    async fn reread(&self, tx: &mut ReadTx<'_>) -> Result<Arc<Keyring>, Fault> {
+        let keyring = Arc::new(self.masters.unlock(tx).await?.keyring);
+        *self.keyring.write() = Arc::clone(&keyring);
+        Ok(keyring)
+    }
+
+    async fn reread_now(&self) -> Result<(), Fault> {
+        self.db.read("keyring.reread", |tx| Box::pin(self.reread(tx))).await.map(drop)
     }
 
     /// The key that seals secrets of the platform, such as provider credentials.
@@ -166,22 +212,20 @@ impl KeyStore {
     /// The hash key of that label.
     #[must_use]
     pub fn hash_key(&self, label: &str) -> HashKey {
-        self.master.hash_key(label)
+        self.root.hash_key(label)
     }
 
     /// The key that signs notes under that label.
     #[must_use]
     pub fn note_key(&self, label: &str) -> NoteKey {
-        self.master.note_key(label)
+        self.root.note_key(label)
     }
+}
 
-    fn remember(&self, subject: Uuid, key: &SealKey) {
-        let mut cache = self.cache.write();
-        if cache.len() >= CACHED {
-            cache.clear();
-        }
-        cache.insert(subject, key.clone());
-    }
+/// The slot of a subject: the end of an id is chance.
+fn slot_of(subject: Uuid) -> i64 {
+    let [.., high, low] = *subject.as_bytes();
+    i64::from(u16::from_be_bytes([high, low]) % SLOTS)
 }
 
 fn fault(error: KeyringError) -> Fault {

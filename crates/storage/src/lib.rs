@@ -29,6 +29,7 @@ mod page;
 mod row;
 mod sql;
 mod sqlite;
+mod sweep;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tx;

@@ -48,8 +48,10 @@ pub(crate) static MAIN: Migrations = Migrations {
     ],
 };
 
-pub(crate) static KEYRING: Migrations =
-    Migrations { name: "keyring", scripts: &[include_str!("../migrations/keyring_0001.sql")] };
+pub(crate) static KEYRING: Migrations = Migrations {
+    name: "keyring",
+    scripts: &[include_str!("../migrations/keyring_0001.sql"), include_str!("../migrations/keyring_0002.sql")],
+};
 
 const BOOK: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     schema TEXT NOT NULL,

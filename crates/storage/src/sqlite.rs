@@ -25,7 +25,10 @@ const READERS: u32 = 4;
 /// How long a transaction waits for its turn.
 const TURN: Duration = Duration::from_secs(30);
 
-/// For every connection. What another program locks is waited for.
+/// How long what another program locks is waited for.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// For every connection.
 const EVERYWHERE: &str = "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;";
 /// For the one that writes. FULL: a commit is on the disk when it returns. secure_delete: what is deleted is
 /// overwritten. Pages of a busy log are copied into the file every 16 MB, not every 4: most are written again and again.
@@ -104,7 +107,7 @@ impl Connections {
         let access = if self.write { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
         // One thread at a time uses a connection, so it needs no lock of its own.
         let connection = Connection::open_with_flags(&self.path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.busy_timeout(BUSY)?;
         connection.set_prepared_statement_cache_capacity(crate::db::PREPARED);
         connection.execute_batch(EVERYWHERE)?;
         if self.write {
@@ -156,6 +159,24 @@ impl<'c> Turn<'c> {
         let tx = Transaction { connection: Some(connection), turn: self };
         tx.run(begin, &[])?;
         Ok(tx)
+    }
+}
+
+impl Turn<'_> {
+    /// Folds the write-ahead log into the file and cuts it to nothing; false if a reader is in the way.
+    pub(crate) fn fold(self) -> Result<bool, StorageError> {
+        let idle = self.of.idle.lock().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.of.connect()?,
+        };
+        // Whoever wants to write does not wait for readers meanwhile.
+        let busy = connection
+            .busy_timeout(Duration::ZERO)
+            .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)));
+        connection.busy_timeout(BUSY)?;
+        self.of.idle.lock().push(connection);
+        Ok(busy? == 0)
     }
 }
 

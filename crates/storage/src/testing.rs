@@ -84,13 +84,24 @@ pub async fn empty_db(engine: Engine) -> TestDb {
 /// # Panics
 /// If it cannot be made.
 pub async fn test_key_store<C: Clock + ?Sized>(clock: &Arc<C>) -> Arc<KeyStore> {
+    let [store, _] = test_key_stores(clock).await;
+    store
+}
+
+/// The same keyring as two processes have it. Its file is there as long as the first is held.
+///
+/// # Panics
+/// If it cannot be made.
+pub async fn test_key_stores<C: Clock + ?Sized>(clock: &Arc<C>) -> [Arc<KeyStore>; 2] {
     let make = async || {
         let dir = TempDir::new().map_err(|e| e.to_string())?;
         let db = Db::open(&format!("sqlite:{}/keyring.db", dir.path().display())).await.map_err(|e| e.to_string())?;
-        let clock = Arc::new(Shared(Arc::clone(clock)));
-        let store = KeyStore::open(db, &MasterKey::generate(), clock).await.map_err(|e| e.to_string())?;
-        store.keep_dir(dir);
-        Ok(store)
+        let master = MasterKey::generate();
+        let open = || KeyStore::open(db.clone(), &master, Arc::new(Shared(Arc::clone(clock))));
+        let stores = [open().await.map_err(|e| e.to_string())?, open().await.map_err(|e| e.to_string())?];
+        let [first, _] = &stores;
+        first.keep_dir(dir);
+        Ok(stores)
     };
     or_fail(make().await)
 }

@@ -6,6 +6,7 @@ pub(crate) mod catalog;
 pub(crate) mod config;
 pub(crate) mod identity;
 mod invitations;
+mod keyring;
 pub(crate) mod limits;
 pub(crate) mod messages;
 pub(crate) mod money;
@@ -122,6 +123,9 @@ pub(crate) enum Command {
     /// What is done with personal data: the data map, and everything that is made of it.
     #[command(subcommand)]
     Privacy(privacy::PrivacyCommand),
+    /// The keys that everything personal is sealed with.
+    #[command(subcommand)]
+    Keyring(keyring::KeyringCommand),
     /// Make the running platform what a file says.
     Apply(platform::FileArgs),
     /// Show what `apply` would change.
@@ -250,6 +254,7 @@ async fn client_command(global: &Global, command: Command) -> anyhow::Result<()>
         Command::Calls(c) => calls::run(&session, c).await,
         Command::Messages(c) => messages::run(&session, c).await,
         Command::Audit(c) => audit::run(&session, c).await,
+        Command::Keyring(c) => keyring::run(&session, c).await,
         Command::Apply(args) => platform::apply(&session, &args).await,
         Command::Diff(args) => platform::diff(&session, &args).await,
         Command::Export(args) => platform::export(&session, args).await,

@@ -13,7 +13,7 @@ mod verification;
 pub(crate) use messages::{MessageTls, Messages, SmsProvider};
 use serde::{Deserialize, Serialize};
 pub(crate) use sign_in::{IdentityProvider, ProviderPreset, SignIn, site};
-use source::{DatabaseUrl, Source};
+use source::{DatabaseUrl, MasterSource, Source};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,51 @@ pub(crate) struct Database {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Keyring {
     pub(crate) url: DatabaseUrl,
-    pub(crate) master_key: Source,
+    pub(crate) master_key: MasterSource,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) next_master_key: Option<MasterSource>,
+    pub(crate) pkcs11: Pkcs11,
+}
+
+/// The token whose key wraps the master key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pkcs11 {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) module: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<String>,
+    pub(crate) key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pin: Option<Source>,
+}
+
+impl Keyring {
+    fn contradictions(&self, wrong: &mut impl FnMut(&'static str, String)) {
+        let sources = [
+            ("keyring.master_key", Some(&self.master_key)),
+            ("keyring.next_master_key", self.next_master_key.as_ref()),
+        ];
+        for (key, source) in sources {
+            let on_token = matches!(source, Some(MasterSource::Pkcs11(_)));
+            let Pkcs11 { module, token, pin, .. } = &self.pkcs11;
+            if on_token && (module.is_none() || token.is_none() || pin.is_none()) {
+                wrong(
+                    key,
+                    "a token opens it: set keyring.pkcs11.module, keyring.pkcs11.token and keyring.pkcs11.pin".into(),
+                );
+            }
+            if on_token && cfg!(not(feature = "pkcs11")) {
+                wrong(key, "this build has no PKCS#11: build it with the feature pkcs11".into());
+            }
+        }
+        if self.next_master_key.as_ref() == Some(&self.master_key) {
+            wrong(
+                "keyring.next_master_key",
+                "the same as keyring.master_key: name another one, or leave it out".into(),
+            );
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -435,6 +479,7 @@ impl Config {
         {
             wrong("gateway.name", "use 1 to 64 letters, digits, dots, dashes and underscores".into());
         }
+        self.keyring.contradictions(&mut wrong);
         self.messages.contradictions(&mut wrong);
         self.sign_in.contradictions(self.console.url.as_deref(), &mut wrong);
         self.verification.contradictions(&mut wrong);

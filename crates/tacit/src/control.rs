@@ -1,7 +1,7 @@
 //! The control process: owns the databases, serves gateways over the link and the command line over the admin socket.
 
 use crate::config::{Config, Profile, source};
-use crate::{admin_http, console, log};
+use crate::{admin_http, console, log, master};
 use anyhow::Context as _;
 use secrecy::ExposeSecret;
 use std::path::Path;
@@ -20,7 +20,6 @@ use tacit_privacy::retention::{Days, Retention};
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
 use tacit_storage::keyring::KeyStore;
-use tacit_vault::MasterKey;
 use tokio_util::sync::CancellationToken;
 
 /// Runs a control plane until it is told to stop.
@@ -41,12 +40,7 @@ impl Stores {
     /// Opens both databases, brings their schemas up to date, unlocks the keyring, and refuses to go on if a column is
     /// not declared in the data map.
     pub(crate) async fn open(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let master = config
-            .keyring
-            .master_key
-            .read()
-            .context("keyring.master_key cannot be read; `tacit setup` makes the master key")?;
-        let master = MasterKey::from_text(&master).context("keyring.master_key is not a master key of Tacit")?;
+        let masters = master::read(&config.keyring)?;
         let db = open("database.url", &config.database.url, config.database.max_connections).await?;
         db.migrate(clock.now()).await.map_err(detailed)?;
         let wanted = &config.money.currency;
@@ -56,7 +50,7 @@ impl Stores {
             "money.currency is {wanted}, but the amounts in this database are in {fixed}: set it to {fixed}"
         );
         let keyring = open("keyring.url", &config.keyring.url, config.database.max_connections).await?;
-        let keys = KeyStore::open(keyring.clone(), &master, Arc::clone(clock)).await.map_err(detailed)?;
+        let keys = KeyStore::open(keyring.clone(), masters, Arc::clone(clock)).await.map_err(detailed)?;
         for (name, db) in [("database", &db), ("keyring", &keyring)] {
             let undeclared = tacit_storage::datamap::undeclared(db).await.map_err(detailed)?;
             anyhow::ensure!(
@@ -65,6 +59,12 @@ impl Stores {
                  Tacit that made them",
                 undeclared.join(", ")
             );
+        }
+        // Before anything else touches the data: with another keyring nothing of it can be read, and new keys would be made
+        // for accounts that have one elsewhere.
+        let erased = keys.check_against(&db).await.map_err(detailed)?;
+        if erased > 0 {
+            tracing::warn!(event = "keyring.erased_in_data", count = erased, "erased accounts are in the data still");
         }
         Ok(Self { db, keys })
     }
@@ -134,6 +134,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         catalog,
         ledger,
         messages: messages.clone(),
+        keys: Arc::clone(&stores.keys),
         audit,
         retention,
         clock: clock.clone(),

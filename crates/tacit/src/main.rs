@@ -11,6 +11,7 @@ mod development;
 mod gateway;
 mod https;
 mod log;
+mod master;
 mod messages;
 mod output;
 mod practice;

@@ -7,7 +7,7 @@
 //! plane still settles them.
 
 use crate::cli::Global;
-use crate::config::source::{DatabaseUrl, Source};
+use crate::config::source::{DatabaseUrl, MasterSource};
 use crate::config::{Config, Profile};
 use crate::{control, development, log, setup};
 use nix::sys::signal::{Signal, kill};
@@ -50,7 +50,7 @@ pub(crate) fn run(global: &Global) -> anyhow::Result<()> {
     control::private_data_dir(&config.data_dir)?;
     if config.profile == Profile::Development {
         setup::master_key(&config)?;
-    } else if let Source::File(path) = &config.keyring.master_key {
+    } else if let Some(path) = config.keyring.master_key.file() {
         anyhow::ensure!(path.exists(), "there is no master key at {}: run `tacit setup` first", path.display());
     }
     crate::cli::block_on(supervise(config))
@@ -136,7 +136,9 @@ fn without_secrets(config: &Config) -> Config {
     let mut config = config.clone();
     config.database.url = DatabaseUrl::Plain("sqlite:none".into());
     config.keyring.url = DatabaseUrl::Plain("sqlite:none".into());
-    config.keyring.master_key = Source::Env("NONE".into());
+    config.keyring.master_key = MasterSource::Env("NONE".into());
+    config.keyring.next_master_key = None;
+    config.keyring.pkcs11.pin = None;
     config
 }
 

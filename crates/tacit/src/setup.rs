@@ -3,16 +3,14 @@
 use crate::cli::Global;
 use crate::config::Config;
 use crate::config::settings::example;
-use crate::config::source::{Source, write_private};
 use crate::control::{Stores, private_data_dir};
+use crate::master;
 use anyhow::Context as _;
 use clap::Args;
-use secrecy::ExposeSecret;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tacit_kernel::{Clock, SystemClock};
-use tacit_vault::MasterKey;
 
 #[derive(Debug, Args)]
 pub(crate) struct SetupArgs {
@@ -33,6 +31,11 @@ pub(crate) fn run(global: &Global, args: &SetupArgs) -> anyhow::Result<()> {
     let config = global.resolve()?.config;
     private_data_dir(&config.data_dir)?;
     let created = master_key(&config)?;
+    let next = config.keyring.next_master_key.as_ref().and_then(|source| source.file().map(|path| (source, path)));
+    if let Some((source, path)) = next.filter(|(_, path)| !path.exists()) {
+        master::make(&config.keyring, source)
+            .with_context(|| format!("keyring.next_master_key cannot be made at {}", path.display()))?;
+    }
     crate::cli::block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let stores = Stores::open(&config, &clock).await?;
@@ -69,12 +72,8 @@ pub(crate) fn run(global: &Global, args: &SetupArgs) -> anyhow::Result<()> {
 
 /// Makes the master key if it is to be in a file that is not there; true if it was made.
 pub(crate) fn master_key(config: &Config) -> anyhow::Result<bool> {
-    let Source::File(path) = &config.keyring.master_key else { return Ok(false) };
-    if path.exists() {
-        return Ok(false);
-    }
-    let key = MasterKey::generate().to_text();
-    write_private(path, key.expose_secret())
-        .with_context(|| format!("the master key cannot be written to {}", path.display()))?;
+    let Some(path) = config.keyring.master_key.file().filter(|path| !path.exists()) else { return Ok(false) };
+    master::make(&config.keyring, &config.keyring.master_key)
+        .with_context(|| format!("the master key cannot be made at {}", path.display()))?;
     Ok(true)
 }

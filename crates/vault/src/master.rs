@@ -1,7 +1,6 @@
 //! The master key: the one secret an operator keeps outside the databases.
 
-use crate::hash::HashKey;
-use crate::note::NoteKey;
+use crate::root::RootKey;
 use crate::seal::{SealKey, derive, random_bytes};
 use data_encoding::BASE32_NOPAD;
 use secrecy::{ExposeSecret, SecretString};
@@ -11,7 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 /// What a master key's text starts with, so that a secret scanner recognises it.
 const PREFIX: &str = "tacit-master-";
 
-/// The master key. Every other key is derived from it or wrapped by it. It is never printed.
+/// The master key. It wraps the root and the epochs of the keyring. It is never printed.
 #[derive(Clone)]
 pub struct MasterKey(Zeroizing<[u8; 32]>);
 
@@ -48,22 +47,15 @@ impl MasterKey {
         SecretString::from(text)
     }
 
-    /// The hash key of that label.
+    /// What the keys of the platform were derived from while there was no root: this very key.
     #[must_use]
-    pub fn hash_key(&self, label: &str) -> HashKey {
-        HashKey::from_bytes(*derive(&self.0, b"tacit master: hash", label))
+    pub fn as_root(&self) -> RootKey {
+        RootKey::from_bytes(*self.0)
     }
 
     /// The sealing key of that label.
-    #[must_use]
-    pub fn seal_key(&self, label: &str) -> SealKey {
+    pub(crate) fn seal_key(&self, label: &str) -> SealKey {
         SealKey::from_bytes(*derive(&self.0, b"tacit master: seal", label))
-    }
-
-    /// The key that signs notes under that label, which has no spaces and no plus.
-    #[must_use]
-    pub fn note_key(&self, label: &str) -> NoteKey {
-        NoteKey::from_seed(label, &derive(&self.0, b"tacit master: note", label))
     }
 }
 

@@ -60,9 +60,9 @@ fn derived_keys_are_stable_and_apart() {
     let key = SealKey::from_bytes([3; 32]);
     assert_eq!(key.derive("calls").expose(), SealKey::from_bytes([3; 32]).derive("calls").expose());
     assert_ne!(key.derive("calls").expose(), key.derive("names").expose());
-    let master = MasterKey::generate();
-    assert_ne!(master.hash_key("a").expose(), master.seal_key("a").expose());
-    assert_ne!(master.hash_key("a").expose(), master.hash_key("b").expose());
+    let root = RootKey::generate();
+    assert_ne!(root.hash_key("a").expose(), root.seal_key("a").expose());
+    assert_ne!(root.hash_key("a").expose(), root.hash_key("b").expose());
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_master_key_comes_back_from_its_text() {
     let master = MasterKey::generate();
     let text = master.to_text();
     let in_a_file = SecretString::from(format!(" {}\n", text.expose_secret()));
-    assert_eq!(MasterKey::from_text(&in_a_file).unwrap().hash_key("a").expose(), master.hash_key("a").expose());
+    assert_eq!(MasterKey::from_text(&in_a_file).unwrap().as_root().expose(), master.as_root().expose());
     for bad in
         ["", "tacit-master-", "tacit-master-AAAA", &text.expose_secret()[1..], &format!("{}A", text.expose_secret())]
     {
@@ -93,47 +93,91 @@ fn a_master_key_comes_back_from_its_text() {
 }
 
 #[test]
-fn a_subject_key_opens_only_for_its_subject_and_epoch() {
+fn a_subject_key_opens_only_for_its_subject_bunch_and_epoch() {
     let master = MasterKey::generate();
     let epochs = vec![(1, Keyring::new_epoch(&master, 1)), (2, Keyring::new_epoch(&master, 2))];
-    let ring = Keyring::unlock(&master, epochs.clone()).unwrap();
-    let (key, wrapped) = ring.wrap_new(ROW);
-    assert_eq!(wrapped.epoch, 2);
-    assert_eq!(ring.unwrap(ROW, &wrapped).unwrap().expose(), key.expose());
-    assert_eq!(ring.unwrap(Uuid::from_u128(8), &wrapped).err(), Some(KeyringError::Damaged));
-    let claims = |epoch| WrappedKey { epoch, ..wrapped.clone() };
-    assert_eq!(ring.unwrap(ROW, &claims(1)).err(), Some(KeyringError::Damaged));
-    assert_eq!(ring.unwrap(ROW, &claims(3)).err(), Some(KeyringError::UnknownEpoch(3)));
+    let ring = Keyring::unlock(&master, &epochs).unwrap();
+    assert_eq!(ring.span(), (1, 2));
+    let (bunch, resting) = ring.new_bunch(5);
+    assert_eq!((resting.id, resting.epoch), (5, 2));
+    let (key, wrapped) = bunch.wrap_new(ROW);
+    let opened = ring.bunch(&resting).unwrap();
+    assert_eq!(opened.unwrap(ROW, &wrapped).unwrap().expose(), key.expose());
+    assert_eq!(opened.unwrap(Uuid::from_u128(8), &wrapped).err(), Some(KeyringError::Damaged));
+    let other = ring.new_bunch(6).0;
+    assert_eq!(other.unwrap(ROW, &wrapped).err(), Some(KeyringError::Damaged));
+    let handed = opened.hand_over(&other, ROW, &wrapped).unwrap();
+    assert_eq!(other.unwrap(ROW, &handed).unwrap().expose(), key.expose());
+    assert_eq!(opened.unwrap(ROW, &handed).err(), Some(KeyringError::Damaged));
 
-    assert_eq!(Keyring::unlock(&MasterKey::generate(), epochs.clone()).err(), Some(KeyringError::WrongMasterKey(1)));
+    let claims = |id, epoch| WrappedBunch { id, epoch, ..resting.clone() };
+    assert_eq!(ring.bunch(&claims(5, 1)).err(), Some(KeyringError::Damaged));
+    assert_eq!(ring.bunch(&claims(6, 2)).err(), Some(KeyringError::Damaged));
+    assert_eq!(ring.bunch(&claims(5, 3)).err(), Some(KeyringError::UnknownEpoch(3)));
+
+    assert_eq!(Keyring::unlock(&MasterKey::generate(), &epochs).err(), Some(KeyringError::WrongMasterKey(1)));
     let swapped = vec![(1, epochs[1].1.clone())];
-    assert_eq!(Keyring::unlock(&master, swapped).err(), Some(KeyringError::WrongMasterKey(1)));
-    assert_eq!(Keyring::unlock(&master, vec![]).err(), Some(KeyringError::Empty));
+    assert_eq!(Keyring::unlock(&master, &swapped).err(), Some(KeyringError::WrongMasterKey(1)));
+    assert_eq!(Keyring::unlock(&master, &[]).err(), Some(KeyringError::Empty));
+}
+
+#[test]
+fn a_bunch_under_a_new_epoch_is_the_same_bunch() {
+    let master = MasterKey::generate();
+    let one = (1, Keyring::new_epoch(&master, 1));
+    let before = Keyring::unlock(&master, std::slice::from_ref(&one)).unwrap();
+    let (bunch, resting) = before.new_bunch(9);
+    let (key, wrapped) = bunch.wrap_new(ROW);
+    let two = (2, Keyring::new_epoch(&master, 2));
+    let both = Keyring::unlock(&master, &[one, two.clone()]).unwrap();
+    let renewed = both.renewed(&resting).unwrap();
+    let after = Keyring::unlock(&master, &[two]).unwrap();
+    assert_eq!(after.bunch(&renewed).unwrap().unwrap(ROW, &wrapped).unwrap().expose(), key.expose());
+    assert_eq!(after.bunch(&resting).err(), Some(KeyringError::UnknownEpoch(1)));
+    // The key of an epoch is wrapped by the master key alone.
+    let own = WrappedBunch { id: -1, epoch: 1, wrapped: None };
+    assert_eq!(both.renewed(&own).err(), Some(KeyringError::Damaged));
+}
+
+#[test]
+fn another_master_key_wraps_the_same_epochs_and_root() {
+    let (old, new, root) = (MasterKey::generate(), MasterKey::generate(), RootKey::generate());
+    let epoch = Keyring::new_epoch(&old, 1);
+    let moved = Keyring::epoch_to(&old, &new, 1, &epoch).unwrap();
+    let (bunch, resting) = Keyring::unlock(&old, &[(1, epoch.clone())]).unwrap().new_bunch(1);
+    let (key, wrapped) = bunch.wrap_new(ROW);
+    let ring = Keyring::unlock(&new, &[(1, moved.clone())]).unwrap();
+    assert_eq!(ring.bunch(&resting).unwrap().unwrap(ROW, &wrapped).unwrap().expose(), key.expose());
+    assert_eq!(Keyring::unlock(&old, &[(1, moved)]).err(), Some(KeyringError::WrongMasterKey(1)));
+    assert_eq!(Keyring::epoch_to(&new, &old, 1, &epoch).err(), Some(KeyringError::WrongMasterKey(1)));
+    let resting = wrap_root(&new, &root);
+    assert_eq!(unwrap_root(&new, &resting).unwrap().expose(), root.expose());
+    assert_eq!(unwrap_root(&old, &resting).err(), Some(KeyringError::Damaged));
 }
 
 #[test]
 fn no_key_can_be_printed() {
     let master = MasterKey::generate();
-    let ring = Keyring::unlock(&master, vec![(1, Keyring::new_epoch(&master, 1))]).unwrap();
+    let ring = Keyring::unlock(&master, &[(1, Keyring::new_epoch(&master, 1))]).unwrap();
     assert_eq!(
-        format!("{:?} {:?} {:?} {:?}", master, master.hash_key("a"), SealKey::generate(), ring),
+        format!("{:?} {:?} {:?} {:?}", master, master.as_root().hash_key("a"), SealKey::generate(), ring),
         "[key] [key] [key] [key]"
     );
-    assert_eq!(format!("{:?}", ring.wrap_new(ROW).1), "[key] of epoch 1");
+    assert_eq!(format!("{:?}", ring.new_bunch(3).1), "[key] 3 of epoch 1");
 }
 
 mod notes {
-    use crate::{MasterKey, NoteError, NoteVerifier};
+    use crate::{MasterKey, NoteError, NoteVerifier, RootKey};
 
     #[test]
     fn a_note_is_opened_by_its_key_and_no_other() {
         let master = MasterKey::generate();
-        let key = master.note_key("test");
+        let key = master.as_root().note_key("test");
         let note = key.sign("origin\n1\n");
         let verifier: NoteVerifier = key.verifier().to_string().parse().unwrap();
         assert_eq!(verifier.open(&note), Ok("origin\n1\n"));
-        assert_eq!(verifier.to_string(), master.note_key("test").verifier().to_string(), "derived, not made");
-        let other = MasterKey::generate().note_key("test");
+        assert_eq!(verifier.to_string(), master.as_root().note_key("test").verifier().to_string(), "derived, not made");
+        let other = RootKey::generate().note_key("test");
         assert_eq!(other.verifier().open(&note), Err(NoteError::NotSigned));
         assert_eq!(verifier.open(&note.replace("n\n1", "n\n2")), Err(NoteError::Forged));
         // A signature of somebody else below ours is passed over.

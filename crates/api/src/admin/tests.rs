@@ -73,6 +73,7 @@ async fn served(db: Db) -> Served {
             Days::default(),
         ),
         audit: Audit::new(db, keys.clone(), clock.clone()),
+        keys: keys.clone(),
         clock: clock.clone(),
         currency: "USD".into(),
         version: "1.2.3",

@@ -4,6 +4,7 @@
 mod audit;
 mod budgets;
 mod journal;
+mod keyring;
 mod links;
 mod money;
 mod planes;

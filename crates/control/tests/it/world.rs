@@ -50,8 +50,12 @@ pub(crate) fn flat(input: i64, output: i64) -> Price {
 
 impl World {
     pub(crate) async fn new(db: Db) -> Self {
+        let keys = test_key_store(&Arc::new(SystemClock)).await;
+        Self::with_keys(db, keys).await
+    }
+
+    pub(crate) async fn with_keys(db: Db, keys: Arc<KeyStore>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let keys = test_key_store(&clock).await;
         let identity = Identity::new(
             db.clone(),
             Arc::clone(&keys),

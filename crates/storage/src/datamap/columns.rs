@@ -290,8 +290,20 @@ columns! {
         CONFIGURED => epoch, created_at;
         CONFIGURED.category("system.authentication").protected(Protection::SealedPlatform) => wrapped;
     }
+    keyring_bunches {
+        CONFIGURED => id, slot, epoch, spoilt, created_at;
+        CONFIGURED.category("system.authentication").protected(Protection::SealedPlatform) => wrapped;
+    }
+    keyring_erasures {
+        TOMBSTONE => seq, epoch, chain, erased_at;
+        TOMBSTONE.protected(Protection::KeyedHash) => subject_hash;
+    }
+    keyring_state {
+        CONFIGURED => singleton, changed, swept, created_at, rekeyed_at;
+        CONFIGURED.category("system.authentication").protected(Protection::SealedPlatform) => wrapped;
+    }
     subject_keys {
-        SUBJECT_KEY => subject, epoch, created_at;
+        SUBJECT_KEY => subject, bunch, created_at;
         SUBJECT_KEY.category("system.authentication").protected(Protection::SealedPlatform) => wrapped;
     }
     schema_migrations {

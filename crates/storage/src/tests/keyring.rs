@@ -1,3 +1,6 @@
+mod erasing;
+mod masters;
+
 use super::execute;
 use crate::keyring::KeyStore;
 use crate::testing::test_key_store;
@@ -8,6 +11,18 @@ use tacit_vault::MasterKey;
 
 async fn open(db: &Db, master: &MasterKey) -> Result<Arc<KeyStore>, tacit_kernel::Fault> {
     KeyStore::open(db.clone(), master, Arc::new(SystemClock)).await
+}
+
+/// A subject whose slot is the end of that number.
+fn numbered(n: u16) -> uuid::Uuid {
+    uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + u128::from(n))
+}
+
+/// A number out of the keyring's database, as `n`.
+async fn resting(db: &Db, sql: &'static str) -> i64 {
+    let sql = Sql::new(sql);
+    let row = db.read("test.resting", |tx| Box::pin(async move { tx.one(&sql, &[]).await })).await;
+    row.unwrap_or_else(|e: crate::StorageError| panic!("{e}")).unwrap().get("n").unwrap()
 }
 
 both_engines! {
@@ -23,7 +38,7 @@ both_engines! {
         assert_eq!(again.get(subject).await.unwrap().unwrap().expose(), key.expose());
         assert_eq!(again.create(subject).await.unwrap().expose(), key.expose());
         assert_eq!(again.platform_key().expose(), store.platform_key().expose());
-        assert_eq!(again.hash_key("api-key").expose(), master.hash_key("api-key").expose());
+        assert_eq!(again.hash_key("api-key").expose(), store.hash_key("api-key").expose());
         assert!(!format!("{store:?}").contains(&format!("{subject}")));
     }
 

@@ -33,6 +33,7 @@ both_engines! {
         prepare_all(&db, crate::changes::STATEMENTS, &[]).await.unwrap();
         prepare_all(&db, crate::idempotency::STATEMENTS, &[]).await.unwrap();
         prepare_all(&db, crate::keyring::STATEMENTS, &[]).await.unwrap();
+        prepare_all(&db, crate::keyring::MAIN_STATEMENTS, &[]).await.unwrap();
         prepare_all(&db, &[&crate::migrations::APPLIED, &crate::migrations::RECORD], &[&MANY, &MANY_BACK]).await.unwrap();
         let wrong = Sql::new("SELECT nothing FROM kinds");
         let refused = prepare_all(&db, &[&wrong], &[]).await.unwrap_err();

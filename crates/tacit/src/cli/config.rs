@@ -54,14 +54,15 @@ pub(crate) fn run(global: &Global, command: &ConfigCommand) -> anyhow::Result<()
         ConfigCommand::Check => {
             let config = global.resolve()?.config;
             let mut wrong = Vec::new();
+            if let Err(e) = crate::master::read(&config.keyring) {
+                wrong.push(format!("{e:#}"));
+            }
             for (key, read) in [
-                ("keyring.master_key", config.keyring.master_key.read().map(drop)),
                 ("database.url", config.database.url.read().map(drop)),
                 ("keyring.url", config.keyring.url.read().map(drop)),
             ] {
                 if let Err(e) = read {
-                    let hint = if key == "keyring.master_key" { " (`tacit setup` makes the master key)" } else { "" };
-                    wrong.push(format!("{key}: {e}{hint}"));
+                    wrong.push(format!("{key}: {e}"));
                 }
             }
             let files = [

@@ -1,7 +1,7 @@
 //! From flags, environment, file and defaults to one [`Config`], remembering where every value came from.
 
 use super::settings::{Kind, SETTINGS, Setting, by_key};
-use super::source::has_password;
+use super::source::{MasterSource, has_password};
 use super::{Config, Endpoint, IdentityProvider};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -272,6 +272,14 @@ fn value_of_text(setting: &Setting, text: &str, origin: &Origin) -> Result<Value
         Kind::Networks | Kind::Words(_) | Kind::Names => Value::Array(
             text.split(',').map(str::trim).filter(|p| !p.is_empty()).map(|p| Value::String(p.to_owned())).collect(),
         ),
+        Kind::MasterKey => match text.split_once(':') {
+            Some((how @ ("env" | "file" | "pkcs11"), what)) => reference(how, what),
+            Some(("command", program)) => Value::Table(Table::from_iter([(
+                "command".to_owned(),
+                Value::Array(vec![Value::String(program.to_owned())]),
+            )])),
+            _ => Value::String(text.to_owned()),
+        },
         Kind::Secret | Kind::Database => match (text.split_once(':'), origin) {
             (Some(("env", name)), _) => reference("env", name),
             (Some(("file", path)), _) => reference("file", path),
@@ -339,6 +347,13 @@ fn value_of_toml(setting: &Setting, value: Value) -> Result<Value, String> {
         Kind::Secret => is_reference(&value).then_some(()).ok_or_else(|| {
             "a secret is given by reference only: { env = \"NAME\" } or { file = \"/path\" }".to_owned()
         }),
+        Kind::MasterKey => {
+            value.clone().try_into::<MasterSource>().ok().filter(MasterSource::is_whole).map(drop).ok_or_else(|| {
+                "the master key is given by reference only: { file = \"/path\" }, { env = \"NAME\" }, { command = \
+                 [\"/program\"] } or { pkcs11 = \"/path\" }"
+                    .to_owned()
+            })
+        }
         Kind::Providers => providers(&value),
         Kind::Database => database(&value),
     };

@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Names,
     /// A secret: `{ env = "NAME" }` or `{ file = "/path" }`.
     Secret,
+    /// The master key: a secret, or `{ command = ["/program"] }`, or `{ pkcs11 = "/path" }`.
+    MasterKey,
     /// Providers of identities: an array of tables.
     Providers,
     /// The URL of a database; one with a password in it counts as a secret.

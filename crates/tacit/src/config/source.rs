@@ -37,6 +37,51 @@ impl Source {
     }
 }
 
+/// Where the master key is found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub(crate) enum MasterSource {
+    /// In an environment variable.
+    Env(String),
+    /// In a file that only its owner may read.
+    File(PathBuf),
+    /// On the standard output of a program.
+    Command(Vec<String>),
+    /// In a file, wrapped by a key of the token that `keyring.pkcs11` describes.
+    Pkcs11(PathBuf),
+}
+
+impl MasterSource {
+    /// Whether nothing in it is empty.
+    pub(crate) fn is_whole(&self) -> bool {
+        match self {
+            Self::Env(name) => !name.is_empty(),
+            Self::File(path) | Self::Pkcs11(path) => !path.as_os_str().is_empty(),
+            Self::Command(words) => words.first().is_some_and(|program| !program.is_empty()),
+        }
+    }
+
+    /// The file that `tacit setup` makes, if it is one that it can make.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) | Self::Pkcs11(path) => Some(path),
+            Self::Env(_) | Self::Command(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for MasterSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "{{ env = {name:?} }}"),
+            Self::File(path) => write!(f, "{{ file = {:?} }}", path.display().to_string()),
+            Self::Pkcs11(path) => write!(f, "{{ pkcs11 = {:?} }}", path.display().to_string()),
+            // Its arguments may say more than a place.
+            Self::Command(words) => write!(f, "{{ command = [{:?}] }}", words.first().map_or("", String::as_str)),
+        }
+    }
+}
+
 impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -40,7 +40,7 @@ fn the_profile_picks_defaults_and_the_data_directory_is_put_in() {
     let resolved = good("profile = \"development\"\ndata_dir = \"d\"", &[], &[]);
     assert_eq!(resolved.config.log.format, Format::Pretty);
     assert_eq!(resolved.config.database.url, DatabaseUrl::Plain("sqlite:d/tacit.db".into()));
-    assert_eq!(resolved.config.keyring.master_key, Source::File("d/master.key".into()));
+    assert_eq!(resolved.config.keyring.master_key, MasterSource::File("d/master.key".into()));
     assert_eq!(good("", &[], &[]).config.log.format, Format::Json);
 }
 
@@ -195,7 +195,7 @@ fn secrets_are_references() {
         &[("keyring.master_key", "env:TACIT_MK")],
     );
     assert_eq!(by_variable.config.database.url, DatabaseUrl::Secret(Source::Env("TACIT_DATABASE__URL".into())));
-    assert_eq!(by_variable.config.keyring.master_key, Source::Env("TACIT_MK".into()));
+    assert_eq!(by_variable.config.keyring.master_key, MasterSource::Env("TACIT_MK".into()));
     assert!(!serde_json::to_string(&by_variable.config).unwrap().contains("geheim"));
     assert!(!format!("{:?}", by_variable.values).contains("geheim"));
 

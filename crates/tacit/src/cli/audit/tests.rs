@@ -12,10 +12,10 @@ use tacit_storage::audit::checkpoint::Checkpoint;
 use tacit_storage::audit::committed;
 use tacit_storage::audit::tree::Growing;
 use tacit_vault::merkle::{commitment, leaf_hash};
-use tacit_vault::{MasterKey, NoteKey};
+use tacit_vault::{NoteKey, RootKey};
 
 fn key() -> NoteKey {
-    MasterKey::generate().note_key("tacit-audit")
+    RootKey::generate().note_key("tacit-audit")
 }
 
 /// A log with these contents, `{n}` in them the number; every salt follows from the number.

@@ -40,11 +40,34 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     setting(
         "keyring.master_key",
-        Kind::Secret,
+        Kind::MasterKey,
         "{ file = \"{data_dir}/master.key\" }",
-        "The key that unlocks the keyring. `tacit setup` makes the file. Without it the data cannot be read: keep a\n\
-         copy of it, but not beside a backup of the databases.",
+        "The key that unlocks the keyring: { file = \"/path\" }, { env = \"NAME\" }, { command = [\"/program\", \"argument\"] },\n\
+         which prints it (run once, without a shell), or { pkcs11 = \"/path\" }, a file that only the token below opens.\n\
+         `tacit setup` makes the file. Without it the data cannot be read: keep a copy of it, but not beside a backup of\n\
+         the databases.",
     ),
+    optional(
+        "keyring.next_master_key",
+        Kind::MasterKey,
+        "{ file = \"/path\" }",
+        "The master key that shall follow: `tacit keyring rekey` wraps the keyring with it. Until it takes the place of\n\
+         keyring.master_key the keyring opens with either.",
+    ),
+    optional(
+        "keyring.pkcs11.module",
+        Kind::Path,
+        "\"/usr/lib/softhsm/libsofthsm2.so\"",
+        "The PKCS#11 module of the token.",
+    ),
+    optional("keyring.pkcs11.token", Kind::Text, "\"tacit\"", "Label of the token."),
+    setting(
+        "keyring.pkcs11.key",
+        Kind::Text,
+        "\"tacit-master\"",
+        "Label of the AES key on the token that wraps the master key. `tacit setup` makes it, not to be taken out.",
+    ),
+    optional("keyring.pkcs11.pin", Kind::Secret, "{ file = \"/path\" }", "The user's PIN of the token."),
     setting("gateway.listen", Kind::Address, "\"127.0.0.1:8080\"", "The public port."),
     setting(
         "gateway.admin_listen",
