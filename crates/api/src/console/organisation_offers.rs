@@ -56,7 +56,10 @@ impl From<OwnershipOffer> for View {
 pub(super) fn routes(routes: Routes) -> Routes {
     let concerned = Access::Member(OrganisationPermission::OrganisationRead, Scope::OrganisationsWrite);
     routes
-        .add(Access::Member(OrganisationPermission::OwnershipTransfer, Scope::OrganisationsWrite), routes!(ownership_offers_make))
+        .add(
+            Access::Member(OrganisationPermission::OwnershipTransfer, Scope::OrganisationsWrite),
+            routes!(ownership_offers_make),
+        )
         .add(concerned, routes!(ownership_offers_show, ownership_offers_end))
         .add(concerned.stepped_up(), routes!(ownership_offers_accept))
 }

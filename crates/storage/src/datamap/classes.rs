@@ -200,7 +200,8 @@ pub(super) const SUBJECT_KEY: Class = Class::account("user.unique_id", "subject_
 
 /// That somebody was erased, so that a restored backup does not bring them back. It leads to nobody: the account it was
 /// hashed from is gone, and only a backup from before can be compared with it.
-pub(super) const TOMBSTONE: Class = Class::nobody("keyed hashes of ids of erased accounts, kept as long as the keyring");
+pub(super) const TOMBSTONE: Class =
+    Class::nobody("keyed hashes of ids of erased accounts, kept as long as the keyring");
 
 /// What belongs to how a person signs in, for as long as there is the account.
 pub(super) const CREDENTIAL: Class =
