@@ -1,13 +1,13 @@
 //! What is read from requests. Unknown fields are refused and the wrong field is named, by its place in our own form;
 //! nothing that was sent is quoted. (So no form here has free keys: a path would quote them.)
 
-use super::{not_found, shield};
+use super::{BODY_MAX, not_found, shield};
 use crate::problem::Refusal;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use std::str::FromStr;
 
@@ -17,11 +17,11 @@ pub struct Input<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
     type Rejection = Refusal;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
         if !request.headers().get(header::CONTENT_TYPE).is_some_and(shield::is_json) {
             return Err(shield::unsupported());
         }
-        read(&whole(request, state).await?).map(Self)
+        read(&whole(request).await?).map(Self)
     }
 }
 
@@ -29,23 +29,29 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
 ///
 /// # Errors
 /// 413 if it is too large, 400 if it breaks off.
-pub(super) async fn whole<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Refusal> {
-    Bytes::from_request(request, state).await.map_err(|why| match why.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-        _ => broken(),
-    })
+pub(super) async fn whole(request: Request) -> Result<Bytes, Refusal> {
+    upload(request.into_body(), BODY_MAX).await
 }
+
+/// So much of what is too large is read and let go before it is refused: who still sends would not read the answer.
+const LET_GO: usize = 16 << 20;
 
 /// The whole body of a request that is no form, of at most so many bytes.
 ///
 /// # Errors
 /// As [`whole`].
-pub(super) async fn upload(body: Body, most: usize) -> Result<Bytes, Refusal> {
-    match Limited::new(body, most).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(broken()),
+pub(super) async fn upload(mut body: Body, most: usize) -> Result<Bytes, Refusal> {
+    let (mut bytes, mut seen) = (Vec::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(|_| broken())?.into_data() else { continue };
+        seen = seen.saturating_add(piece.len());
+        if seen <= most {
+            bytes.extend_from_slice(&piece);
+        } else if seen > most + LET_GO {
+            break;
+        }
     }
+    if seen > most { Err(too_large()) } else { Ok(bytes.into()) }
 }
 
 fn too_large() -> Refusal {

@@ -114,7 +114,7 @@ async fn arrived(console: &Console, upload: Option<&Upload>, request: Request) -
         Some(upload) if routes::caller(console, &parts.headers).await.is_ok() => {
             input::upload(body, upload.most).await?
         }
-        _ => input::whole(Request::from_parts(parts.clone(), body), &()).await?,
+        _ => input::whole(Request::from_parts(parts.clone(), body)).await?,
     };
     Ok(Request::from_parts(parts, Body::from(body)))
 }

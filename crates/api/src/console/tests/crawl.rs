@@ -185,6 +185,9 @@ async fn shared(served: &Served, Person { account, token, .. }: &Person) -> Shar
     let project = made("org-admin", "projects", json!({ "name": "looms" })).await["id"].as_str().unwrap().to_owned();
     made(token, "keys", json!({ "name": "laptop of Wilhelmina", "project": project })).await;
     made("org-admin", "invitations", json!({ "to": { "email": EMAIL }, "role": "viewer", "language": "en" })).await;
+    let offer = served.ask(Method::PUT, &format!("/api/v1/organisations/{organisation}/ownership-offer"));
+    let offered = offer.by("org-owner-stepped-up").json(&json!({ "account": account })).send().await;
+    assert_eq!(offered.status, 200, "{}", String::from_utf8_lossy(&offered.body));
     let said = json!({ "name": "Wilhelmina Canary", "document": "id_card", "number": "11010519491231002X" });
     // Of one that was decided there is a note; the other waits.
     let noted = served.submitted(token, &said, b"\xff\xd8\xff\xe0 Wilhelmina").await;
