@@ -2,31 +2,17 @@
 
 mod command;
 #[cfg(feature = "pkcs11")]
+mod custodian;
+#[cfg(feature = "pkcs11")]
 mod pkcs11;
 
 use crate::config::Keyring;
 use crate::config::source::{MasterSource, Source, read_private, write_private};
 use anyhow::Context as _;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use std::path::Path;
 use tacit_storage::keyring::Masters;
 use tacit_vault::MasterKey;
-use zeroize::Zeroizing;
-
-/// A key that never leaves its device or service, and seals the master key there. Whoever brings another device, or the
-/// key service of a cloud, implements this.
-trait Custodian {
-    /// What the file begins with, so that no other custodian is asked to open it.
-    const NAME: &'static str;
-
-    /// Seals.
-    fn seal(&self, plain: &[u8]) -> anyhow::Result<Vec<u8>>;
-
-    /// Opens.
-    fn open(&self, sealed: &[u8]) -> anyhow::Result<Zeroizing<Vec<u8>>>;
-}
 
 /// The master key, and the one that shall follow it.
 ///
@@ -65,30 +51,17 @@ pub(crate) fn make(keyring: &Keyring, source: &MasterSource) -> anyhow::Result<(
     }
 }
 
-/// The content of a file whose content a custodian sealed: its name, a space, base64.
-fn sealed_by<C: Custodian>(custodian: &C, text: &SecretString) -> anyhow::Result<String> {
-    Ok(format!("{} {}", C::NAME, STANDARD.encode(custodian.seal(text.expose_secret().as_bytes())?)))
-}
-
-fn opened_by<C: Custodian>(custodian: &C, content: &str) -> anyhow::Result<SecretString> {
-    let sealed = content.trim().strip_prefix(C::NAME).and_then(|rest| STANDARD.decode(rest.trim()).ok());
-    let sealed = sealed.with_context(|| format!("not a master key that was wrapped by {}", C::NAME))?;
-    let plain = custodian.open(&sealed)?;
-    let text = std::str::from_utf8(&plain).ok().context("what the token opened is not a master key")?;
-    Ok(SecretString::from(text.to_owned()))
-}
-
 #[cfg(feature = "pkcs11")]
 fn on_token(keyring: &Keyring, path: &Path) -> anyhow::Result<SecretString> {
     let content = read_private(path)?;
-    opened_by(&pkcs11::Token::of(&keyring.pkcs11)?, content.expose_secret())
+    custodian::opened_by(&pkcs11::Token::of(&keyring.pkcs11)?, content.expose_secret())
 }
 
 #[cfg(feature = "pkcs11")]
 fn to_token(keyring: &Keyring, path: &Path, text: &SecretString) -> anyhow::Result<()> {
     let token = pkcs11::Token::of(&keyring.pkcs11)?;
     token.provide()?;
-    Ok(write_private(path, &sealed_by(&token, text)?)?)
+    Ok(write_private(path, &custodian::sealed_by(&token, text)?)?)
 }
 
 #[cfg(not(feature = "pkcs11"))]

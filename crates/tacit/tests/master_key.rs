@@ -1,5 +1,6 @@
 //! The sources of the master key, with the real program: a file, a variable, a program that prints it, and a token
 //! (SoftHSM2, which must be installed: a test that lacks it fails and says so).
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failing test panics")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

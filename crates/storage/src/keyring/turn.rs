@@ -18,8 +18,8 @@ use tacit_vault::{Bunch, Keyring};
 /// Bunches wrapped anew in a transaction.
 const WRAPPED: i64 = 1024;
 /// Bunches taken apart in a transaction, and the keys moved, at most.
-const APART: i64 = 16;
-const MOVED: i64 = 4000;
+const APART: i64 = 8;
+const MOVED: i64 = 2000;
 
 /// What a step of a turn has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! A token that speaks PKCS#11: its AES key seals the master key (AES-256-GCM, on the token) and never leaves it.
 
-use super::Custodian;
+use super::custodian::Custodian;
 use crate::config::Pkcs11 as Settings;
 use anyhow::Context as _;
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
