@@ -142,12 +142,12 @@ pub(super) fn answer(
     };
     let mut response = (status, [(header::SET_COOKIE, cookie)], Json(said)).into_response();
     response.extensions_mut().insert(Concerns(session.account));
-    if let Some(new) = &signed_in.new_device {
-        if let Some(token) = &new.token {
-            let seconds = u32::try_from(devices::REMEMBERED / 1_000_000).unwrap_or(u32::MAX);
-            let cookie = console.cookies.set_device(token.expose_secret(), seconds)?;
-            response.headers_mut().append(header::SET_COOKIE, cookie);
-        }
+    if let Some(new) = &signed_in.new_device
+        && let Some(token) = &new.token
+    {
+        let seconds = u32::try_from(devices::REMEMBERED / 1_000_000).unwrap_or(u32::MAX);
+        let cookie = console.cookies.set_device(token.expose_secret(), seconds)?;
+        response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)
 }
