@@ -43,6 +43,7 @@ def test_the_document_holds_for_who_may_do_everything(console, tmp_path):
 
 
 def test_the_document_holds_for_nobody_on_the_public_port(platform, gpt, tmp_path):
-    tried(platform.url, CHECKS + ",ignored_auth", cwd=tmp_path)
+    # Elsewhere the gateway answers for itself what is no reading: no prompt is to reach the console by mistake.
+    tried(platform.url, CHECKS + ",ignored_auth", "--include-path-regex", "^/api/v1/", cwd=tmp_path)
     # Calls are served as before.
     assert gpt.chat.completions.create(model="chat", messages=[{"role": "user", "content": "hi"}]).choices

@@ -101,6 +101,7 @@ pub(crate) fn retention(texts: &Texts, language: Language, retention: Retention)
         Retention::OpenCall => said("open_call"),
         Retention::Class(class) => {
             let days = match class.min {
+                0 if class.max == 1 => said("one_day")?,
                 0 => said("at_most")?,
                 least if least == class.max => said("exactly")?,
                 _ => said("between")?,

@@ -1,7 +1,7 @@
 //! What is published about personal data: the privacy policy and its pages under `/privacy`, and the well-known documents.
 
 use super::{Access, Console, Params, Reference, Routes};
-use crate::problem::Refusal;
+use crate::problem::{Problem, Refusal};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -193,6 +193,8 @@ async fn privacy_control() -> Json<PrivacyControl> {
 /// Where holes in the security are to be told (RFC 9116).
 #[utoipa::path(get, path = "/.well-known/security.txt", tag = "privacy", responses(
     (status = 200, description = "The document.", body = String, content_type = "text/plain"),
+    (status = 404, description = "The operator has named no contact.", body = Problem,
+        content_type = "application/problem+json"),
 ))]
 async fn security_txt(State(console): State<Console>) -> Result<Response, Refusal> {
     let published = &console.published;
