@@ -199,6 +199,8 @@ both_engines! {
             } else {
                 assert!(oldest <= 200, "month {month}: {oldest} days");
             }
+            let (oldest, _) = world.ages(&ENTRIES, "created_at", "subject_id", bob).await.unwrap();
+            assert!(if (12..46).contains(&month) { oldest == months } else { oldest <= 1_200 }, "month {month}: {oldest} days");
             for row in world.all(&SESSIONS).await {
                 assert!(world.now().micros_since(row.get("ended_at").unwrap()) / DAY <= 200);
             }
