@@ -20,38 +20,30 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             () = shared.stop.cancelled() => return,
             _ = turn.tick() => {}
         }
-        let outcome = loop {
-            if shared.stop.is_cancelled() {
-                return;
-            }
-            match shared.identity.forget_step().await {
-                Ok(true) => {}
-                Ok(false) => break Outcome::Ok,
-                Err(error) => {
-                    status::log(&error.into());
-                    break Outcome::Failed;
-                }
-            }
+        let short_lived = all(&shared, |shared| async { Ok(shared.identity.forget_step().await?) }).await;
+        let retained = match all(&shared, |shared| shared.retention.step()).await {
+            Ok(()) => debts(&shared).await,
+            failed => failed,
         };
-        let retained = loop {
-            if shared.stop.is_cancelled() {
-                return;
-            }
-            match shared.retention.step().await {
-                Ok(true) => {}
-                Ok(false) => break debts(&shared).await,
-                Err(fault) => break Err(fault),
-            }
-        };
-        let outcome = match retained {
-            Ok(()) => outcome,
-            Err(fault) => {
-                status::log(&fault);
-                Outcome::Failed
-            }
-        };
+        if shared.stop.is_cancelled() {
+            return;
+        }
+        let mut outcome = Outcome::Ok;
+        for fault in [short_lived, retained].into_iter().filter_map(Result::err) {
+            status::log(&fault);
+            outcome = Outcome::Failed;
+        }
         shared.metrics.forgetting.get_or_create(&OutcomeLabel { outcome }).inc();
     }
+}
+
+/// Takes steps until there is nothing more to do, or the control plane stops.
+async fn all<'s, F>(shared: &'s Shared, step: impl Fn(&'s Shared) -> F) -> Result<(), Fault>
+where
+    F: Future<Output = Result<bool, Fault>>,
+{
+    while !shared.stop.is_cancelled() && step(shared).await? {}
+    Ok(())
 }
 
 /// Says how far behind the deletion of each class is.
