@@ -52,7 +52,8 @@ pub enum PolicyError {
 
 /// What is published.
 pub struct Policy {
-    environment: Environment<'static>,
+    /// Every page in every language, made once: what they are made of does not change while the program runs.
+    pages: Vec<(Page, Language, String)>,
     texts: Texts,
     map: Map,
     profile: Profile,
@@ -128,10 +129,11 @@ impl Policy {
         for (name, text) in TEMPLATES {
             environment.add_template(name, text)?;
         }
-        let policy = Self { environment, texts: Texts::load()?, map, profile, controller };
+        let mut policy = Self { pages: Vec::new(), texts: Texts::load()?, map, profile, controller };
         for language in Language::ALL {
             for page in Page::ALL {
-                policy.page(*page, *language)?;
+                let html = policy.made(&environment, *page, *language)?;
+                policy.pages.push((*page, *language, html));
             }
         }
         Ok(policy)
@@ -152,11 +154,14 @@ impl Policy {
     }
 
     /// A page, as HTML.
-    ///
-    /// # Errors
-    /// [`PolicyError`].
-    pub fn page(&self, page: Page, language: Language) -> Result<String, PolicyError> {
-        let template = self.environment.get_template(&format!("{}/{}.html", language.tag(), page.name()))?;
+    #[must_use]
+    pub fn page(&self, page: Page, language: Language) -> &str {
+        let found = self.pages.iter().find(|(of, tongue, _)| (*of, *tongue) == (page, language));
+        found.map_or("", |(_, _, html)| html)
+    }
+
+    fn made(&self, environment: &Environment<'_>, page: Page, language: Language) -> Result<String, PolicyError> {
+        let template = environment.get_template(&format!("{}/{}.html", language.tag(), page.name()))?;
         Ok(template.render(context! {
             language => language.tag(),
             page => page.name(),

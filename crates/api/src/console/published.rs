@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use tacit_kernel::datamap::retention::CLASSES;
 use tacit_kernel::{ErrorKind, Fault};
 use tacit_privacy::{Language, Page, Policy};
@@ -103,8 +102,8 @@ fn language(query: &LanguageQuery, headers: &HeaderMap) -> Result<Language, Refu
     Ok(tags.filter_map(Language::parse).next().unwrap_or(Language::En))
 }
 
-fn html(published: &Arc<Published>, page: Page, language: Language) -> Result<Response, Refusal> {
-    let html = published.policy.page(page, language).map_err(|error| Fault::internal("privacy.page", error))?;
+fn html(published: &Published, page: Page, language: Language) -> Response {
+    let html = published.policy.page(page, language).to_owned();
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag())),
@@ -117,7 +116,7 @@ fn html(published: &Arc<Published>, page: Page, language: Language) -> Result<Re
             ),
         ),
     ];
-    Ok((headers, html).into_response())
+    (headers, html).into_response()
 }
 
 /// The privacy policy, made from the data map of the program that runs.
@@ -129,7 +128,7 @@ async fn privacy_policy(
     Params(query): Params<LanguageQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    html(&console.published, Page::Policy, language(&query, &headers)?)
+    Ok(html(&console.published, Page::Policy, language(&query, &headers)?))
 }
 
 /// A page of the policy: `cookies`, `recipients` or `record`, the record of processing.
@@ -147,7 +146,7 @@ async fn privacy_page(
     let page = Page::ALL.iter().copied().find(|page| page.name() == name && *page != Page::Policy);
     let page =
         page.ok_or_else(|| Fault::new(ErrorKind::NotFound, "privacy.page_not_found", "there is no such page"))?;
-    html(&console.published, page, language(&query, &headers)?)
+    Ok(html(&console.published, page, language(&query, &headers)?))
 }
 
 /// The style sheet of these pages.

@@ -145,7 +145,7 @@ pub(crate) fn run(global: &Global, command: &PrivacyCommand) -> anyhow::Result<(
         PrivacyCommand::Record(args) => {
             let policy = crate::privacy::policy(&config)?;
             let language = language(&args.language)?;
-            out.either(&policy.record(language)?, &policy.page(Page::Record, language)?)
+            out.either(&policy.record(language)?, policy.page(Page::Record, language))
         }
         PrivacyCommand::Page(args) => {
             let page = match args.page {
@@ -154,8 +154,9 @@ pub(crate) fn run(global: &Global, command: &PrivacyCommand) -> anyhow::Result<(
                 PageName::Recipients => Page::Recipients,
                 PageName::Record => Page::Record,
             };
-            let html = crate::privacy::policy(&config)?.page(page, language(&args.language.language)?)?;
-            out.either(&html, &html)
+            let policy = crate::privacy::policy(&config)?;
+            let html = policy.page(page, language(&args.language.language)?);
+            out.either(html, html)
         }
     }
 }
