@@ -17,6 +17,7 @@ pub mod contacts;
 pub mod devices;
 mod error;
 mod forgetting;
+mod freezing;
 pub mod groups;
 pub mod identities;
 pub mod keys;

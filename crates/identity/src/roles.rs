@@ -226,8 +226,12 @@ impl Identity {
 
     /// Whether there is still an owner who can sign in.
     pub(crate) async fn owner_must_stay_in_tx(&self, tx: &mut ReadTx<'_>) -> Result<(), IdentityError> {
-        let left = store::enabled(tx, BuiltInRole::Owner.as_str()).await?;
-        if left == 0 { Err(IdentityError::OwnerLast) } else { Ok(()) }
+        if self.owners_in_tx(tx).await? == 0 { Err(IdentityError::OwnerLast) } else { Ok(()) }
+    }
+
+    /// How many owners can sign in.
+    pub(crate) async fn owners_in_tx(&self, tx: &mut ReadTx<'_>) -> Result<u64, IdentityError> {
+        Ok(store::enabled(tx, BuiltInRole::Owner.as_str()).await?)
     }
 
     /// What a role allows.

@@ -236,6 +236,8 @@ words! {
         Verification = "verification",
         /// A class of retention.
         Retention = "retention",
+        /// An erasure.
+        Erasure = "erasure",
         /// A legal hold.
         LegalHold = "legal_hold",
         /// The platform as a whole.

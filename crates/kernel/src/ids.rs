@@ -155,6 +155,8 @@ macro_rules! every_id {
             RetentionRunId = "rrun";
             /// A legal hold.
             LegalHoldId = "hold";
+            /// An erasure of an account, and its receipt.
+            ErasureId = "ers";
         }
     };
 }

@@ -7,6 +7,7 @@
 //! - [`settlement`]: calls become records, charges and entries, all or nothing and once only.
 //! - [`calls`], [`spend`], [`usage`] and [`shared_usage`]: what was called and what it cost.
 //! - [`forgetting`]: call records go when their time is over, and the books add up without them.
+//! - `settled`: whether nothing more will come of an account, and what is left of its money given up.
 //! - [`aside`]: what could not be settled and waits for an operator.
 //! - `currency`: fixed with the first start.
 //! - [`verify`]: recomputes every balance from its entries and every charge from its call.
@@ -20,6 +21,7 @@ pub mod journal;
 pub mod leases;
 pub mod postings;
 pub mod sessions;
+mod settled;
 pub mod settlement;
 pub mod shared_usage;
 pub mod spend;
@@ -69,6 +71,7 @@ pub fn statements() -> Vec<&'static Sql> {
         calls::store::STATEMENTS,
         aside::STATEMENTS,
         forgetting::STATEMENTS,
+        settled::STATEMENTS,
         spend::STATEMENTS,
         shared_usage::STATEMENTS,
         verify::store::STATEMENTS,

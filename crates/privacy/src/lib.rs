@@ -4,6 +4,7 @@
 //! The map is gathered by the program, since its parts stand beside what they describe ([`Map::new`]).
 
 mod clauses;
+pub mod erasure;
 mod fideslang;
 mod map;
 mod policy;

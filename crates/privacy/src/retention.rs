@@ -214,7 +214,7 @@ impl std::fmt::Debug for Retention {
 /// The constant statements of this crate, so that a test can prepare each on both engines.
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
-    [store::STATEMENTS, holds::STATEMENTS].concat()
+    [store::STATEMENTS, holds::STATEMENTS, crate::erasure::STATEMENTS].concat()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod classes;
 mod columns;
+pub mod erasing;
 mod owners;
 
 use crate::db::{Db, Engine};

@@ -126,6 +126,14 @@ impl WriteTx<'_> {
         self.0.run(sql.text().into_sql_str(), params).await
     }
 
+    /// Runs a statement whose text was put together; how many rows it wrote.
+    ///
+    /// # Errors
+    /// Any [`StorageError`].
+    pub async fn change(&mut self, sql: SqlText) -> Result<u64, StorageError> {
+        self.0.run(AssertSqlSafe(sql.text).into_sql_str(), &sql.values).await
+    }
+
     /// Writes many rows, given as one flat list of values; how many rows were written. No rows: nothing is done.
     ///
     /// # Errors

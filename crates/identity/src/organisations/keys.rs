@@ -101,7 +101,7 @@ impl Identity {
     }
 
     /// Disables all keys of a member; gateways learn of it at once.
-    pub(super) async fn keys_of_member_disable_in_tx(
+    pub(crate) async fn keys_of_member_disable_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
         organisation: AccountId,

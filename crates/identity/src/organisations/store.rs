@@ -150,7 +150,7 @@ pub(super) async fn of_account(
     rows.iter().map(|row| Ok((organisation(row)?, row.word("role", OrganisationRole::parse)?))).collect()
 }
 
-pub(super) async fn owned(tx: &mut ReadTx<'_>, account: AccountId) -> Result<u64, StorageError> {
+pub(crate) async fn owned(tx: &mut ReadTx<'_>, account: AccountId) -> Result<u64, StorageError> {
     count(tx.one(&OWNED, &[account.into()]).await?)
 }
 
@@ -222,6 +222,6 @@ pub(super) async fn member_delete(
 }
 
 /// All organisations of which somebody is a member.
-pub(super) async fn of_member(tx: &mut ReadTx<'_>, account: AccountId) -> Result<Vec<AccountId>, StorageError> {
+pub(crate) async fn of_member(tx: &mut ReadTx<'_>, account: AccountId) -> Result<Vec<AccountId>, StorageError> {
     tx.all(&OF_MEMBER, &[account.into()]).await?.iter().map(|row| row.get("organisation_id")).collect()
 }

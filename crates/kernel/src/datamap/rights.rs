@@ -58,4 +58,6 @@ pub enum OnErasure {
     Settled,
     /// The key is destroyed.
     Destroyed,
+    /// The row tells of the erasure itself: it leads to the person until all is done, and to nobody then.
+    Itself,
 }

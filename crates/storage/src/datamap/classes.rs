@@ -162,6 +162,12 @@ pub(super) const HOLD: Class = Class::account("user.account", "legal_holds.accou
     .cites(&["YY-7", "01-4.2"])
     .withheld(Withheld::OfOthers)
     .corrected(Correcting::Record);
+/// That somebody is erased; once it is done it leads to nobody.
+pub(super) const ERASURE: Class = Class::account("user.account", "erasures.account_id -> accounts.id", &[Purpose::Law])
+    .kept(Retention::Class(AUDIT_CLASS))
+    .cites(&["YY-4", "01-5.5"])
+    .withheld(Withheld::SaysNothing)
+    .corrected(Correcting::Record);
 pub(super) const RUN: Class =
     Class::nobody("tells of a run over a class of retention").kept(Retention::Class(AUDIT_CLASS));
 /// Messages to somebody who has no account yet are sealed with the platform's key.

@@ -244,6 +244,10 @@ columns! {
         HOLD => created_at, ends_at;
         HOLD.category("user.content").protected(Protection::SealedSubject) => reason_sealed;
     }
+    erasures {
+        ERASURE.category("user.unique_id") => account_id, pseudonym;
+        ERASURE => id, reason, forfeits, state, place, epoch, counts, begun_at, unreadable_at, purged_at, done_at;
+    }
     retention_runs {
         RUN => id, class, cutoff, after_id, deleted, held, started_at, finished_at;
     }

@@ -2,7 +2,7 @@
 //! The erasure of a person is made of this, and nothing else.
 
 use tacit_kernel::datamap::OnErasure::{
-    self, Committed, Deleted, Destroyed, Expires, LeadsNowhere, Pseudonymous, Settled, Unlinked,
+    self, Committed, Deleted, Destroyed, Expires, Itself, LeadsNowhere, Pseudonymous, Settled, Unlinked,
 };
 use tacit_kernel::datamap::retention::{HANDLING_RECORDS, NETWORK_LOGS, TRADE_RECORDS};
 
@@ -13,8 +13,10 @@ pub struct Owner {
     pub path: &'static str,
     /// What erasing the account does with the rows.
     pub on_erasure: OnErasure,
-    /// Columns that are emptied with it where rows stay, or that hold the pseudonym too if they cannot be empty.
-    pub also: &'static [&'static str],
+    /// Columns that are emptied where rows stay.
+    pub emptied: &'static [&'static str],
+    /// Columns that hold the pseudonym too where rows stay, since they cannot be empty.
+    pub renamed: &'static [&'static str],
 }
 
 /// One step of a path: the column leads to that of the other table.
@@ -32,11 +34,15 @@ pub struct Step {
 
 impl Owner {
     const fn new(path: &'static str, on_erasure: OnErasure) -> Self {
-        Self { path, on_erasure, also: &[] }
+        Self { path, on_erasure, emptied: &[], renamed: &[] }
     }
 
-    const fn also(self, also: &'static [&'static str]) -> Self {
-        Self { also, ..self }
+    const fn emptied(self, emptied: &'static [&'static str]) -> Self {
+        Self { emptied, ..self }
+    }
+
+    const fn renamed(self, renamed: &'static [&'static str]) -> Self {
+        Self { renamed, ..self }
     }
 
     /// The table whose rows they are.
@@ -62,7 +68,7 @@ impl Owner {
 /// Every way from a row to an account, tables that others lead to after those that lead to them.
 pub const OWNERS: &[Owner] = &[
     Owner::new("subject_keys.subject -> accounts.id", Destroyed),
-    Owner::new("leases.account_id -> accounts.id", Settled),
+    Owner::new("leases.account_id -> accounts.id", Deleted),
     Owner::new("open_calls.begun -> accounts.id", Settled),
     Owner::new("call_journal.events -> accounts.id", Settled),
     Owner::new("set_aside_events.account_id -> accounts.id", Deleted),
@@ -101,11 +107,9 @@ pub const OWNERS: &[Owner] = &[
     ),
     Owner::new("verification_cases.account_id -> accounts.id", Deleted),
     Owner::new("call_attempts.call_id -> calls.id, calls.account_id -> accounts.id", LeadsNowhere(NETWORK_LOGS)),
-    Owner::new("calls.account_id -> accounts.id", Pseudonymous(NETWORK_LOGS)).also(&[
-        "key_id",
-        "ip_sealed",
-        "user_agent_sealed",
-    ]),
+    Owner::new("calls.account_id -> accounts.id", Pseudonymous(NETWORK_LOGS))
+        .renamed(&["key_id"])
+        .emptied(&["ip_sealed", "user_agent_sealed"]),
     Owner::new("legal_holds.account_id -> accounts.id", Deleted),
     Owner::new("usage_daily.account_id -> accounts.id", Deleted),
     Owner::new(
@@ -126,5 +130,6 @@ pub const OWNERS: &[Owner] = &[
     Owner::new("organisation_members.account_id -> accounts.id", Deleted),
     Owner::new("organisation_members.organisation_id -> accounts.id", Deleted),
     Owner::new("organisations.account_id -> accounts.id", Deleted),
+    Owner::new("erasures.account_id -> accounts.id", Itself),
     Owner::new("accounts.id", Deleted),
 ];

@@ -1,9 +1,12 @@
-use super::{COLUMNS, OWNERS, check, column, place, undeclared};
+use super::erasing::{self, is_of_rows};
+use super::{COLUMNS, OWNERS, Owner, check, column, place, undeclared};
 use crate::testing::MIGRATED_AT;
-use crate::{Db, Engine, Sql, both_engines};
+use crate::{Db, Engine, ReadTx, Sql, SqlText, StorageError, WriteTx, both_engines};
 use std::collections::BTreeSet;
 use tacit_kernel::datamap::retention::CLASSES;
 use tacit_kernel::datamap::{Copying, Protection, Subject};
+use tacit_kernel::ids::AccountId;
+use uuid::Uuid;
 
 /// Columns that reference accounts, as the database itself says.
 const SQLITE_REFERENCES: Sql = Sql::new(
@@ -29,6 +32,12 @@ async fn ownerless(db: &Db) -> Vec<String> {
     references(db).await.into_iter().filter(|found| !known(found)).collect()
 }
 
+/// How SQLite goes about finding the rows of a way.
+async fn plan(tx: &mut ReadTx<'_>, way: &Owner, account: AccountId) -> Result<Vec<String>, StorageError> {
+    let sql = SqlText::new("EXPLAIN QUERY PLAN SELECT 1 FROM ").push(way.table()).push(" WHERE ");
+    tx.query(erasing::leads(sql, way, account)).await?.iter().map(|row| row.get("detail")).collect()
+}
+
 async fn alter(db: &Db, script: &'static str) {
     db.write("test.alter", |tx| Box::pin(tx.script(script.to_owned()))).await.unwrap();
 }
@@ -52,6 +61,25 @@ both_engines! {
         assert_eq!(ownerless(&db).await, Vec::<String>::new());
         alter(&db, "CREATE TABLE orphans (account_id UUID REFERENCES accounts (id));").await;
         assert_eq!(ownerless(&db).await, ["orphans.account_id"]);
+    }
+
+    async fn every_way_is_a_statement_that_an_index_serves(db: Db) {
+        let (account, pseudonym) = (AccountId::fresh(), Uuid::from_u128(1));
+        for way in OWNERS.iter().filter(|way| is_of_rows(way)) {
+            let steps = async |tx: &mut WriteTx<'_>| {
+                assert_eq!(erasing::rows(tx, way, account).await?, 0, "{}", way.path);
+                erasing::step(tx, way, account, pseudonym).await
+            };
+            let steps = &steps;
+            let done = db.write("test.erase", |tx| Box::pin(steps(tx))).await;
+            assert_eq!(done.unwrap(), erasing::Erased::default(), "{}", way.path);
+            if db.engine() == Engine::Sqlite {
+                let plan = db.read("test.plan", |tx| Box::pin(async move { plan(tx, way, account).await })).await.unwrap();
+                assert!(plan.iter().any(|step| step.contains("SEARCH")), "{}: {plan:?}", way.path);
+                let scan = plan.iter().find(|step| step.contains("SCAN"));
+                assert_eq!(scan, None, "{}", way.path);
+            }
+        }
     }
 
     async fn a_lost_column_turns_it_red(db: Db) {
@@ -114,7 +142,7 @@ fn whatever_is_somebodys_has_an_owner() {
             );
         }
         assert_eq!(owner.steps().is_empty(), owner.path == "accounts.id", "{}", owner.path);
-        for name in owner.also {
+        for name in owner.emptied.iter().chain(owner.renamed) {
             assert!(column(owner.table(), name).is_some(), "{name}");
         }
     }

@@ -1,0 +1,330 @@
+//! Whoever is erased is gone, nobody else is touched, and a crash anywhere changes neither.
+
+mod person;
+
+use super::*;
+use crate::retention::Days;
+use person::{Person, put, put_offer, put_organisation, put_row};
+use std::collections::{BTreeMap, BTreeSet};
+use tacit_identity::Hashing;
+use tacit_identity::passwords::Cost;
+use tacit_kernel::limits::Limits;
+use tacit_kernel::time::ManualClock;
+use tacit_kernel::{Personal, Ppm};
+use tacit_ledger::leases::LeaseRequest;
+use tacit_storage::datamap::COLUMNS;
+use tacit_storage::testing::{MIGRATED_AT, test_db, test_key_store};
+use tacit_storage::{Engine, Row, SqlText, StorageError, Value, both_engines};
+
+struct World {
+    db: Db,
+    clock: Arc<ManualClock>,
+    erasing: Erasing,
+    people: u8,
+}
+
+impl World {
+    async fn new(db: Db) -> Self {
+        let clock = Arc::new(ManualClock::at(MIGRATED_AT));
+        let keys = test_key_store(&clock).await;
+        let hashing = Hashing::start(1, Cost { memory: 64, passes: 1 }).unwrap();
+        let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), hashing);
+        let ledger = Ledger::new(db.clone(), clock.clone());
+        let audit = audit::Audit::new(db.clone(), keys.clone(), clock.clone());
+        let parts = (db.clone(), keys.clone(), clock.clone() as Arc<dyn Clock>);
+        let days = Days::new(180, 1095).unwrap();
+        let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), days);
+        identity.group_put("all", Ppm::ONE).await.unwrap();
+        Self { db, clock, erasing: Erasing::new(parts, identity, ledger, retention, audit), people: 0 }
+    }
+
+    async fn account(&mut self) -> Person {
+        self.people += 1;
+        let name = Personal::new(format!("person {}", self.people));
+        let identity = &self.erasing.identity;
+        let group = identity.group_list().await.unwrap()[0].id;
+        let account = identity.account_create(&name, group, &Limits::default()).await.unwrap().id;
+        Person { account, number: self.people }
+    }
+
+    /// Two people and an organisation that the second owns: each has a row in everything.
+    async fn society(&mut self) -> [Person; 3] {
+        let [ann, ben, org] = [self.account().await, self.account().await, self.account().await];
+        put_organisation(&self.db, org, ben.account).await;
+        let member = self.account().await;
+        put(&self.db, ann, member.account, org).await;
+        put(&self.db, member, ann.account, org).await;
+        put_offer(&self.db, ann, ben.account, org).await;
+        for person in [ann, member, org] {
+            self.erasing.ledger.top_up(person.account, Nano(5_000), &format!("paid {}", person.number)).await.unwrap();
+            let object = Object::one(ObjectKind::Account, person.account);
+            let look = NewEntry::begun(Actor::Operator(0), Action::AccountRead, object, Some(person.account));
+            self.erasing.audit.record(&look).await.unwrap();
+        }
+        [ann, member, org]
+    }
+
+    async fn query(&self, text: String) -> Vec<Row> {
+        let text: &'static str = text.leak();
+        let rows: Result<Vec<Row>, StorageError> =
+            self.db.read("test.query", |tx| Box::pin(async move { tx.query(SqlText::new(text)).await })).await;
+        rows.unwrap()
+    }
+
+    /// Every row of every table of people, in a text that shows each value, but for rows of the erasure itself.
+    async fn dump(&self) -> BTreeMap<&'static str, BTreeSet<String>> {
+        let shown = |column: &str| match self.db.engine() {
+            Engine::Sqlite => format!("quote({column})"),
+            Engine::Postgres => format!("COALESCE(CAST({column} AS TEXT), 'NULL')"),
+        };
+        let mut columns: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+        let tables: BTreeSet<&str> = OWNERS.iter().map(Owner::table).collect();
+        for element in COLUMNS {
+            let tacit_kernel::datamap::Place::Column { table, column } = element.place else { continue };
+            let is_of_all = !["erasures", "changes", "subject_keys", "gateway_sessions"].contains(&table);
+            if tables.contains(table) && is_of_all {
+                columns.entry(table).or_default().push(format!("'{column}=' || {}", shown(column)));
+            }
+        }
+        let mut dump = BTreeMap::new();
+        for (table, columns) in columns {
+            let rows = self.query(format!("SELECT {} AS line FROM {table}", columns.join(" || ' ' || "))).await;
+            dump.insert(table, rows.iter().map(|row| row.get("line").unwrap()).collect());
+        }
+        dump
+    }
+
+    /// Ways by which something leads to the account.
+    async fn leading(&self, account: AccountId) -> BTreeSet<&'static str> {
+        let mut found = BTreeSet::new();
+        for way in OWNERS.iter().filter(|way| is_counted(way)) {
+            let rows = self.db.read("test.rows", |tx| Box::pin(erasing::rows(tx, way, account))).await.unwrap();
+            if rows > 0 {
+                found.insert(way.path);
+            }
+        }
+        found
+    }
+
+    async fn steps(&self) {
+        self.clock.advance_micros(HEARD);
+        while self.erasing.step().await.unwrap() {}
+    }
+
+    /// Steps until it is done; the keyring is turned as the control plane does.
+    async fn through(&self, id: ErasureId) -> Erasure {
+        self.steps().await;
+        self.erasing.keys.turn().await.unwrap();
+        self.steps().await;
+        let erasure = self.erasing.find(id).await.unwrap().unwrap();
+        assert_eq!(erasure.state, State::Done);
+        erasure
+    }
+
+    async fn books_add_up(&self) {
+        let report = self.erasing.ledger.verify(&|_| None).await.unwrap();
+        assert_eq!(report.violations, []);
+    }
+}
+
+fn holds(line: &str, account: AccountId) -> bool {
+    line.to_lowercase().replace('-', "").contains(&account.0.simple().to_string())
+}
+
+both_engines! {
+    async fn the_fixture_has_a_row_for_every_way(db: Db) {
+        let mut world = World::new(db).await;
+        let [ann, member, org] = world.society().await;
+        let mut found = world.leading(ann.account).await;
+        found.append(&mut world.leading(member.account).await);
+        found.append(&mut world.leading(org.account).await);
+        let offer = world.query("SELECT owner_id FROM organisation_offers".to_owned()).await;
+        found.append(&mut world.leading(offer[0].get("owner_id").unwrap()).await);
+        let holds = "legal_holds.account_id -> accounts.id";
+        let missing: Vec<_> =
+            OWNERS.iter().filter(|way| is_counted(way) && !found.contains(way.path) && way.path != holds).collect();
+        assert_eq!(missing, Vec::<&Owner>::new(), "give the fixture a row for them");
+    }
+
+    async fn nothing_is_left_of_whoever_is_erased_and_nobody_else_is_touched(db: Db) {
+        let mut world = World::new(db).await;
+        let [ann, member, org] = world.society().await;
+        let before = world.dump().await;
+        let begun = world.erasing.begin(ann.account, Reason::Asked, true).await.unwrap();
+        assert_eq!(begun.state, State::Unreadable, "it cannot be read when it has begun");
+        assert!(world.erasing.keys.get(ann.account.0).await.unwrap().is_none());
+        let done = world.through(begun.id).await;
+        assert_eq!(world.leading(ann.account).await, BTreeSet::new());
+        assert_eq!((done.account, done.pseudonym), (None, None));
+        assert_eq!(done.kept().iter().map(|kept| kept.table).collect::<Vec<_>>(), ["calls", "ledger_accounts"]);
+        world.books_add_up().await;
+
+        let canary = person::hex(&ann.canary());
+        for (table, lines) in world.dump().await {
+            let gone: Vec<&String> = before[table].difference(&lines).collect();
+            let come: Vec<&String> = lines.difference(&before[table]).collect();
+            for line in &lines {
+                // What somebody did is told by a number that leads nowhere; the log holds it as text.
+                assert!(!holds(line, ann.account), "{table}: {line}");
+                assert!(!line.to_lowercase().contains(&canary), "{table}: {line}");
+            }
+            let of_others = |line: &&&String| !ann.has(line);
+            let changed: Vec<_> = gone.iter().filter(of_others).collect();
+            match table {
+                // Money that is given up goes to the platform.
+                "ledger_accounts" => assert!(changed.iter().all(|line| !holds(line, member.account)), "{changed:?}"),
+                _ => assert_eq!(changed, Vec::<&&String>::new(), "{table}"),
+            }
+            // The member whom she invited and her key in the organisation stay, and do not lead to her any more.
+            let stay = gone.len().saturating_sub(changed.len()).saturating_sub(come.len());
+            assert!(table != "account_profiles" || stay == 1, "{table}: {gone:?} {come:?}");
+        }
+        assert_eq!(world.leading(org.account).await.contains("organisations.account_id -> accounts.id"), true);
+        let member_key = world.query("SELECT status FROM api_keys WHERE member_id IS NULL AND status = 'disabled'".to_owned());
+        assert_eq!(member_key.await.len(), 1, "a key whose member is gone serves nobody");
+    }
+
+    async fn an_organisation_is_erased_with_all_that_hangs_on_it(db: Db) {
+        let mut world = World::new(db).await;
+        let [ann, _, org] = world.society().await;
+        let begun = world.erasing.begin(org.account, Reason::Asked, true).await.unwrap();
+        world.through(begun.id).await;
+        assert_eq!(world.leading(org.account).await, BTreeSet::new());
+        assert!(world.leading(ann.account).await.len() > 20, "its members stay");
+        world.books_add_up().await;
+    }
+
+    async fn what_stands_against_it_is_said(db: Db) {
+        let mut world = World::new(db).await;
+        let [ann, member, org] = world.society().await;
+        let owner = world.query("SELECT owner_id FROM organisation_offers".to_owned()).await[0].get("owner_id").unwrap();
+        let against = async |account, forfeits| match world.erasing.begin(account, Reason::Asked, forfeits).await {
+            Err(ErasureError::Obstacle(obstacle)) => Some(obstacle),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(against(ann.account, false).await, Some(Obstacle::Money { amount: Nano(5_000) }));
+        assert_eq!(against(owner, true).await, Some(Obstacle::OwnsOrganisations));
+        let ends = world.clock.now().plus_micros(86_400_000_000);
+        world.erasing.retention.hold_put(ann.account, &Personal::new("a court".to_owned()), ends).await.unwrap();
+        assert_eq!(against(ann.account, true).await, Some(Obstacle::Held));
+        world.query("SELECT 1".to_owned()).await;
+        let role: Result<u64, StorageError> = world.db.write("test.owner", |tx| Box::pin(async move {
+            static MAKE: Sql = Sql::new("UPDATE account_roles SET role = 'owner' WHERE account_id = $1");
+            tx.execute(&MAKE, &[member.account.into()]).await
+        })).await;
+        role.unwrap();
+        assert_eq!(against(member.account, true).await, Some(Obstacle::LastOwner));
+        assert!(matches!(
+            world.erasing.begin(AccountId::fresh(), Reason::Asked, true).await, Err(ErasureError::Account)
+        ));
+        let plan = world.erasing.plan(ann.account).await.unwrap();
+        assert_eq!(plan.obstacles, [Obstacle::Held, Obstacle::Money { amount: Nano(5_000) }]);
+        assert!(plan.ways.iter().any(|way| way.path.starts_with("passkeys.") && way.rows == 1));
+        assert!(world.erasing.keys.get(ann.account.0).await.unwrap().is_some(), "nothing was done");
+        assert!(world.erasing.keys.get(org.account.0).await.unwrap().is_some());
+    }
+
+    async fn it_waits_until_gateways_have_given_back_what_they_hold(db: Db) {
+        let mut world = World::new(db).await;
+        let ann = world.account().await;
+        let ledger = world.erasing.ledger.clone();
+        ledger.top_up(ann.account, Nano(900), "k").await.unwrap();
+        let session = ledger.session_open("gw", "1", true).await.unwrap().session;
+        let lease = |request, want, give_back| LeaseRequest {
+            session, account: ann.account, request, need: Nano(0), want: Nano(want), give_back: Nano(give_back),
+        };
+        assert_eq!(ledger.lease(lease(1, 900, 0)).await.unwrap().granted, Nano(900));
+        let begun = world.erasing.begin(ann.account, Reason::Asked, true).await.unwrap();
+        world.steps().await;
+        let state = async || world.erasing.find(begun.id).await.unwrap().unwrap().state;
+        assert_eq!(state().await, State::Unreadable, "a gateway holds its money");
+        ledger.lease(lease(2, 0, 900)).await.unwrap();
+        world.steps().await;
+        assert_eq!(state().await, State::Unreadable, "the gateway was not heard since");
+        ledger.session_seen(&[session]).await.unwrap();
+        world.steps().await;
+        assert_eq!(state().await, State::Purged);
+        world.books_add_up().await;
+    }
+
+    async fn a_crash_anywhere_is_made_good(db: Db) {
+        let mut world = World::new(db).await;
+        let [ann, member, org] = world.society().await;
+        // After the key was destroyed and before that was written down.
+        let begun = world.erasing.begin(ann.account, Reason::Asked, true).await.unwrap();
+        let set = async |sql: &'static Sql, place: i64| {
+            let row: &[Value] = &[place.into(), begun.id.into()];
+            let done: Result<u64, StorageError> =
+                world.db.write("test.crash", |tx| Box::pin(async move { tx.execute(sql, row).await })).await;
+            done.unwrap();
+        };
+        static FROZEN: Sql = Sql::new("UPDATE erasures SET state = 'frozen', unreadable_at = NULL, place = $1 WHERE id = $2");
+        static PLACE: Sql = Sql::new("UPDATE erasures SET place = $1 WHERE id = $2");
+        set(&FROZEN, 0).await;
+        assert_eq!(world.erasing.begin(ann.account, Reason::Asked, true).await.unwrap().id, begun.id, "it is the same");
+        assert_eq!(world.erasing.find(begun.id).await.unwrap().unwrap().state, State::Unreadable);
+        // Somebody wrote rows behind the place where it is; nothing of them was gone over.
+        world.steps().await;
+        set(&PLACE, i64::try_from(OWNERS.len()).unwrap() - 1).await;
+        let done = world.through(begun.id).await;
+        assert!(done.rows["passkeys"] == 1, "{:?}", done.rows);
+        assert_eq!(world.leading(ann.account).await, BTreeSet::new());
+        assert!(world.leading(member.account).await.len() > 20);
+        let _ = org;
+    }
+
+    async fn rows_that_are_written_meanwhile_go_too(db: Db) {
+        let mut world = World::new(db).await;
+        let [ann, member, org] = world.society().await;
+        let begun = world.erasing.begin(ann.account, Reason::Asked, true).await.unwrap();
+        let before = world.leading(ann.account).await;
+        static LATE: Sql = Sql::new("UPDATE erasures SET place = $1 WHERE id = $2");
+        let row: &[Value] = &[i64::try_from(OWNERS.len() - 1).unwrap().into(), begun.id.into()];
+        let late: Result<u64, StorageError> =
+            world.db.write("test.late", |tx| Box::pin(async move { tx.execute(&LATE, row).await })).await;
+        late.unwrap();
+        world.clock.advance_micros(HEARD);
+        world.erasing.step().await.unwrap();
+        assert_eq!(world.leading(ann.account).await, before, "the account cannot go before its rows");
+        assert_eq!(world.erasing.find(begun.id).await.unwrap().unwrap().place, 0);
+        world.through(begun.id).await;
+        // A call of a gateway that nobody heard of: it leads to nobody, and stays so.
+        put_row(&world.db, "usage_daily", ann, member.account, org).await;
+        assert_eq!(world.leading(ann.account).await.len(), 1);
+    }
+
+    async fn a_restored_backup_is_erased_again(db: Db) {
+        let mut world = World::new(db).await;
+        let [ann, member, org] = world.society().await;
+        // As it is when the data is older than the keyring: the key is gone, the rows are there.
+        let owner: AccountId =
+            world.query("SELECT owner_id FROM organisation_offers".to_owned()).await[0].get("owner_id").unwrap();
+        world.erasing.keys.destroy(&[ann.account.0, owner.0]).await.unwrap();
+        assert_eq!(world.erasing.replay().await.unwrap(), 2);
+        assert_eq!(world.erasing.replay().await.unwrap(), 2, "the same two, which are under way");
+        world.steps().await;
+        assert_eq!(world.leading(ann.account).await, BTreeSet::new());
+        assert_eq!(world.leading(owner).await, BTreeSet::new());
+        assert_eq!(world.erasing.replay().await.unwrap(), 0);
+        assert!(world.leading(member.account).await.len() > 20);
+        assert!(world.leading(org.account).await.len() > 3);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_byte_is_left_in_the_files() {
+    let test = test_db(Engine::Sqlite).await;
+    let path = std::path::PathBuf::from(test.url().strip_prefix("sqlite:").unwrap());
+    let mut world = World::new(Db::clone(&test)).await;
+    let [ann, member, _] = world.society().await;
+    let files_with = |person: Person| {
+        let files = std::fs::read_dir(path.parent().unwrap()).unwrap().map(|file| file.unwrap().path());
+        let canary = person.canary();
+        files.filter(|file| std::fs::read(file).unwrap().windows(canary.len()).any(|bytes| bytes == canary)).count()
+    };
+    assert!(files_with(ann) > 0);
+    let begun = world.erasing.begin(ann.account, Reason::Asked, true).await.unwrap();
+    world.through(begun.id).await;
+    assert_eq!(files_with(ann), 0);
+    assert!(files_with(member) > 0);
+}
