@@ -6,6 +6,7 @@ pub mod audit;
 pub mod calls;
 pub mod channels;
 pub mod client;
+pub mod erasures;
 pub mod groups;
 mod input;
 pub mod invitations;
@@ -40,6 +41,7 @@ use tacit_identity::Identity;
 use tacit_kernel::{Clock, ErrorKind, Fault, Timestamp};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::Messages;
+use tacit_privacy::erasure::Erasing;
 use tacit_privacy::retention::Retention;
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
@@ -67,6 +69,8 @@ pub struct Admin {
     pub audit: Audit,
     /// What goes when its time is over.
     pub retention: Retention,
+    /// What erases people.
+    pub erasing: Erasing,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Settlement currency.
@@ -125,6 +129,7 @@ fn routes(admin: &Admin) -> Router<Admin> {
         .merge(invitations::routes())
         .merge(staff::routes())
         .merge(retention::routes())
+        .merge(erasures::routes())
         .merge(audit::routes())
         .merge(keyring::routes())
 }

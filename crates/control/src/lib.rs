@@ -14,6 +14,7 @@
 //! - **Ledger check**: every balance and charge is recomputed on a timer.
 //! - **Audit log**: its checkpoints are signed while entries come.
 //! - **Keyring**: what was destroyed in it is made final.
+//! - **Erasing**: whoever is to be erased is.
 //!
 //! Answers carry only codes and ids; no request or response body of a model call ever comes here.
 
@@ -21,6 +22,7 @@ mod audit;
 mod catalogue;
 mod changes;
 pub mod datamap;
+mod erasing;
 mod events;
 mod forgetting;
 mod keyring;
@@ -48,6 +50,7 @@ use tacit_kernel::ids::EventId;
 use tacit_kernel::{Clock, Fault};
 use tacit_ledger::Ledger;
 use tacit_link::{Endpoint, LinkError, Listener, Tls};
+use tacit_privacy::erasure::Erasing;
 use tacit_privacy::retention::Retention;
 use tacit_storage::keyring::KeyStore;
 use tacit_storage::{Db, Engine};
@@ -73,6 +76,8 @@ pub struct ControlConfig {
     pub ledger: Ledger,
     /// What goes when its time is over.
     pub retention: Retention,
+    /// What erases people.
+    pub erasing: Erasing,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where gateways connect.
@@ -102,6 +107,7 @@ pub(crate) struct Shared {
     catalog: Catalog,
     ledger: Ledger,
     retention: Retention,
+    erasing: Erasing,
     clock: Arc<dyn Clock>,
     currency: String,
     strict: bool,
@@ -141,6 +147,7 @@ impl Control {
             catalog,
             ledger,
             retention,
+            erasing,
             clock,
             link,
             tls,
@@ -164,6 +171,7 @@ impl Control {
             catalog,
             ledger,
             retention,
+            erasing,
             clock,
             currency,
             strict,
@@ -195,6 +203,8 @@ impl Control {
         tasks.spawn(supervised(Arc::clone(&shared), "forgetting", move || forgetting::run(Arc::clone(&watched))));
         let watched = Arc::clone(&shared);
         tasks.spawn(supervised(Arc::clone(&shared), "keyring", move || keyring::run(Arc::clone(&watched))));
+        let watched = Arc::clone(&shared);
+        tasks.spawn(supervised(Arc::clone(&shared), "erasing", move || erasing::run(Arc::clone(&watched))));
         if let Some(every) = verify_every {
             let watched = Arc::clone(&shared);
             tasks.spawn(supervised(Arc::clone(&shared), "ledger_check", move || {

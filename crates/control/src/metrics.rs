@@ -96,6 +96,7 @@ pub(crate) struct Metrics {
     pub(crate) ledger_checks: Family<OutcomeLabel, Counter>,
     pub(crate) forgetting: Family<OutcomeLabel, Counter>,
     pub(crate) retention_behind: Family<ClassLabel, Gauge>,
+    pub(crate) erasures_open: Gauge,
     pub(crate) ledger_problems: Gauge,
     pub(crate) ledger_checked_at: Gauge,
 }
@@ -124,6 +125,7 @@ impl Metrics {
             ledger_checks: Family::default(),
             forgetting: Family::default(),
             retention_behind: Family::default(),
+            erasures_open: Gauge::default(),
             ledger_problems: Gauge::default(),
             ledger_checked_at: Gauge::default(),
         };
@@ -163,6 +165,8 @@ impl Metrics {
         );
         let behind = metrics.retention_behind.clone();
         r.register("retention_behind_seconds", "Since when the oldest row of a class may have been due", behind);
+        let open = metrics.erasures_open.clone();
+        r.register("erasures_open", "Erasures that are not done yet", open);
         r.register("ledger_problems", "Problems that the last check found", metrics.ledger_problems.clone());
         let at = metrics.ledger_checked_at.clone();
         r.register("ledger_checked_at", "When the last check ended, in seconds since 1970", at);

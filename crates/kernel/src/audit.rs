@@ -30,6 +30,10 @@ words! {
         AccountUnmask = "account.unmask",
         /// A person is erased.
         AccountErase = "account.erase",
+        /// What erasing somebody would do is looked at.
+        ErasurePlan = "erasure.plan",
+        /// Erasures and their receipts are looked at.
+        ErasureList = "erasure.list",
         /// What has served its time is deleted.
         RetentionRun = "retention.run",
         /// Retention is looked at: its plan, its runs.

@@ -319,6 +319,14 @@ impl Erasing {
         self.db.write("erasure.done", |tx| Box::pin(done(tx))).await.map(|()| true)
     }
 
+    /// How many erasures are not done.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn open(&self) -> Result<u64, Fault> {
+        Ok(self.db.read("erasure.count", |tx| Box::pin(store::count(tx))).await?)
+    }
+
     /// An erasure, or the receipt of one.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use tacit_identity::passwords::{Cost, Hashing};
 use tacit_kernel::{Clock, ErrorKind, Fault, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, delivery};
+use tacit_privacy::erasure::Erasing;
 use tacit_privacy::retention::{Days, Retention};
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
@@ -103,7 +104,13 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
 
     let days = Days::new(config.retention.call_records_days, config.retention.audit_days)?;
     let parts = (db.clone(), keys.clone(), clock.clone());
-    let retention = Retention::new(parts, ledger.clone(), audit.clone(), days);
+    let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), days);
+    let erasing = Erasing::new(parts, identity.clone(), ledger.clone(), retention.clone(), audit.clone());
+    // Of data that was restored from a backup nobody is served before whoever was erased since is known to be.
+    let replayed = erasing.replay().await.map_err(detailed)?;
+    if replayed > 0 {
+        tracing::warn!(event = "erasure.replayed", count = replayed, "erased accounts were in the data and are erased");
+    }
 
     let control = Control::start(ControlConfig {
         db: db.clone(),
@@ -112,6 +119,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         catalog: catalog.clone(),
         ledger: ledger.clone(),
         retention: retention.clone(),
+        erasing: erasing.clone(),
         clock: clock.clone(),
         link: config.link.listen.to_link()?,
         tls: config.link.tls(&config.link.listen)?,
@@ -137,6 +145,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         keys: Arc::clone(&stores.keys),
         audit,
         retention,
+        erasing,
         clock: clock.clone(),
         currency: config.money.currency.clone(),
         version: env!("CARGO_PKG_VERSION"),

@@ -29,6 +29,7 @@ use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Dialect, ErrorKind, Fault, Nano, Ppm, SystemClock, rating};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates, delivery};
+use tacit_privacy::erasure::Erasing;
 use tacit_privacy::retention::{Days, Retention};
 use tacit_storage::audit::Audit;
 use tacit_storage::{Db, testing};
@@ -60,19 +61,19 @@ async fn served(db: Db) -> Served {
     };
     let messages = Messages::new(db.clone(), keys.clone(), clock.clone(), setup);
     tokio::spawn(delivery::run(messages.clone(), CancellationToken::new()));
+    let parts = (db.clone(), keys.clone(), clock.clone() as Arc<dyn Clock>);
+    let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap());
+    let (ledger, audit) = (Ledger::new(db.clone(), clock.clone()), Audit::new(db.clone(), keys.clone(), clock.clone()));
+    let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), Days::default());
     let admin = Admin {
         messages,
-        db: db.clone(),
-        identity: Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap()),
         catalog: Catalog::new(db.clone(), keys.clone(), clock.clone()),
-        ledger: Ledger::new(db.clone(), clock.clone()),
-        retention: Retention::new(
-            (db.clone(), keys.clone(), clock.clone()),
-            Ledger::new(db.clone(), clock.clone()),
-            Audit::new(db.clone(), keys.clone(), clock.clone()),
-            Days::default(),
-        ),
-        audit: Audit::new(db, keys.clone(), clock.clone()),
+        erasing: Erasing::new(parts, identity.clone(), ledger.clone(), retention.clone(), audit.clone()),
+        db,
+        identity,
+        ledger,
+        retention,
+        audit,
         keys: keys.clone(),
         clock: clock.clone(),
         currency: "USD".into(),

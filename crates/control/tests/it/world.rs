@@ -14,6 +14,7 @@ use tacit_kernel::rating::{Price, Rates};
 use tacit_kernel::{Clock, Dialect, Nano, Personal, Ppm, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_link::{Client, connect, convert, wire};
+use tacit_privacy::erasure::Erasing;
 use tacit_privacy::retention::{Days, Retention};
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
@@ -123,18 +124,18 @@ impl World {
     }
 
     pub(crate) async fn start_as(&self, socket: &str, lost_after: Duration) -> Control {
+        let parts = (self.db.clone(), Arc::clone(&self.keys), Arc::new(SystemClock) as Arc<dyn Clock>);
+        let audit = Audit::new(self.db.clone(), Arc::clone(&self.keys), Arc::new(SystemClock));
+        let retention = Retention::new(parts.clone(), self.ledger.clone(), audit.clone(), Days::default());
+        let erasing = Erasing::new(parts, self.identity.clone(), self.ledger.clone(), retention.clone(), audit);
         let config = ControlConfig {
             db: self.db.clone(),
             keys: Arc::clone(&self.keys),
             identity: self.identity.clone(),
             catalog: self.catalog.clone(),
             ledger: self.ledger.clone(),
-            retention: Retention::new(
-                (self.db.clone(), Arc::clone(&self.keys), Arc::new(SystemClock)),
-                self.ledger.clone(),
-                Audit::new(self.db.clone(), Arc::clone(&self.keys), Arc::new(SystemClock)),
-                Days::default(),
-            ),
+            retention,
+            erasing,
             clock: Arc::new(SystemClock),
             link: self.endpoint(socket),
             tls: None,

@@ -61,3 +61,30 @@ pub enum OnErasure {
     /// The row tells of the erasure itself: it leads to the person until all is done, and to nobody then.
     Itself,
 }
+
+impl OnErasure {
+    /// What is done, in a word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted",
+            Self::Unlinked => "unlinked",
+            Self::Pseudonymous(_) => "pseudonymous",
+            Self::Committed => "committed",
+            Self::LeadsNowhere(_) => "leads_nowhere",
+            Self::Expires => "expires",
+            Self::Settled => "settled",
+            Self::Destroyed => "destroyed",
+            Self::Itself => "itself",
+        }
+    }
+
+    /// The law by which the rows stay, if one demands it.
+    #[must_use]
+    pub const fn law(self) -> Option<Law> {
+        match self {
+            Self::Pseudonymous(law) | Self::LeadsNowhere(law) => Some(law),
+            _ => None,
+        }
+    }
+}

@@ -51,10 +51,7 @@ impl From<ErasureError> for Fault {
         let code = match &error {
             ErasureError::Fault(_) => "",
             ErasureError::Account => "account.not_found",
-            ErasureError::Obstacle(Obstacle::Held) => "erasure.held",
-            ErasureError::Obstacle(Obstacle::OwnsOrganisations) => "erasure.owns_organisations",
-            ErasureError::Obstacle(Obstacle::LastOwner) => "erasure.last_owner",
-            ErasureError::Obstacle(Obstacle::Money { .. }) => "erasure.money",
+            ErasureError::Obstacle(obstacle) => obstacle.code(),
         };
         let kind = if matches!(error, ErasureError::Account) { ErrorKind::NotFound } else { ErrorKind::Conflict };
         match error {

@@ -154,6 +154,19 @@ pub enum Obstacle {
     },
 }
 
+impl Obstacle {
+    /// The stable code by which it is known.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Held => "erasure.held",
+            Self::OwnsOrganisations => "erasure.owns_organisations",
+            Self::LastOwner => "erasure.last_owner",
+            Self::Money { .. } => "erasure.money",
+        }
+    }
+}
+
 /// What an erasure would do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Plan {

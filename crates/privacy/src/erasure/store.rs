@@ -30,7 +30,9 @@ const LIST: Sql = Sql::new(
      done_at FROM erasures WHERE id < $1 ORDER BY id DESC LIMIT $2",
 );
 
-pub(super) const STATEMENTS: &[&Sql] = &[&BEGIN, &GO_ON, &BY_ID, &OF_ACCOUNT, &OPEN, &LIST];
+const COUNT: Sql = Sql::new("SELECT COUNT(*) AS n FROM erasures WHERE done_at IS NULL");
+
+pub(super) const STATEMENTS: &[&Sql] = &[&COUNT, &BEGIN, &GO_ON, &BY_ID, &OF_ACCOUNT, &OPEN, &LIST];
 
 /// Erasures that are worked on in a turn.
 pub(super) const TURN: u32 = 100;
@@ -113,6 +115,11 @@ pub(super) async fn of_account(tx: &mut ReadTx<'_>, account: AccountId) -> Resul
 pub(super) async fn open(tx: &mut ReadTx<'_>, after: Option<ErasureId>) -> Result<Vec<Erasure>, StorageError> {
     let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Into::into);
     tx.all(&OPEN, &[after, TURN.into()]).await?.iter().map(erasure).collect()
+}
+
+/// How many are not done.
+pub(super) async fn count(tx: &mut ReadTx<'_>) -> Result<u64, StorageError> {
+    tx.one(&COUNT, &[]).await?.map_or(Ok(0), |row| row.get("n"))
 }
 
 /// A page of all of them, newest first.

@@ -2,6 +2,7 @@
 
 use super::calls::or_dash;
 use super::catalog::query;
+use super::erasure::ErasureCommand;
 use super::{Global, Session, Usage, paging};
 use crate::config::Config;
 use crate::output::{Output, Row};
@@ -32,6 +33,9 @@ pub(crate) enum PrivacyCommand {
     Retention,
     /// The runs that deleted what had served its time.
     Runs(paging::PageArgs),
+    /// People are erased.
+    #[command(subcommand)]
+    Erasure(ErasureCommand),
     /// Legal holds: nothing of an account is deleted for a time.
     #[command(subcommand)]
     Hold(HoldCommand),
@@ -140,6 +144,7 @@ pub(crate) fn run(global: &Global, command: &PrivacyCommand) -> anyhow::Result<(
             let path = format!("/v1/retention/runs{}", query(&asked(args))?);
             paging::page(&s, &s.client.get::<Listed<RetentionRun>>(&path).await?)
         }),
+        PrivacyCommand::Erasure(command) => super::block_on(super::erasure::run(global, command)),
         PrivacyCommand::Hold(command) => super::block_on(hold(global, command)),
         PrivacyCommand::Clauses => clauses(named.as_deref().unwrap_or(&config.privacy.profile), out),
         PrivacyCommand::Record(args) => {

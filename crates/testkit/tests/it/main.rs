@@ -14,6 +14,7 @@ mod calls;
 mod canary;
 mod console;
 mod crash;
+mod erasure;
 mod link;
 mod prove;
 mod separation;

@@ -194,6 +194,13 @@ pub(in crate::admin) static RULES: &[Rule] = &{
         get("/v1/legal-holds", A::LegalHoldList, O::LegalHold),
         post("/v1/legal-holds", A::LegalHoldPut, O::LegalHold).names(Body(ACCOUNT), N::Account).fields(&["until"]),
         post("/v1/legal-holds/{hold}/end", A::LegalHoldEnd, O::LegalHold),
+        get("/v1/erasures", A::ErasureList, O::Erasure),
+        post("/v1/erasures", A::AccountErase, O::Erasure)
+            .names(Body(ACCOUNT), N::Account)
+            .fields(&["reason", "forfeit"])
+            .answers(Id),
+        get("/v1/erasures/plan", A::ErasurePlan, O::Erasure).names(Query(ACCOUNT), N::Account),
+        get("/v1/erasures/{erasure}", A::ErasureList, O::Erasure),
         get("/v1/staff", A::StaffList, O::Role),
         post("/v1/staff/grant", A::StaffGrant, O::Role).names(Body(ACCOUNT), N::Account).fields(&["role"]),
         post("/v1/staff/revoke", A::StaffRevoke, O::Role).names(Body(ACCOUNT), N::Account).fields(&["role"]),
