@@ -1,8 +1,10 @@
 """The real program, started by testkit-platform, for the real SDKs."""
 
+import contextlib
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import time
 from decimal import ROUND_HALF_UP, Decimal
@@ -23,6 +25,28 @@ RATES = {
     "cache_write_1h": Decimal("6"),
 }
 MULTIPLIER = Decimal("0.8")
+
+
+def free():
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        return place.getsockname()[1]
+
+
+@contextlib.contextmanager
+def database(engine):
+    """What a configuration says of an empty database of that engine. Of SQLite it need say nothing."""
+    if engine == "sqlite":
+        yield ""
+        return
+    kept = subprocess.Popen([BUILT / "testkit-platform", "database"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    line = kept.stdout.readline()
+    assert line, "testkit-platform gives no database"
+    try:
+        yield f'[database]\nurl = "{json.loads(line)["database"]}"\n'
+    finally:
+        kept.stdin.close()
+        assert kept.wait(timeout=60) == 0
 
 
 class Platform:
@@ -93,7 +117,7 @@ class Platform:
         return call
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
     """A certificate of localhost, and its key."""
     root = tmp_path_factory.mktemp("tls")
@@ -114,6 +138,24 @@ def platform(request):
     platform.close()
     assert verified["balanced"] is True, verified
     assert Decimal(wallet["wallet"]) + Decimal(wallet["reserved"]) < 100
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def town(request, tmp_path_factory, certificate):
+    # Not before this file is whole, which it stands on.
+    from town import Town
+
+    with database(request.param) as configured:
+        town = Town(tmp_path_factory.mktemp("town"), certificate, configured)
+        yield town
+        town.close()
+
+
+@pytest.fixture
+def somebody(town):
+    from town import Somebody
+
+    return Somebody(town)
 
 
 @pytest.fixture

@@ -1,16 +1,12 @@
 """Signing in with identities of third parties and with passkeys: the real program, a real OpenID Connect provider
 (oidc-provider), Chromium with its own virtual authenticator, and authenticator apps by pyotp."""
 
-import contextlib
 import html
-import json
 import os
 import pathlib
 import re
 import shutil
-import socket
 import ssl
-import subprocess
 import time
 import urllib.parse
 
@@ -20,130 +16,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from playwright.sync_api import sync_playwright
 
-from conftest import BUILT
-from providers import CLIENT, SECRET, Providers
-
-TACIT = BUILT / "tacit"
-OIDC = pathlib.Path(__file__).parent / "oidc"
-
-
-def free():
-    with socket.socket() as place:
-        place.bind(("127.0.0.1", 0))
-        return place.getsockname()[1]
-
-
-class Somebody:
-    """A browser of somebody, as far as the API sees it."""
-
-    def __init__(self, town):
-        self.town = town
-        self.client = httpx.Client(base_url=town.url, headers={"sec-fetch-site": "same-origin"}, timeout=60)
-
-    def ask(self, method, path, status, body=None):
-        got = self.client.request(method, "/api/v1" + path, json=body)
-        assert got.status_code == status, (path, got.status_code, got.text)
-        return got.json() if got.content else None
-
-    def code(self, purpose, to):
-        before = len(self.town.letters(to))
-        self.ask("POST", "/codes", 202, {"purpose": purpose, "to": {"email": to}})
-        self.town.wait(lambda: len(self.town.letters(to)) > before)
-        return re.search(r"\b\d{6}\b", self.town.letters(to)[0]).group()
-
-    def register(self, name, **more):
-        to = f"{name}@example.org"
-        body = {"age": "adult", "email": {"value": to, "code": self.code("register", to)}} | more
-        return self.ask("POST", "/registration", 201, body)["account"]
-
-    def begin(self, path):
-        """The query of the address at the provider, and that address."""
-        url = self.ask("POST", path, 201)["url"]
-        return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query)), url
-
-    def come_back(self, provider, who, status, path="/sign-in/providers/{}", **more):
-        """By way of a named fake, which takes `code-WHO`."""
-        query, _ = self.begin(path.format(provider))
-        self.town.providers.nonce = query.get("nonce")
-        came = {"state": query["state"], "code": f"code-{who}.{query['state'][:6]}"} | more
-        return self.ask("POST", path.format(provider) + "/finish", status, came)
-
-
-class Town:
-    def __init__(self, root, certificate):
-        self.providers = Providers(certificate)
-        self.port, self.oidc_port = free(), free()
-        self.url = f"http://localhost:{self.port}"
-        self.issuer = f"https://localhost:{self.oidc_port}"
-        own = f'client_id = "{CLIENT}"\nclient_secret = {{ env = "CLIENT_SECRET" }}\nallow_private = true\nca = "{certificate[0]}"\n'
-        fake = self.providers.url
-
-        def provider(name, preset, more=""):
-            return f'[[sign_in.providers]]\nid = "{name}"\npreset = "{preset}"\nname_en = "{name}"\nname_zh = "{name}"\n{own}{more}'
-
-        def presets(name, *also):
-            return provider(name, name, f'authorize_url = "{fake}/{name}/authorize"\ntoken_url = "{fake}/{name}/token"\n' + "".join(also))
-
-        self.config = root / "tacit.toml"
-        self.config.write_text(
-            f'profile = "development"\ndata_dir = "{root}/data"\n[gateway]\nlisten = "127.0.0.1:{self.port}"\n'
-            f'admin_listen = "off"\n[control]\nadmin_listen = "off"\n[practice]\nlisten = "127.0.0.1:{free()}"\n'
-            f'[console]\nurl = "{self.url}"\n[log]\nformat = "json"\n'
-            + provider("real", "oidc", f'issuer = "{self.issuer}"\n') + provider("liar", "oidc", f'issuer = "{fake}/oidc"\n')
-            + presets("github", f'user_url = "{fake}/github/user"\n') + presets("wechat")
-            + presets("qq", f'user_url = "{fake}/qq/me"\n'))
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("TACIT_")} | {"CLIENT_SECRET": SECRET}
-        self.run("setup")
-        assert self.run("config", "check")
-        self.oidc = subprocess.Popen(
-            ["node", OIDC / "provider.mjs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=OIDC,
-            env=os.environ | {"ISSUER": self.issuer, "PORT": str(self.oidc_port), "CERT": certificate[0],
-                              "KEY": certificate[1], "REDIRECT": f"{self.url}/sign-in/callback/real"})
-        assert self.oidc.stdout.readline().strip() == "ready", "`make tests/e2e/oidc/node_modules/.package-lock.json` installs it"
-        self.log = open(root / "log", "w+")
-        self.process = subprocess.Popen([TACIT, "serve", "--config", self.config], stderr=self.log, env=self.environment)
-        self.wait(lambda: self.ready())
-
-    def ready(self):
-        with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(self.url + "/api/v1/platform").status_code == 200
-
-    def run(self, *arguments):
-        done = subprocess.run([TACIT, *arguments, "--config", self.config, "--json"], env=self.environment,
-                              capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout) if done.stdout.strip() else None
-
-    def letters(self, to):
-        """What was written to that address, newest first."""
-        listed = self.run("messages", "list")["items"]
-        return [one["content"]["text"] for one in listed if one["content"] and one["content"]["to"] == to]
-
-    def wait(self, holds):
-        deadline = time.monotonic() + 60
-        while not holds():
-            assert time.monotonic() < deadline and self.process.poll() is None, pathlib.Path(self.log.name).read_text()
-            time.sleep(0.1)
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait(timeout=60)
-        self.oidc.stdin.close()
-        self.oidc.wait(timeout=60)
-        self.providers.close()
-        self.log.close()
-
-
-@pytest.fixture(scope="module")
-def town(tmp_path_factory, certificate):
-    town = Town(tmp_path_factory.mktemp("town"), certificate)
-    yield town
-    town.close()
-
-
-@pytest.fixture
-def somebody(town):
-    return Somebody(town)
+from providers import CLIENT, SECRET
+from town import Somebody
 
 
 def at_the_provider(url, who, certificate):
@@ -179,7 +53,7 @@ def test_a_real_provider_registers_links_and_signs_in(town, somebody, certificat
     assert somebody.ask("POST", "/sign-in/providers/real/finish", 422, came)["code"] == "sign_in.lost"
     # What the operator requires is required; an address of the provider is none of ours.
     refused = somebody.ask("POST", "/registration", 422, {"age": "adult", "identity": ticket})
-    assert refused["field"] == "email"
+    assert refused["field"] == "username"
     account = somebody.register("ada", identity=ticket)
 
     again = Somebody(town)
@@ -256,7 +130,7 @@ def test_an_issuer_that_lies_is_not_believed(town):
 
 def test_a_second_factor_by_another_implementation(town, somebody):
     town.providers.lie = {}
-    somebody.register("finn", username="finn", password="correct horse")
+    somebody.register("finn", password="correct horse")
     somebody.come_back("qq", "finn", 201, "/account/identities/link/{}")
     enrolment = somebody.ask("POST", "/second-factor", 201)
     app = pyotp.parse_uri(enrolment["url"])
@@ -266,12 +140,8 @@ def test_a_second_factor_by_another_implementation(town, somebody):
     assert not again.come_back("qq", "finn", 200)["complete"]
     assert again.client.get("/api/v1/account").status_code == 401
     assert again.ask("POST", "/sign-in/second-factor", 422, {"totp": app.at(time.time() + 600)})
-    deadline = time.monotonic() + 60
-    used = app.now()
-    while app.now() == used:
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-    assert again.ask("POST", "/sign-in/second-factor", 200, {"totp": app.now()})["complete"]
+    # The one of now was used to set it up; that of the next step is good too, since clocks differ.
+    assert again.ask("POST", "/sign-in/second-factor", 200, {"totp": app.at(time.time() + 30)})["complete"]
     other = Somebody(town)
     assert not other.ask("POST", "/sign-in/password", 200, {"who": "finn", "password": "correct horse"})["complete"]
     assert other.ask("POST", "/sign-in/second-factor", 200, {"recovery": recovery[0]})["complete"]
@@ -330,7 +200,7 @@ def chromium():
 
 
 def test_a_passkey_of_a_browser(town, chromium, somebody):
-    somebody.register("gina", username="gina", password="correct horse")
+    somebody.register("gina", password="correct horse")
     enrolment = somebody.ask("POST", "/second-factor", 201)
     app = pyotp.parse_uri(enrolment["url"])
     recovery = somebody.ask("POST", "/second-factor/confirm", 200, {"totp": app.now()})["codes"]

@@ -6,7 +6,6 @@ import email.policy
 import json
 import os
 import pathlib
-import socket
 import ssl
 import subprocess
 import time
@@ -15,7 +14,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from conftest import BUILT
+from conftest import BUILT, database, free
 
 TACIT = BUILT / "tacit"
 
@@ -38,12 +37,6 @@ class Inbox:
         self.mails.append((envelope.rcpt_tos, session.authenticated, session.ssl is not None,
                            email.message_from_bytes(envelope.content, policy=email.policy.default)))
         return "250 2.0.0 queued as 4711"
-
-
-def free():
-    with socket.socket() as place:
-        place.bind(("127.0.0.1", 0))
-        return place.getsockname()[1]
 
 
 @contextlib.contextmanager
@@ -95,12 +88,16 @@ class ControlPlane:
 
 
 @contextlib.contextmanager
-def control_plane(*arguments, **more):
-    plane = ControlPlane(*arguments, **more)
-    try:
-        yield plane
-    finally:
-        plane.close()
+def control_plane(engine, root, more, **options):
+    with database(engine) as configured:
+        plane = ControlPlane(root, more + configured, **options)
+        try:
+            yield plane
+        finally:
+            plane.close()
+
+
+both_engines = pytest.mark.parametrize("engine", ["sqlite", "postgres"])
 
 
 def settings(port, certificate):
@@ -108,9 +105,10 @@ def settings(port, certificate):
             f'user = "sender"\npassword = {{ env = "PASSWORD" }}\nfrom = "no-reply@ai.example"\nca = "{certificate[0]}"\n')
 
 
-def test_a_mail_server_takes_refuses_goes_and_comes_back(tmp_path, certificate):
+@both_engines
+def test_a_mail_server_takes_refuses_goes_and_comes_back(engine, tmp_path, certificate):
     inbox, port = Inbox(), free()
-    with control_plane(tmp_path, settings(port, certificate)) as plane:
+    with control_plane(engine, tmp_path, settings(port, certificate)) as plane:
         assert plane.json("config", "check") == {"ok": True}
         # Nobody is there yet: said at once by the test, waited for by the outbox.
         tried = plane.run("messages", "test", "--to", "ada@customer.example", check=False)
@@ -159,13 +157,14 @@ def test_a_mail_server_takes_refuses_goes_and_comes_back(tmp_path, certificate):
             assert b"customer.example" not in path.read_bytes(), path
 
 
-def test_without_a_mail_server_production_refuses_and_development_shows(tmp_path):
-    with control_plane(tmp_path, "") as plane:
+@both_engines
+def test_without_a_mail_server_production_refuses_and_development_shows(engine, tmp_path):
+    with control_plane(engine, tmp_path, "") as plane:
         refused = plane.run("messages", "test", "--to", "ada@customer.example", "--queue", check=False)
         assert refused.returncode == 1 and "messages.not_configured" in refused.stderr
     other = tmp_path / "development"
     other.mkdir()
-    with control_plane(other, "", profile="development") as plane:
+    with control_plane(engine, other, "", profile="development") as plane:
         queued = plane.json("messages", "test", "--to", "ada@customer.example", "--queue")
         plane.wait(lambda: plane.json("messages", "list")["items"])
         listed = plane.json("messages", "list")["items"][0]

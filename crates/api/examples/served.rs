@@ -1,23 +1,38 @@
-//! A console on a loopback address where `tm-owner` is the owner, who has just proved who they are: for tests that try
-//! what a document promises (tests/e2e). Says its address on standard output and ends with standard input.
+//! A console on a loopback address, for tests that try what a document promises (tests/e2e). Two who may do everything ask
+//! there: the management key `tm-owner`, and an owner in person, whose cookie of a session says `owner`. Says its address on
+//! standard output and ends with standard input.
+//!
+//! Behind the word `owner` is a real session that was opened a moment ago. A fuzzer ends it by signing out, ends all of them,
+//! changes the password, takes the role away: whenever the session is not good any more another one is opened, so that what
+//! comes after is asked by an owner too.
 
-use secrecy::ExposeSecret;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
+use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tacit_api::console::{
-    Authenticate, Authenticating, Client, Console, Cookies, Crowd, Organisations, Platform, Presented, Published, Ways,
-    router,
+    Authenticate, Authenticating, Client, Console, Cookies, Crowd, Notices, Organisations, People, Platform, Presented,
+    Published, Ways, router,
 };
 use tacit_api::server;
 use tacit_catalog::{Catalog, ModelSpec};
-use tacit_identity::Identity;
 use tacit_identity::access::{BuiltInRole, Caller, Scopes, Via};
 use tacit_identity::passkeys::PasskeySite;
 use tacit_identity::passwords::{Cost, Hashing};
+use tacit_identity::registration::{AgeBand, Language, Need, Registration, RegistrationRules};
+use tacit_identity::roles::Acting;
+use tacit_identity::sessions::Origin;
 use tacit_identity::verification::{KindRules, PaperKind, VerificationRules, VerificationWay};
-use tacit_kernel::ids::ManagementKeyId;
+use tacit_identity::{Identity, IdentityError};
+use tacit_kernel::ids::{GroupId, ManagementKeyId};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Personal, Ppm, SystemClock};
 use tacit_ledger::Ledger;
@@ -26,16 +41,115 @@ use tacit_privacy::{Controller, Map, Policy, Profile};
 use tacit_storage::audit::Audit;
 use tacit_storage::{Engine, testing};
 
-struct One(Caller);
+/// Knows the management key, and everybody whom the identity service knows.
+struct Known {
+    key: Caller,
+    people: People,
+}
 
-impl Authenticate for One {
-    fn authenticate<'a>(&'a self, presented: &'a Presented, _: &'a Client) -> Authenticating<'a> {
-        let known = matches!(presented, Presented::ManagementKey(key) if key.expose_secret() == "tm-owner");
-        Box::pin(async move { Ok(known.then(|| self.0.clone())) })
+impl Authenticate for Known {
+    fn authenticate<'a>(&'a self, presented: &'a Presented, client: &'a Client) -> Authenticating<'a> {
+        match presented {
+            Presented::ManagementKey(key) if key.expose_secret() == "tm-owner" => {
+                Box::pin(async move { Ok(Some(self.key.clone())) })
+            }
+            _ => self.people.authenticate(presented, client),
+        }
     }
 }
 
-type Failed = Box<dyn std::error::Error>;
+/// Opens sessions of an owner.
+struct Owner {
+    identity: Identity,
+    group: GroupId,
+    /// What the session of the moment is known by, and who owns it.
+    now: tokio::sync::Mutex<(SecretString, String)>,
+    /// Each sign-in comes from an address of its own, so that those which fail slow nobody.
+    tries: AtomicU32,
+}
+
+const PASSWORD: &str = "correct horse battery staple";
+
+impl Owner {
+    fn of(identity: Identity, group: GroupId) -> Self {
+        Self {
+            identity,
+            group,
+            now: tokio::sync::Mutex::new((SecretString::default(), String::new())),
+            tries: AtomicU32::new(0),
+        }
+    }
+
+    fn origin(&self) -> Origin {
+        let address = Ipv4Addr::from_bits(0x0a00_0000 | self.tries.fetch_add(1, Ordering::Relaxed));
+        Origin::new(address.into(), "a test")
+    }
+
+    /// The token of a session whose owner has just proved who they are.
+    async fn token(&self) -> Result<SecretString, IdentityError> {
+        let mut now = self.now.lock().await;
+        let caller = self.identity.caller_by_session(&now.0).await?;
+        if caller.is_none_or(|caller| !caller.stepped_up || caller.permissions != BuiltInRole::Owner.permissions()) {
+            *now = match self.signed_in(&now.1).await {
+                Ok(token) => (token, now.1.clone()),
+                // They cannot any more: somebody else is the owner from now on.
+                Err(_) => self.another().await?,
+            };
+        }
+        Ok(now.0.clone())
+    }
+
+    async fn signed_in(&self, name: &str) -> Result<SecretString, IdentityError> {
+        let signed_in = self.identity.sign_in_with_password(name, SecretString::from(PASSWORD), &self.origin()).await?;
+        let permissions = self.identity.permissions_of(signed_in.session.account).await?;
+        let good = signed_in.session.complete && permissions == BuiltInRole::Owner.permissions();
+        good.then_some(signed_in.token).ok_or(IdentityError::SignInFailed)
+    }
+
+    async fn another(&self) -> Result<(SecretString, String), IdentityError> {
+        let name = format!("owner-{}", ManagementKeyId::fresh());
+        let rules = RegistrationRules { email: Need::Off, password: Need::Required, ..RegistrationRules::default() };
+        let asked = Registration {
+            username: Some(Personal::new(name.clone())),
+            password: Some(SecretString::from(PASSWORD)),
+            email: None,
+            phone: None,
+            profile: BTreeMap::new(),
+            age: AgeBand::Adult,
+            guardian: None,
+            invitation: None,
+            identity: None,
+            language: Language::En,
+        };
+        let account =
+            Box::pin(self.identity.register(&rules, &asked, self.group, &self.origin())).await?.session.account;
+        self.identity.role_grant(Acting::Operator, account, BuiltInRole::Owner.as_str()).await?;
+        Ok((self.signed_in(&name).await?, name))
+    }
+}
+
+/// Puts the token of the moment where a request says `owner`. Whoever asks in person shows no key: a fuzzer makes one up where
+/// a route takes keys too, and would be nobody there.
+async fn in_person(State(owner): State<Arc<Owner>>, mut request: Request, next: Next) -> Response {
+    let says = format!("{}=owner", Cookies::Secure.session_name());
+    let mut cookies = request.headers().get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    if cookies.any(|cookies| cookies.split("; ").any(|cookie| cookie == says)) {
+        request.headers_mut().remove(header::AUTHORIZATION);
+        // Without one the run would prove nothing: this is no answer of the document, so that it goes red.
+        if let Err(error) = replace(&owner, request.headers_mut()).await {
+            return (StatusCode::INTERNAL_SERVER_ERROR, format!("no owner can sign in: {error}")).into_response();
+        }
+    }
+    next.run(request).await
+}
+
+async fn replace(owner: &Owner, headers: &mut HeaderMap) -> Result<(), Failed> {
+    let cookie = format!("{}={}", Cookies::Secure.session_name(), owner.token().await?.expose_secret());
+    headers.insert(header::COOKIE, HeaderValue::from_str(&cookie)?);
+    Ok(())
+}
+
+type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failed> {
@@ -45,6 +159,7 @@ async fn main() -> Result<(), Failed> {
     let keys = testing::test_key_store(&clock).await;
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default())?);
     let papers = vec![PaperKind::Passport, PaperKind::IdCardFront];
+    let group = identity.group_put("default", Ppm::ONE).await?;
     let identity = identity.with_verification(VerificationRules {
         person: KindRules { way: Some(VerificationWay::Staff), papers },
         ..VerificationRules::default()
@@ -63,9 +178,11 @@ async fn main() -> Result<(), Failed> {
             longest_attempt: Duration::from_secs(1),
         },
     );
+    let identity = identity.with_notices(Arc::new(Notices::new(messages.clone(), clock.clone())));
+    let owner = Arc::new(Owner::of(identity.clone(), group.id));
+    let people = People(identity.clone());
     let audit = Audit::new(db.clone(), keys.clone(), clock.clone());
     let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
-    let group = identity.group_put("default", Ppm::ONE).await?;
     let account = identity.account_create(&Personal::new("owner".to_owned()), group.id, &Limits::default()).await?;
     let model = catalog.model_put("some/model", &ModelSpec::default()).await?.value;
     let price = serde_json::from_str(r#"{"tiers":[{"above_input_tokens":0,"input":"1","output":"2.5"}]}"#)?;
@@ -104,7 +221,7 @@ async fn main() -> Result<(), Failed> {
             passkeys: PasskeySite::new("https://tacit.example", "tacit.example"),
             ..Ways::default()
         }),
-        authenticate: Arc::new(One(caller)),
+        authenticate: Arc::new(Known { key: caller, people }),
         // Whoever tries what the document promises asks for much.
         crowd: Arc::new(Crowd::new(NonZeroU32::MAX, NonZeroU32::MAX, NonZeroU32::MAX)),
         cookies: Cookies::Secure,
@@ -115,6 +232,7 @@ async fn main() -> Result<(), Failed> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
     let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
-    server::serve(listener, router(console), async { drop(ended.await) }).await;
+    server::serve(listener, router(console).layer(from_fn_with_state(owner, in_person)), async { drop(ended.await) })
+        .await;
     Ok(())
 }

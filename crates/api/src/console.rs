@@ -18,6 +18,7 @@ mod codes;
 mod cookies;
 mod crowd;
 mod datamap;
+mod development_outbox;
 mod document;
 mod etag;
 mod groups;
@@ -200,6 +201,7 @@ pub fn routes() -> Routes {
     let routes = registered_models::routes(routes);
     let routes = audit_log::routes(routes);
     let routes = system::routes(routes);
+    let routes = development_outbox::routes(routes);
     let routes = verification::routes(routes);
     let routes = verification_review::routes(routes);
     keys::routes(routes)

@@ -62,6 +62,7 @@ permissions! {
         KeysWrite = "keys.write", plain, "Change and disable API keys of all accounts.";
         CallsRead = "calls.read", plain, "See call records of all accounts, without address and user agent.";
         CallsUnmask = "calls.unmask", step_up, "See address and user agent of a call; each look is recorded and shown to the person.";
+        MessagesUnmask = "messages.unmask", step_up, "See what was written to people in clear, codes included, in the outbox of a development platform; each look is recorded and shown to the person.";
         MoneyRead = "money.read", plain, "See wallets, ledger, orders and invoices of all accounts.";
         MoneyChange = "money.change", step_up, "Credit, debit and refund; every movement is a posting with a reason.";
         LedgerVerify = "ledger.verify", plain, "Run the check of the whole ledger and see its findings.";

@@ -4,6 +4,7 @@
 use crate::contacts::{Contact, ContactKind};
 use crate::registration::Language;
 use crate::sessions::Session;
+use crate::verification::CaseState;
 use crate::{Identity, IdentityError};
 use std::pin::Pin;
 use tacit_kernel::ids::AccountId;
@@ -24,6 +25,34 @@ pub enum Notice<'n> {
     RecoveryCodesRenewed,
     /// What was ended with a recovery, and what stayed.
     Recovered(Recovered),
+    /// A case of verification came so far.
+    Case(CaseStep),
+}
+
+/// How far a case of verification came, as far as people are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CaseStep {
+    /// It was submitted.
+    Submitted,
+    /// Something is missing.
+    NeedsMore,
+    /// It was approved.
+    Approved,
+    /// It was rejected.
+    Rejected,
+}
+
+impl CaseStep {
+    /// What is told of a case that is in that state now.
+    pub(crate) const fn of(state: CaseState) -> Option<Self> {
+        match state {
+            CaseState::Submitted => Some(Self::Submitted),
+            CaseState::NeedsMore => Some(Self::NeedsMore),
+            CaseState::Approved => Some(Self::Approved),
+            CaseState::Rejected => Some(Self::Rejected),
+            CaseState::Draft | CaseState::Withdrawn | CaseState::Expired => None,
+        }
+    }
 }
 
 /// A part of an account.

@@ -4,6 +4,7 @@ mod codes;
 mod devices;
 mod identities;
 mod key_authority;
+mod notices;
 mod organisations;
 mod passkeys;
 mod recovery;

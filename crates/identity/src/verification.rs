@@ -156,6 +156,7 @@ impl Identity {
             self.count_in_tx(tx, &self.asking_agency(account)).await?;
             self.check_ask_in_tx(tx, id).await?;
         }
+        self.case_told_in_tx(tx, account, row.state).await?;
         self.case_opened_in_tx(tx, row).await
     }
 

@@ -275,6 +275,8 @@ impl Action {
         Self::CallList,
         Self::CallRead,
         Self::CallReveal,
+        // Of a development platform alone, which keeps what it would have sent.
+        Self::MessageRead,
         Self::WalletRead,
         Self::LedgerList,
         Self::VerificationRead,

@@ -1,6 +1,7 @@
 //! What the identity service has to tell people, as messages in two languages.
 
 use super::people::channel_of;
+use super::verification_notices;
 use std::sync::Arc;
 use tacit_identity::notices::{self, Notice, Part, Recovered, Telling, Told};
 use tacit_identity::registration::Language;
@@ -62,6 +63,7 @@ fn content(notice: Notice<'_>, language: Language, at: Timestamp) -> Content {
         Notice::ManagementKeyMade => said(management_key(language)),
         Notice::RecoveryCodesRenewed => said(recovery_codes(language)),
         Notice::Recovered(what) => recovered(what, language),
+        Notice::Case(step) => said(verification_notices::text(step, language)),
     }
 }
 

@@ -10,10 +10,10 @@ use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
+use tacit_identity::Identity;
 use tacit_identity::contacts::{Contact, ContactKind};
 use tacit_identity::registration::Language;
 use tacit_identity::sessions::Origin;
-use tacit_identity::{Identity, IdentityError};
 use tacit_kernel::ids::AccountId;
 use tacit_kernel::{ErrorKind, Fault, Personal, Timestamp};
 use tacit_operations::messages::{self, Content, NewMessage};
@@ -148,49 +148,9 @@ impl Console {
         Ok(())
     }
 
-    /// Tells somebody something about their account, in its language, at each of these addresses. What cannot be sent now, since
-    /// that channel is not configured, holds up nothing: what is told of is done.
-    pub(super) async fn notify(
-        &self,
-        account: AccountId,
-        contacts: &[Contact],
-        content: impl Fn(Language) -> Content + Sync,
-    ) {
-        let until = self.clock.now().plus_micros(messages::LONGEST);
-        for contact in contacts {
-            let write = async |tx: &mut WriteTx<'_>| {
-                let language = self.language_in_tx(tx, account).await?;
-                self.write_to(tx, (contact, language), Some(account), content(language), until).await
-            };
-            let write = &write;
-            let written = self.db.write("console.notify", |tx| Box::pin(write(tx))).await;
-            if let Err(undone) = written {
-                let code = Refusal::from(undone).code();
-                tracing::warn!(event = "console.notice_unsent", error.code = code);
-            }
-        }
-    }
-
-    /// Tells somebody at each of their addresses, as [`Self::notify`].
-    pub(super) async fn notify_all(&self, account: AccountId, content: impl Fn(Language) -> Content + Sync) {
-        match self.contacts(account).await {
-            Ok(contacts) => self.notify(account, &contacts, content).await,
-            Err(refusal) => tracing::warn!(event = "console.notice_unsent", error.code = refusal.code()),
-        }
-    }
-
     /// In which language somebody is written to.
     pub(super) async fn language_in_tx(&self, tx: &mut ReadTx<'_>, account: AccountId) -> Result<Language, Undone> {
         let profile = self.identity.profile_in_tx(tx, account).await?;
         Ok(profile.map_or(Language::En, |profile| profile.language))
-    }
-
-    /// The addresses of an account.
-    pub(super) async fn contacts(&self, account: AccountId) -> Result<Vec<Contact>, Refusal> {
-        let read =
-            async |tx: &mut ReadTx<'_>| Ok::<_, IdentityError>(self.identity.contacts_of_in_tx(tx, account).await?);
-        let read = &read;
-        let held = self.db.read("console.contacts", |tx| Box::pin(read(tx))).await?;
-        Ok(held.into_iter().map(|held| held.contact).collect())
     }
 }

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use tacit_identity::access::{Permission, Via};
 use tacit_identity::verification::PaperKind;
 use tacit_kernel::audit::{Action, ObjectKind, Phase};
-use tacit_kernel::ids::{AccountId, CallId, EventId, VerificationId};
+use tacit_kernel::ids::{AccountId, CallId, EventId, MessageId, VerificationId};
 use tacit_kernel::{ErrorKind, Fault, Personal};
 use tacit_storage::audit::{Actor, NewEntry, Object};
 
@@ -45,6 +45,8 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("GET" | "HEAD", "/api/v1/audit/entries") => (A::AuditList, O::Audit),
         ("GET" | "HEAD", "/api/v1/audit/entries/{seq}") => (A::AuditRead, O::Audit),
         ("GET" | "HEAD", "/api/v1/sent-messages") => (A::MessageList, O::Message),
+        ("GET" | "HEAD", "/api/v1/development-outbox") => (A::MessageList, O::Message),
+        ("GET" | "HEAD", "/api/v1/development-outbox/{message}") => (A::MessageRead, O::Message),
         ("GET" | "HEAD", "/api/v1/set-aside") => (A::EventList, O::Event),
         ("GET" | "HEAD", "/api/v1/call-records") => (A::CallList, O::Call),
         ("GET" | "HEAD", "/api/v1/call-records/{call}") => (A::CallRead, O::Call),
@@ -219,8 +221,8 @@ pub(super) fn organisation_of(route: &str, path: &str) -> Option<AccountId> {
     named(route, path, "{organisation}")?.parse().ok()
 }
 
-/// Whose data a request is about: of the account that it names, or of whom the call, the case, the event or the entry is that
-/// it names.
+/// Whose data a request is about: of the account that it names, or of whom the call, the case, the message, the event or the
+/// entry is that it names.
 async fn subject_of(console: &Console, route: &str, uri: &Uri) -> Result<Option<AccountId>, Fault> {
     if let Some(text) = named(route, uri.path(), "{account}") {
         return Ok(text.parse().ok());
@@ -239,6 +241,10 @@ async fn subject_of(console: &Console, route: &str, uri: &Uri) -> Result<Option<
     if let Some(text) = named(route, uri.path(), "{seq}") {
         let Some(seq) = place(text) else { return Ok(None) };
         return Ok(console.audit.entry(seq).await?.and_then(|entry| entry.kept.subject));
+    }
+    if let Some(text) = named(route, uri.path(), "{message}") {
+        let Ok(id) = text.parse::<MessageId>() else { return Ok(None) };
+        return Ok(console.messages.kept_account(id).await?);
     }
     if let Some(text) = named(route, uri.path(), "{event}") {
         let Ok(id) = text.parse::<EventId>() else { return Ok(None) };

@@ -2,6 +2,7 @@
 
 mod access;
 mod crawl;
+mod development_outbox;
 mod generated;
 mod keys;
 mod organisations;
@@ -107,6 +108,8 @@ struct Wishes {
     crowd: NonZeroU32,
     /// Requests a minute of one account.
     account: NonZeroU32,
+    /// Messages are refused, as in production without a channel, and not kept to be read.
+    closed: bool,
 }
 
 impl Default for Wishes {
@@ -116,6 +119,7 @@ impl Default for Wishes {
             verification: VerificationRules::default(),
             crowd: NonZeroU32::MAX,
             account: NonZeroU32::MAX,
+            closed: false,
         }
     }
 }
@@ -135,13 +139,13 @@ async fn served(db: Db) -> Served {
 }
 
 async fn served_with(db: Db, wishes: Wishes) -> Served {
-    let Wishes { routes, verification, crowd, account: of_account } = wishes;
+    let Wishes { routes, verification, crowd, account: of_account, closed } = wishes;
     let clock = Arc::new(ManualClock::at(testing::MIGRATED_AT));
     let keys = testing::test_key_store(&clock).await;
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap());
     let setup = Setup {
-        email: Route::Development,
-        sms: Route::Development,
+        email: if closed { Route::Closed } else { Route::Development },
+        sms: if closed { Route::Closed } else { Route::Development },
         templates: Templates::load(None, "Test").unwrap(),
         schedule: Schedule::DEFAULT,
         concurrency: 1,

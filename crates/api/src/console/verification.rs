@@ -2,7 +2,6 @@
 
 use super::idempotency::{Replayed, Undone};
 use super::verification_forms::{Case, Document, PaperKind, VerificationKind, VerificationWay};
-use super::verification_notices::Step;
 use super::{
     Access, Answer, Console, ETag, Idempotent, IfMatch, Input, Params, Reference, Routes, Signed, not_found, shield,
 };
@@ -450,7 +449,6 @@ async fn verification_cases_submit(
     };
     let submit = &submit;
     let case = console.db.write("console.verification.submit", |tx| Box::pin(submit(tx))).await?;
-    console.told_of_case(case.account, Step::Submitted).await;
     let case = Case::own(case);
     Ok((ETag::of(console, &case)?, Json(case)).into_response())
 }

@@ -2,7 +2,6 @@
 //! number are about to be sent to it is written into the audit log first; without that nobody is asked.
 
 use super::Console;
-use super::verification_notices::Step;
 use crate::problem::Refusal;
 use std::time::Duration;
 use tacit_identity::verification::{AgencyAnswer, Check, Document};
@@ -76,12 +75,11 @@ impl Console {
         match agency.ask(&question, self.clock.now()).await {
             Ok(finding) => {
                 let decided = self.identity.check_answered(check, answer(finding)).await?;
-                let Some(case) = decided else { return Ok(false) };
+                if decided.is_none() {
+                    return Ok(false);
+                }
                 // Gateways are to hear of it as of any other change.
                 (self.changed)();
-                if let Some(step) = Step::of(&case) {
-                    self.told_of_case(case.account, step).await;
-                }
                 Ok(true)
             }
             Err(failure) => {

@@ -5,7 +5,6 @@ use super::recording::Reasoned;
 use super::unmask::SHOWN;
 use super::verification::{CasePaper, undone};
 use super::verification_forms::{Case, CaseState, Document, PaperKind, VerdictReason};
-use super::verification_notices::Step;
 use super::{Access, Answer, Console, ETag, IfMatch, Input, Params, Reference, Routes, Signed};
 use crate::forms::{Moment, Page, page_of};
 use crate::problem::{Problem, Refusal};
@@ -262,9 +261,6 @@ async fn verification_reviews_decide(
     };
     let decide = &decide;
     let case = console.db.write("console.reviews.decide", |tx| Box::pin(decide(tx))).await?;
-    if let Some(step) = Step::of(&case) {
-        console.told_of_case(case.account, step).await;
-    }
     let case = Case::masked(case);
     Ok((ETag::of(console, &case)?, Json(case)).into_response())
 }

@@ -1,6 +1,8 @@
-use super::world::{HOUR, PASSWORD, World, origin, secret};
+use super::world::{HOUR, PASSWORD, SECOND, World, origin, secret};
+use crate::IdentityError;
 use crate::devices::NewDevice;
 use crate::sessions::Origin;
+use crate::sign_in::Proof;
 use tacit_storage::{Db, Sql, both_engines};
 
 const DAY: i64 = 24 * HOUR;
@@ -28,6 +30,36 @@ both_engines! {
         assert!(signs_in(&world, &known).await.is_none(), "it was seen since");
         let away = origin(1).known_by(Some(second));
         assert!(signs_in(&world, &away).await.is_some());
+    }
+
+    async fn guesses_at_step_up_count_for_the_account_and_close_no_way_in(db: Db) {
+        let world = World::new(db).await;
+        let mut opened = world.person("ann").await;
+        let device = opened.new_device.take().unwrap().token.unwrap();
+        let known = |last| origin(last).known_by(Some(device.clone()));
+        let (right, wrong) = (Proof::Password(secret(PASSWORD)), Proof::Password(secret("wrong horse")));
+        // A device that is known has no tries of its own here: whoever has a session is asked about the account.
+        for last in 20..26 {
+            let refused = world.identity.step_up(&opened.token, &wrong, &known(last)).await;
+            assert!(matches!(refused, Err(IdentityError::ProofWrong)), "{refused:?}");
+        }
+        for from in [known(9), origin(9)] {
+            let refused = world.identity.step_up(&opened.token, &right, &from).await;
+            assert!(matches!(refused, Err(IdentityError::TooMany { .. })), "{refused:?}");
+        }
+        assert!(signs_in(&world, &known(9)).await.is_none(), "that closes no way in");
+        world.clock.advance_micros(5 * SECOND);
+        opened = world.identity.step_up(&opened.token, &right, &known(9)).await.unwrap();
+        // What was right clears what was wrong, and what strangers guess at elsewhere counts for nothing here.
+        for last in 40..50 {
+            let refused = world.identity.sign_in_with_password("ann", secret("wrong horse"), &origin(last)).await;
+            assert!(refused.is_err());
+        }
+        for last in 20..25 {
+            let refused = world.identity.step_up(&opened.token, &wrong, &known(last)).await;
+            assert!(matches!(refused, Err(IdentityError::ProofWrong)), "{refused:?}");
+        }
+        world.identity.step_up(&opened.token, &right, &known(9)).await.unwrap();
     }
 
     async fn it_is_new_only_when_all_was_shown_and_there_is_a_bounded_number(db: Db) {

@@ -1,6 +1,7 @@
 use super::identities::signed_in_alone;
 use super::second_factor::App;
-use super::world::{HOUR, SECOND, World, origin};
+use super::world::{HOUR, PASSWORD, SECOND, World, email, origin, secret};
+use crate::codes::CodePurpose;
 use crate::passkeys::{Passkey, PasskeySite, Question};
 use crate::sessions::{Method, Session};
 use crate::sign_in::SignedIn;
@@ -250,6 +251,24 @@ both_engines! {
         let raised = step(&ann, &asked, &answer).await.unwrap();
         assert!(raised.session.stepped_up(tacit_kernel::Clock::now(&*town.world.clock)));
         assert_eq!(town.world.identity.session_by_token(&ann.token).await.unwrap(), None);
+    }
+
+    async fn who_gets_an_account_back_loses_passkeys_that_are_new(db: Db) {
+        let town = Town::new(db).await;
+        let (world, to) = (&town.world, email("ann@example.org"));
+        let session = world.person("ann").await.session;
+        let (mut own, mut strange) = (Authenticator::new(1), Authenticator::new(2));
+        town.register(&session, &mut own).await.unwrap();
+        world.clock.advance_micros(8 * 24 * HOUR);
+        let session = world.identity.sign_in_with_password("ann", secret(PASSWORD), &origin(2)).await.unwrap().session;
+        town.register(&session, &mut strange).await.unwrap();
+        world.heard.take();
+        let code = world.code(CodePurpose::PasswordReset, &to).await;
+        world.identity.password_reset(&to, &code, secret("battery staple"), &origin(2)).await.unwrap();
+        failed(town.sign_in(&mut strange).await);
+        assert!(town.sign_in(&mut own).await.is_ok());
+        let told = world.heard.take();
+        assert!(told.iter().any(|(_, what)| what.contains("passkeys: 1")), "{told:?}");
     }
 
     async fn a_passkey_is_named_and_removed_but_not_as_the_last_way_in(db: Db) {

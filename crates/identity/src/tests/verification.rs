@@ -121,6 +121,20 @@ fn staff() -> Deciding {
 }
 
 both_engines! {
+    async fn there_is_no_verdict_without_its_notice(db: Db) {
+        let world = world_with(db, rules()).await;
+        let ann = world.account("ann").await;
+        let case = world.submitted(ann, &person()).await;
+        world.heard.take();
+        world.heard.breaks(true);
+        let refused = world.decide(case.id, staff(), Verdict::Approve).await;
+        assert!(matches!(refused, Err(IdentityError::Storage(_))));
+        world.heard.breaks(false);
+        assert_eq!(world.case(case.id).await.unwrap().state, CaseState::Submitted);
+        world.decide(case.id, staff(), Verdict::Approve).await.unwrap();
+        assert_eq!(world.heard.take(), [(vec!["ann@example.org".to_owned()], "Case(Approved)".to_owned())]);
+    }
+
     async fn a_case_goes_from_a_draft_to_a_verdict(db: Db) {
         let world = world_with(db, rules()).await;
         let ann = world.account("ann").await;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tacit_kernel::Ppm;
 use tacit_kernel::ids::GroupId;
 use tacit_kernel::time::ManualClock;
-use tacit_storage::{Db, WriteTx};
+use tacit_storage::{Db, StorageError, WriteTx};
 
 pub(crate) const SECOND: i64 = 1_000_000;
 pub(crate) const HOUR: i64 = 3600 * SECOND;
@@ -21,12 +21,20 @@ pub(crate) const PASSWORD: &str = "correct horse";
 
 /// What people were told: where, and what.
 #[derive(Default)]
-pub(crate) struct Heard(std::sync::Mutex<Vec<(Vec<String>, String)>>);
+pub(crate) struct Heard {
+    told: std::sync::Mutex<Vec<(Vec<String>, String)>>,
+    broken: std::sync::atomic::AtomicBool,
+}
 
 impl Heard {
     /// What was told since this was asked.
     pub(crate) fn take(&self) -> Vec<(Vec<String>, String)> {
-        std::mem::take(&mut *self.0.lock().unwrap())
+        std::mem::take(&mut *self.told.lock().unwrap())
+    }
+
+    /// Whether no notice can be written from now on.
+    pub(crate) fn breaks(&self, broken: bool) {
+        self.broken.store(broken, std::sync::atomic::Ordering::Relaxed);
     }
 }
 
@@ -37,7 +45,10 @@ impl Notices for Heard {
             Notice::NewDevice(_) => "NewDevice".to_owned(),
             notice => format!("{notice:?}"),
         };
-        self.0.lock().unwrap().push((to, what));
+        if self.broken.load(std::sync::atomic::Ordering::Relaxed) {
+            return Box::pin(async { Err(StorageError::inconsistent("messages", "id")) });
+        }
+        self.told.lock().unwrap().push((to, what));
         Box::pin(async { Ok(()) })
     }
 }

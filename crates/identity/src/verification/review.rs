@@ -2,6 +2,7 @@
 //! asked where the routes are, and that they looked is recorded there.
 
 use super::{Case, CaseState, Verdict, VerdictReason, VerificationError, VerificationWay, aad, days_after, store};
+use crate::notices::{CaseStep, Notice};
 use crate::{Identity, IdentityError};
 use tacit_kernel::Personal;
 use tacit_kernel::ids::{AccountId, VerificationId};
@@ -111,7 +112,21 @@ impl Identity {
                 changes::append(tx, &Change::Account(organisation), now).await?;
             }
         }
+        self.case_told_in_tx(tx, row.account, row.state).await?;
         self.case_opened_in_tx(tx, row).await
+    }
+
+    /// Tells whose case it is how far it came.
+    pub(super) async fn case_told_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+        state: CaseState,
+    ) -> Result<(), IdentityError> {
+        match CaseStep::of(state) {
+            Some(step) => self.tell_in_tx(tx, account, Notice::Case(step)).await,
+            None => Ok(()),
+        }
     }
 }
 

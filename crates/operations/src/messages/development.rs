@@ -8,7 +8,7 @@ use super::{Messages, MessagesError, Way};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use tacit_kernel::Timestamp;
-use tacit_kernel::ids::MessageId;
+use tacit_kernel::ids::{AccountId, MessageId};
 use tacit_storage::{Page, Paged, StorageError};
 use tacit_vault::Aad;
 
@@ -17,6 +17,8 @@ use tacit_vault::Aad;
 pub struct KeptMessage {
     /// Its id.
     pub id: MessageId,
+    /// Whom it concerns.
+    pub account: Option<AccountId>,
     /// When it would have been sent.
     pub at: Timestamp,
     /// What it says, to whom; `None` once the account was erased.
@@ -90,7 +92,20 @@ impl Messages {
         self.kept_opened(row.ok_or(MessagesError::NotFound)?).await
     }
 
-    fn development_only(&self) -> Result<(), MessagesError> {
+    /// Whom a kept message concerns, wherever it is kept.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn kept_account(&self, id: MessageId) -> Result<Option<AccountId>, MessagesError> {
+        let row = self.0.db.read("messages.kept", |tx| Box::pin(store::kept_one(tx, id))).await.map_err(of_storage)?;
+        Ok(row.and_then(|row| row.account))
+    }
+
+    /// Whether there is an outbox at all.
+    ///
+    /// # Errors
+    /// [`MessagesError::NotDevelopment`].
+    pub fn development_only(&self) -> Result<(), MessagesError> {
         let kept = [Channel::Email, Channel::Sms].into_iter().any(|c| self.way(c) == Way::Development);
         if kept { Ok(()) } else { Err(MessagesError::NotDevelopment) }
     }
@@ -104,7 +119,7 @@ impl Messages {
             }
             None => None,
         };
-        Ok(KeptMessage { id: row.id, at: row.created_at, content })
+        Ok(KeptMessage { id: row.id, account: row.account, at: row.created_at, content })
     }
 
     /// Keeps a message instead of sending it.

@@ -1,5 +1,6 @@
 //! Starts a platform of its own for tests in other languages: prints one line of JSON that says where it is, and stops
-//! it when its standard input ends. `testkit-platform sqlite|postgres [key=value …]`.
+//! it when its standard input ends. `testkit-platform sqlite|postgres [key=value …]`. With `database` alone it gives an empty
+//! PostgreSQL database, for a program that the tests start themselves.
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -12,7 +13,11 @@ async fn main() -> anyhow::Result<()> {
     let engine = match arguments.next().as_deref() {
         Some("sqlite") => Engine::Sqlite,
         Some("postgres") => Engine::Postgres,
-        _ => anyhow::bail!("usage: testkit-platform sqlite|postgres [key=value …]"),
+        Some("database") => {
+            let database = tacit_storage::testing::empty_db(Engine::Postgres).await;
+            return until_the_end(&json!({ "database": database.url() })).await;
+        }
+        _ => anyhow::bail!("usage: testkit-platform sqlite|postgres [key=value …] | database"),
     };
     let mut options = Options::default();
     for pair in arguments {
@@ -30,6 +35,11 @@ async fn main() -> anyhow::Result<()> {
         "binary": platform.binary(),
         "supervisor": platform.supervisor(),
     });
+    until_the_end(&line).await
+}
+
+/// Says that, and waits until nobody needs it any more.
+async fn until_the_end(line: &serde_json::Value) -> anyhow::Result<()> {
     #[expect(clippy::print_stdout, reason = "its output is this line")]
     {
         println!("{line}");

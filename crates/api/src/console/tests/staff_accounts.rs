@@ -1,5 +1,6 @@
 //! What staff sees of accounts and does with them: masked, within reach, and seen by the person.
 
+use super::crawl::{GUARDIAN, Person, person};
 use super::*;
 use serde_json::json;
 use tacit_identity::contacts::Contact;
@@ -152,6 +153,32 @@ both_engines! {
         let set = json!({"to": {"email": EMAIL}, "code": code, "password": "another horse"});
         let set = post(&served, "nobody", "/api/v1/password/reset", set).await;
         assert!(set.status.is_success(), "{}", String::from_utf8_lossy(&set.body));
+    }
+
+    async fn a_guardian_is_unmasked_with_a_reason_that_the_person_sees(db: Db) {
+        let served = served(db).await;
+        let Person { account, token, .. } = person(&served).await;
+        let (by, path) = ("privacy_officer-stepped-up", format!("/api/v1/accounts/{account}/unmask"));
+        let body = |fields: Value| json!({"fields": fields, "reason": "the guardian asks for erasure"});
+        assert_eq!(post(&served, "privacy_officer", &path, body(json!(["guardian"]))).await.refusal(), (403, "access.step_up_required".into()));
+        assert_eq!(post(&served, "admin-stepped-up", &path, body(json!(["guardian"]))).await.refusal(), (403, "access.denied".into()));
+        let silent = post(&served, by, &path, json!({"fields": ["guardian"]})).await;
+        assert_eq!(silent.refusal(), (422, "request.reason".into()));
+        let before = served.console.audit.size().await.unwrap();
+        let shown = post(&served, by, &path, body(json!(["guardian"]))).await.json();
+        assert_eq!((&shown["guardian"], &shown["email"]), (&json!(GUARDIAN), &Value::Null));
+        assert!(post(&served, by, &path, body(json!(["email"]))).await.json()["guardian"].is_null(), "who does not ask is not shown");
+        let begun = served.console.audit.show(before).await.unwrap().unwrap();
+        let kept = &begun.entry.kept;
+        assert_eq!((kept.action.as_str(), kept.phase.as_str(), kept.fields.as_str()), ("account.unmask", "begun", "guardian"));
+        assert_eq!(kept.subject, Some(account));
+        assert_eq!(begun.reason.unwrap().reveal(), "the guardian asks for erasure");
+        let looks = served.get("/api/v1/account/looks").by(&token).send().await.json();
+        let look = looks["items"].as_array().unwrap().iter().find(|look| look["fields"] == json!(["guardian"])).unwrap();
+        assert_eq!((&look["action"], &look["reason"]), (&json!("account.unmask"), &json!("the guardian asks for erasure")));
+        // Somebody without a guardian has none to be shown.
+        let none = post(&served, by, &format!("/api/v1/accounts/{}/unmask", served.ann), body(json!(["guardian"]))).await;
+        assert_eq!((none.status.as_u16(), &none.json()["guardian"]), (200, &Value::Null));
     }
 
     async fn what_is_unmasked_is_recorded_first_and_seen_by_the_person(db: Db) {

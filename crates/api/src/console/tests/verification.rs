@@ -7,7 +7,7 @@ use tacit_identity::contacts::Contact;
 use tacit_identity::verification::{KindRules, PaperKind, UnverifiedRules, VerificationWay};
 use tacit_operations::messages::{KeptContent, delivery};
 use tacit_storage::audit::Filter;
-use tacit_storage::{Page, WriteTx, both_engines};
+use tacit_storage::{Page, Sql, WriteTx, both_engines};
 use tokio_util::sync::CancellationToken;
 
 const CASES: &str = "/api/v1/verification/cases";
@@ -64,6 +64,31 @@ impl Served {
 }
 
 both_engines! {
+    async fn a_verdict_and_the_letter_about_it_are_one(db: Db) {
+        const AWAY: Sql = Sql::new("ALTER TABLE messages RENAME TO messages_away");
+        const BACK: Sql = Sql::new("ALTER TABLE messages_away RENAME TO messages");
+        let served = served_with(db.clone(), Wishes { verification: rules(), ..Wishes::default() }).await;
+        let to = &Contact::email("ann@example.org").unwrap();
+        let put = async |tx: &mut WriteTx<'_>| served.console.identity.contact_put_in_tx(tx, served.ann, to).await;
+        let put = &put;
+        db.write("test.contact", |tx| Box::pin(put(tx))).await.unwrap();
+        let id = served.waiting().await;
+        let rename = async |sql: &'static Sql| {
+            db.write("test.rename", |tx| Box::pin(async move { tx.execute(sql, &[]).await })).await.unwrap()
+        };
+        let written = async || served.console.messages.list(Page::default()).await.unwrap().items.len();
+        let before = written().await;
+        let state = async || served.get(&format!("{CASES}/{id}")).by("ann").send().await.json()["state"].clone();
+        rename(&AWAY).await;
+        let verdict = json!({ "verdict": "approved" });
+        let refused = served.review("risk-stepped-up", &format!("{id}/verdict"), &verdict).await;
+        assert_eq!(refused.status.as_u16(), 500, "the letter cannot be written");
+        rename(&BACK).await;
+        assert_eq!((state().await, written().await), (json!("submitted"), before), "so there is no verdict");
+        assert_eq!(served.review("risk-stepped-up", &format!("{id}/verdict"), &verdict).await.status, 200);
+        assert_eq!((state().await, written().await), (json!("approved"), before + 1));
+    }
+
     async fn a_person_shows_who_they_are(db: Db) {
         let served = served_with(db, Wishes { verification: rules(), ..Wishes::default() }).await;
         let offer = served.get("/api/v1/verification").by("ann").send().await.json();

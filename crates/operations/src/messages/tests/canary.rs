@@ -122,7 +122,9 @@ fn nothing_that_holds_a_person_or_a_code_can_be_printed() {
         text: CODE.into(),
         html: None,
     };
-    let text =
-        format!("{kept:?} {:?}", KeptMessage { id: MessageId::fresh(), at: Timestamp(0), content: Some(kept.clone()) });
+    let text = format!(
+        "{kept:?} {:?}",
+        KeptMessage { account: None, id: MessageId::fresh(), at: Timestamp(0), content: Some(kept.clone()) }
+    );
     assert!(!text.contains("canary") && !text.contains(CODE), "{text}");
 }
