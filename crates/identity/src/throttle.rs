@@ -48,6 +48,9 @@ const SENT_FROM: Rule = Rule { domain: "sent-from", free: 20, first: 10, most: 3
 /// none for a day. What is withdrawn was asked all the same.
 const ASKED_ABOUT: Rule = Rule { domain: "asked-about", free: 4, first: 86_400, most: 86_400 };
 
+/// Names that one account tries: the answer tells whether somebody has it.
+const RENAMED: Rule = Rule { domain: "renamed", free: 5, first: 600, most: 86_400 };
+
 /// What is begun and waits for its other half: a row each. A page that offers passkeys begins with each look at it.
 const BEGUN_FROM: Rule = Rule { domain: "begun-from", free: 300, first: 1, most: 60 };
 const BEGUN_FROM_NETWORK: Rule = Rule { domain: "begun-from-network", free: 3000, first: 1, most: 10 };
@@ -185,6 +188,11 @@ impl Identity {
             self.counted(&SENT_FROM, requester(from).to_string().as_bytes()),
             self.counted(&SENT_FROM_NETWORK, network(from).to_string().as_bytes()),
         ]
+    }
+
+    /// What is counted where somebody takes another name.
+    pub(crate) fn renaming(&self, account: AccountId) -> [Counted; 1] {
+        [self.counted(&RENAMED, account.0.as_bytes())]
     }
 
     /// What is counted where an account is given to the agency.

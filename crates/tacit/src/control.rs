@@ -123,6 +123,11 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     .await
     .context("the link to the gateways cannot be served")?;
     let control = Arc::new(control);
+    // Before anybody can take a name that looks like one that is taken; calls are served meanwhile.
+    let renewed = identity.names_renew().await.map_err(detailed).context("names cannot be renewed")?;
+    if renewed > 0 {
+        tracing::info!(event = "identity.names_renewed", count = renewed);
+    }
 
     let socket = server::bind(&config.control.admin_socket)
         .with_context(|| format!("control.admin_socket {} cannot be served", config.control.admin_socket.display()))?;

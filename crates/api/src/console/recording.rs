@@ -83,12 +83,16 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("POST", "/api/v1/password/reset") => (A::PasswordReset, O::Account),
         ("PUT", "/api/v1/account/password") => (A::PasswordChange, O::Account),
         ("PUT", "/api/v1/account/profile") => (A::ProfileUpdate, O::Account),
-        ("PUT", "/api/v1/account/contacts") => (A::ContactChange, O::Account),
+        ("PUT", "/api/v1/account/name") => (A::NameChange, O::Account),
+        ("PUT", "/api/v1/account/contacts") | ("DELETE", "/api/v1/account/contacts/{kind}") => {
+            (A::ContactChange, O::Account)
+        }
         (
             "POST" | "DELETE",
             "/api/v1/second-factor" | "/api/v1/second-factor/confirm" | "/api/v1/second-factor/recovery-codes",
         ) => (A::FactorChange, O::Account),
         ("POST", "/api/v1/invitations") => (A::InvitationCreate, O::Account),
+        ("DELETE", "/api/v1/invitations/{invitation}") => (A::InvitationWithdraw, O::Account),
         ("POST", "/api/v1/keys") => (A::KeyCreate, O::Key),
         ("PATCH" | "DELETE", "/api/v1/keys/{key}") => (A::KeyUpdate, O::Key),
         ("POST", "/api/v1/management-keys") => (A::ManagementKeyCreate, O::Key),

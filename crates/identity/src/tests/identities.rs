@@ -263,7 +263,7 @@ both_engines! {
         let app = Builder::new().with_secret(key).build().unwrap();
         let shows = |at: i64| secret(&app.generate(u64::try_from(at / SECOND).unwrap()).to_string());
         let now = tacit_kernel::Clock::now(&*world.clock).0;
-        world.identity.totp_confirm(session.account, &shows(now), Some(session.id)).await.unwrap();
+        world.identity.totp_confirm(session.account, &shows(now), Some(&session)).await.unwrap();
         world.clock.advance_micros(60 * SECOND);
         let half = world.arrived(&stranger("1")).await.unwrap();
         assert!(!half.session.complete);
