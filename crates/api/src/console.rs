@@ -25,6 +25,7 @@ mod groups;
 mod idempotency;
 mod identities;
 mod input;
+mod invitations;
 mod keys;
 mod leaks;
 mod looks;
@@ -174,6 +175,7 @@ pub fn routes() -> Routes {
     let routes = identities::routes(routes);
     let routes = passkeys::routes(routes);
     let routes = account::routes(routes);
+    let routes = invitations::routes(routes);
     let routes = sessions::routes(routes);
     let routes = second_factor::routes(routes);
     let routes = staff::routes(routes);

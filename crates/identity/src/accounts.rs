@@ -1,23 +1,25 @@
 //! Accounts: whose keys, wallet and call records are whose.
 
+mod folding;
 mod model;
+pub(crate) mod naming;
 mod store;
 
 use crate::{Identity, IdentityError, is_personal_name, limits_text};
 use std::str;
-use store::AccountRow;
+use store::{AccountRow, NameForm};
 use tacit_kernel::Personal;
 use tacit_kernel::ids::{AccountId, GroupId};
 use tacit_kernel::limits::Limits;
 use tacit_storage::changes::{self, Change};
 use tacit_storage::{Page, Paged, ReadTx, StorageError, StorageErrorKind, WriteTx};
-use tacit_vault::{Aad, SealKey, keyed_hash};
+use tacit_vault::{Aad, SealKey};
 use uuid::Uuid;
 
 pub use model::{Account, AccountChange, AccountFilter};
 pub(crate) use store::STATEMENTS;
 
-/// Label and domain of the hash by which an account is found by its name.
+/// Label and domain of the hash by which an account is found by its name as it is written.
 const LOOKUP: &str = "account-name";
 
 fn aad(row: Uuid) -> Aad<'static> {
@@ -62,7 +64,7 @@ impl Identity {
         let text = limits_text(limits)?;
         let lookup = self.account_lookup(name.reveal());
         // Asked first so that a name that is taken leaves no unused subject key behind.
-        if store::account_by_lookup(tx, &lookup).await?.is_some() {
+        if self.named_row_in_tx(tx, name.reveal()).await?.is_some() {
             return Err(IdentityError::AccountNameTaken);
         }
         let (id, now) = (AccountId::fresh(), self.clock.now());
@@ -72,6 +74,7 @@ impl Identity {
             group,
             name_sealed: subject.seal(&aad(id.0), name.reveal().as_bytes()),
             name_lookup: lookup.to_vec(),
+            name_form: NameForm::Folded,
             enabled: true,
             limits: limits.clone(),
             created_at: now,
@@ -103,9 +106,13 @@ impl Identity {
         let mut row = store::account_by_id(tx, id).await?.ok_or(IdentityError::AccountNotFound)?;
         if let Some(name) = &change.name {
             account_name_check(name.reveal())?;
+            if self.named_row_in_tx(tx, name.reveal()).await?.is_some_and(|other| other.id != id) {
+                return Err(IdentityError::AccountNameTaken);
+            }
             let subject = self.subject_key(id).await?.ok_or(IdentityError::AccountErased)?;
             row.name_sealed = subject.seal(&aad(id.0), name.reveal().as_bytes());
             row.name_lookup = self.account_lookup(name.reveal()).to_vec();
+            row.name_form = NameForm::Folded;
         }
         row.group = change.group.unwrap_or(row.group);
         row.enabled = change.enabled.unwrap_or(row.enabled);
@@ -151,7 +158,7 @@ impl Identity {
         if let Ok(id) = reference.parse::<AccountId>() {
             return self.account_by_id_in_tx(tx, id).await;
         }
-        match store::account_by_lookup(tx, &self.account_lookup(reference)).await? {
+        match self.named_row_in_tx(tx, reference).await? {
             Some(row) => self.account_opened(row).await.map(Some),
             None => Ok(None),
         }
@@ -202,19 +209,6 @@ impl Identity {
         Ok(self.keys.get(id.0).await?)
     }
 
-    /// Whose name it is.
-    pub(crate) async fn account_by_name_in_tx(
-        &self,
-        tx: &mut ReadTx<'_>,
-        name: &str,
-    ) -> Result<Option<AccountId>, IdentityError> {
-        Ok(store::account_by_lookup(tx, &self.account_lookup(name)).await?.map(|row| row.id))
-    }
-
-    pub(crate) fn account_lookup(&self, name: &str) -> [u8; 32] {
-        keyed_hash(&self.keys.hash_key(LOOKUP), LOOKUP, name.as_bytes())
-    }
-
     async fn account_opened(&self, row: AccountRow) -> Result<Account, IdentityError> {
         let name = match self.subject_key(row.id).await? {
             Some(key) => Some(opened(&key, &aad(row.id.0), &row.name_sealed)?),
@@ -237,7 +231,7 @@ impl Identity {
 /// # Errors
 /// [`IdentityError::AccountNameInvalid`].
 pub fn account_name_check(name: &str) -> Result<(), IdentityError> {
-    let ok = is_personal_name(name) && name.parse::<AccountId>().is_err();
+    let ok = is_personal_name(name) && name.parse::<AccountId>().is_err() && naming::is_seen(name);
     if ok { Ok(()) } else { Err(IdentityError::AccountNameInvalid) }
 }
 

@@ -7,6 +7,9 @@ pub(crate) mod store;
 pub use model::{Contact, ContactKind, HeldContact};
 
 use crate::accounts::opened;
+use crate::notices::Notice;
+use crate::registration::RegistrationRules;
+use crate::sessions::Session;
 use crate::{Identity, IdentityError};
 use std::collections::HashMap;
 use tacit_kernel::Personal;
@@ -45,6 +48,37 @@ impl Identity {
             StorageErrorKind::Unique => IdentityError::ContactTaken,
             _ => error.into(),
         })
+    }
+
+    /// Gives up an address of who is signed in: where the operator does not require one, and some way to sign in is left. All
+    /// addresses that the account had are told, that one too.
+    ///
+    /// # Errors
+    /// [`IdentityError::StepUpRequired`], [`IdentityError::RegistrationField`], [`IdentityError::ContactNotFound`],
+    /// [`IdentityError::WayInLast`]; storage, keyring.
+    pub async fn contact_remove(
+        &self,
+        rules: &RegistrationRules,
+        session: &Session,
+        kind: ContactKind,
+    ) -> Result<(), IdentityError> {
+        if !session.stepped_up(self.clock.now()) {
+            return Err(IdentityError::StepUpRequired);
+        }
+        rules.contact_is_optional(kind)?;
+        let account = session.account;
+        let remove = async |tx: &mut WriteTx<'_>| {
+            self.session_must_go_on_in_tx(tx, session).await?;
+            let held = self.contacts_of_in_tx(tx, account).await?;
+            if !store::delete(tx, account, kind).await? {
+                return Err(IdentityError::ContactNotFound);
+            }
+            self.way_in_must_stay_in_tx(tx, account).await?;
+            let before: Vec<_> = held.into_iter().map(|held| held.contact).collect();
+            self.tell_at_in_tx(tx, (account, &before), Notice::Changed(kind.into())).await
+        };
+        let remove = &remove;
+        self.db.write("contact.remove", |tx| Box::pin(remove(tx))).await
     }
 
     /// The contacts of an account.

@@ -20,7 +20,7 @@ pub enum IdentityError {
     #[error("the name of an account must be 1 to 200 bytes of text without control characters, and not an account id")]
     AccountNameInvalid,
     /// Another account has that name.
-    #[error("another account has that name")]
+    #[error("another account has that name, or one that looks the same")]
     AccountNameTaken,
     /// No such account.
     #[error("no such account; name it by its id (acct_…) or its name")]
@@ -40,6 +40,9 @@ pub enum IdentityError {
     /// Somebody above whoever asks did what they would undo.
     #[error("whoever runs the organisation or the platform disabled this key or set its limits; ask them")]
     KeyHeld,
+    /// It may still be used.
+    #[error("that key is in use; disable or revoke it first")]
+    KeyInUse,
     /// Limits that make no sense.
     #[error("limits: {message}")]
     LimitsInvalid {
@@ -58,6 +61,9 @@ pub enum IdentityError {
     /// Another account has that address.
     #[error("that address belongs to another account")]
     ContactTaken,
+    /// The account has no such address.
+    #[error("the account has no address of that kind")]
+    ContactNotFound,
     /// A password that will not do.
     #[error("{message}")]
     PasswordWeak {
@@ -138,6 +144,9 @@ pub enum IdentityError {
     /// No such invitation, or it was used.
     #[error("that invitation is wrong, used, or too old")]
     InvitationInvalid,
+    /// No such invitation of the account, or it was used.
+    #[error("there is no such invitation that could be withdrawn")]
+    InvitationNotFound,
     /// The name of a role, or what it is to allow.
     #[error("{message}")]
     RoleInvalid {
@@ -240,10 +249,12 @@ impl IdentityError {
             Self::KeyNotFound => "key.not_found",
             Self::KeyEnded => "key.ended",
             Self::KeyHeld => "key.held",
+            Self::KeyInUse => "key.in_use",
             Self::LimitsInvalid { .. } => "limits.invalid",
             Self::AccountDisabled => "account.disabled",
             Self::ContactInvalid => "contact.invalid",
             Self::ContactTaken => "contact.taken",
+            Self::ContactNotFound => "contact.not_found",
             Self::PasswordWeak { .. } => "password.weak",
             Self::CodeWrong => "code.wrong",
             Self::SignInFailed => "sign_in.failed",
@@ -266,6 +277,7 @@ impl IdentityError {
             Self::RegistrationClosed => "registration.closed",
             Self::RegistrationField { .. } => "registration.field",
             Self::InvitationInvalid => "invitation.invalid",
+            Self::InvitationNotFound => "invitation.not_found",
             Self::RoleInvalid { .. } => "role.invalid",
             Self::RoleNotFound => "role.not_found",
             Self::RoleInUse => "role.in_use",
@@ -325,6 +337,8 @@ impl IdentityError {
             | Self::OrganisationNotFound
             | Self::MemberNotFound
             | Self::MemberInvitationNotFound
+            | Self::InvitationNotFound
+            | Self::ContactNotFound
             | Self::OfferNotFound
             | Self::ProjectNotFound
             | Self::IdentityNotFound
@@ -333,6 +347,7 @@ impl IdentityError {
             Self::AccountNameTaken
             | Self::KeyNameTaken
             | Self::KeyEnded
+            | Self::KeyInUse
             | Self::AccountErased
             | Self::ContactTaken
             | Self::ContactMissing

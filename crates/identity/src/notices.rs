@@ -70,6 +70,8 @@ pub enum Part {
     Identity,
     /// Its passkeys.
     Passkey,
+    /// The name that it signs in with.
+    Name,
 }
 
 impl From<ContactKind> for Part {

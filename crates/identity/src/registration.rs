@@ -1,9 +1,11 @@
 //! Becoming a customer: which fields are asked for is the operator's choice, and so is whether one must be invited.
 //! Refusing what is optional changes nothing (policy 01, 2.1.1).
 
+mod invitations;
 mod model;
 mod store;
 
+pub use invitations::{Invitation, Inviter};
 pub use model::{AgeBand, Fields, Language, Need, Profile, ProfileField, Registration, RegistrationRules};
 pub(crate) use store::STATEMENTS;
 
@@ -14,22 +16,15 @@ use crate::passwords::Digest;
 use crate::sessions::{Method, Origin};
 use crate::sign_in::SignedIn;
 use crate::{Identity, IdentityError, chance};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use std::net::IpAddr;
 use store::ProfileRow;
-use tacit_kernel::ids::{AccountId, GroupId, InvitationId};
+use tacit_kernel::Personal;
+use tacit_kernel::ids::{AccountId, GroupId};
 use tacit_kernel::limits::Limits;
-use tacit_kernel::{Personal, Timestamp};
 use tacit_storage::{ReadTx, StorageError, WriteTx};
-use tacit_vault::{Aad, keyed_hash};
+use tacit_vault::Aad;
 
-const LABEL: &str = "invitation";
-/// In bytes.
-const INVITATION: usize = 10;
-/// How long an invitation may be used, in microseconds: thirty days.
-const INVITATION_LIFE: i64 = 30 * 86_400_000_000;
-/// Invitations of one account that nobody has used yet.
-const INVITATIONS: u64 = 20;
 /// Random characters of a name that nobody chose.
 const NAME: usize = 5;
 
@@ -212,50 +207,6 @@ impl Identity {
         let put = &put;
         let there = self.db.write("profile.put", |tx| Box::pin(put(tx))).await?;
         if there { Ok(()) } else { Err(IdentityError::AccountNotFound) }
-    }
-
-    /// Makes an invitation for one person; `by`: the account that invites, nobody if it is the operator.
-    ///
-    /// # Errors
-    /// [`IdentityError::TooMuch`] if the account has as many that nobody used; storage.
-    pub async fn invitation_create(&self, by: Option<AccountId>) -> Result<(SecretString, Timestamp), IdentityError> {
-        let code = SecretString::from(chance::word::<INVITATION>());
-        let (hash, now) = (self.invitation_hash(&code), self.clock.now());
-        let (id, expires_at) = (InvitationId::fresh(), now.plus_micros(INVITATION_LIFE));
-        let insert = async |tx: &mut WriteTx<'_>| {
-            if let Some(by) = by
-                && store::invitations_open(tx, by, now).await? >= INVITATIONS
-            {
-                return Err(IdentityError::TooMuch);
-            }
-            Ok(store::invitation_insert(tx, id, &hash, by, (now, expires_at)).await?)
-        };
-        let insert = &insert;
-        self.db.write("invitation.create", |tx| Box::pin(insert(tx))).await?;
-        Ok((code, expires_at))
-    }
-
-    async fn invitation_take_in_tx(
-        &self,
-        tx: &mut WriteTx<'_>,
-        code: &SecretString,
-    ) -> Result<Option<AccountId>, IdentityError> {
-        let taken = store::invitation_take(tx, &self.invitation_hash(code), self.clock.now()).await?;
-        taken.ok_or(IdentityError::InvitationInvalid)
-    }
-
-    /// Forgets invitations that are long past.
-    pub(crate) async fn invitations_forget_in_tx(
-        &self,
-        tx: &mut WriteTx<'_>,
-        limit: u32,
-    ) -> Result<u64, IdentityError> {
-        Ok(store::invitations_forget(tx, self.clock.now().plus_micros(-2 * INVITATION_LIFE), limit).await?)
-    }
-
-    fn invitation_hash(&self, code: &SecretString) -> [u8; 32] {
-        let plain = code.expose_secret().trim().to_ascii_lowercase();
-        keyed_hash(&self.keys.hash_key(LABEL), LABEL, plain.as_bytes())
     }
 }
 

@@ -8,12 +8,14 @@ pub(crate) use store::BULKS;
 pub(crate) use store::STATEMENTS;
 
 use crate::notices::{Notice, Part};
+use crate::sessions::Session;
+use crate::sign_in::SignedIn;
 use crate::{Identity, IdentityError, chance};
 use data_encoding::BASE32_NOPAD;
 use rand::RngExt as _;
 use secrecy::{ExposeSecret, SecretString};
 use store::FactorRow;
-use tacit_kernel::ids::{AccountId, SignInId};
+use tacit_kernel::ids::AccountId;
 use tacit_kernel::{Fault, Timestamp};
 use tacit_storage::{ReadTx, StorageError, WriteTx};
 use tacit_vault::{Aad, keyed_hash};
@@ -69,7 +71,7 @@ impl Identity {
     }
 
     /// The app works: from now on its codes are asked for, and all sessions end that have not shown one, but for the one that
-    /// sets it up. Gives the recovery codes, shown this once.
+    /// sets it up, whose token changes. Gives the recovery codes, shown this once.
     ///
     /// # Errors
     /// [`IdentityError::SecondFactorWrong`], also if nothing was begun; storage, keyring.
@@ -77,8 +79,8 @@ impl Identity {
         &self,
         account: AccountId,
         code: &SecretString,
-        but: Option<SignInId>,
-    ) -> Result<Vec<SecretString>, IdentityError> {
+        session: Option<&Session>,
+    ) -> Result<(Vec<SecretString>, Option<SignedIn>), IdentityError> {
         let codes = recovery_codes();
         let (codes, now) = (&codes, self.clock.now());
         let confirm = async |tx: &mut WriteTx<'_>| {
@@ -86,13 +88,17 @@ impl Identity {
             let row = row.ok_or(IdentityError::SecondFactorWrong)?;
             let step = self.totp_step(account, &row, code, now).await?.ok_or(IdentityError::SecondFactorWrong)?;
             store::confirm(tx, account, step, now).await?;
-            self.sessions_end_in_tx(tx, account, but).await?;
+            self.sessions_end_in_tx(tx, account, session.map(|session| session.id)).await?;
             self.tell_in_tx(tx, account, Notice::Changed(Part::SecondFactor)).await?;
-            self.recovery_put_in_tx(tx, account, codes).await
+            self.recovery_put_in_tx(tx, account, codes).await?;
+            Ok::<_, IdentityError>(match session {
+                Some(session) => Some(self.session_turn_in_tx(tx, session).await?),
+                None => None,
+            })
         };
         let confirm = &confirm;
-        self.db.write("second_factor.confirm", |tx| Box::pin(confirm(tx))).await?;
-        Ok(codes.clone())
+        let turned = self.db.write("second_factor.confirm", |tx| Box::pin(confirm(tx))).await?;
+        Ok((codes.clone(), turned))
     }
 
     /// Whether a second factor is asked for.
@@ -148,14 +154,24 @@ impl Identity {
         Ok(codes.clone())
     }
 
-    /// Takes the second factor away, with its recovery codes. Whether there was one.
+    /// Takes the second factor away, with its recovery codes; the token of the session changes.
     ///
     /// # Errors
-    /// Storage.
-    pub async fn second_factor_remove(&self, account: AccountId) -> Result<bool, IdentityError> {
-        self.db.write("second_factor.remove", |tx| Box::pin(self.second_factor_remove_in_tx(tx, account))).await
+    /// [`IdentityError::StepUpRequired`], [`IdentityError::SessionGone`]; storage.
+    pub async fn second_factor_remove(&self, session: &Session) -> Result<SignedIn, IdentityError> {
+        if !session.stepped_up(self.clock.now()) {
+            return Err(IdentityError::StepUpRequired);
+        }
+        let remove = async |tx: &mut WriteTx<'_>| {
+            self.session_must_go_on_in_tx(tx, session).await?;
+            self.second_factor_remove_in_tx(tx, session.account).await?;
+            self.session_turn_in_tx(tx, session).await
+        };
+        let remove = &remove;
+        self.db.write("second_factor.remove", |tx| Box::pin(remove(tx))).await
     }
 
+    /// Takes the second factor away, with its recovery codes. Whether there was one.
     pub(crate) async fn second_factor_remove_in_tx(
         &self,
         tx: &mut WriteTx<'_>,

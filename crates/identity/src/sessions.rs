@@ -1,6 +1,8 @@
 //! Who is signed in to the console, and from which device. A session is known by its token, of which only a keyed hash is
 //! kept; it ends when it is idle for long, after its longest life, or when somebody ends it. The token is changed whenever
-//! the session may do more than before, so that one that was planted or seen before is worth nothing after.
+//! the session may do more than before, and when the password or the second factor is changed in it, so that one that was
+//! planted or seen before is worth nothing after. To link an identity, to register a passkey or to take another address opens
+//! nothing to the session that it could not do, and leaves its token.
 
 mod model;
 mod store;
@@ -9,6 +11,7 @@ pub use model::{Method, Origin, Session};
 pub(crate) use store::STATEMENTS;
 
 use crate::accounts::opened;
+use crate::sign_in::SignedIn;
 use crate::{Identity, IdentityError, chance};
 use model::{COMPLETE_WITHIN, IDLE, LIFE, MOST, SEEN_STEP};
 use secrecy::{ExposeSecret, SecretString};
@@ -117,6 +120,20 @@ impl Identity {
             return Err(IdentityError::SessionGone);
         }
         Ok((token, Session { complete: true, expires_at, seen_at: now, stepped_up_at: Some(now), ..session.clone() }))
+    }
+
+    /// What guards the account was changed in the session: it goes on under another token, and the one before is worth nothing.
+    /// It may do neither more nor longer than before.
+    pub(crate) async fn session_turn_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        session: &Session,
+    ) -> Result<SignedIn, IdentityError> {
+        let (token, now) = (chance::token::<TOKEN>(), self.clock.now());
+        if !store::turn(tx, session.id, &self.token_hash(&token), now).await? {
+            return Err(IdentityError::SessionGone);
+        }
+        Ok(SignedIn { token, session: Session { seen_at: now, ..session.clone() }, new_device: None })
     }
 
     /// A page of the sessions of an account that go on, oldest first.

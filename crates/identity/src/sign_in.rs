@@ -192,11 +192,11 @@ impl Identity {
         self.db.write(name, |tx| Box::pin(raise(tx))).await?
     }
 
-    /// Sets another password. All other sessions of the account end.
+    /// Sets another password. All other sessions of the account end, and the token of this one changes.
     ///
     /// # Errors
     /// [`IdentityError::StepUpRequired`], [`IdentityError::PasswordWeak`], [`IdentityError::Busy`]; storage, keyring.
-    pub async fn password_change(&self, session: &Session, password: SecretString) -> Result<u64, IdentityError> {
+    pub async fn password_change(&self, session: &Session, password: SecretString) -> Result<SignedIn, IdentityError> {
         if !session.stepped_up(self.clock.now()) {
             return Err(IdentityError::StepUpRequired);
         }
@@ -209,7 +209,8 @@ impl Identity {
             self.session_must_go_on_in_tx(tx, session).await?;
             self.password_put_in_tx(tx, account, digest).await?;
             self.tell_in_tx(tx, account, Notice::Changed(Part::Password)).await?;
-            self.sessions_end_in_tx(tx, account, Some(session.id)).await
+            self.sessions_end_in_tx(tx, account, Some(session.id)).await?;
+            self.session_turn_in_tx(tx, session).await
         };
         let change = &change;
         self.db.write("password.change", |tx| Box::pin(change(tx))).await

@@ -5,6 +5,7 @@ mod devices;
 mod identities;
 mod key_authority;
 mod notices;
+mod names;
 mod organisations;
 mod passkeys;
 mod recovery;
@@ -100,7 +101,7 @@ both_engines! {
         for reference in ["ann@example.org", &ann.id.to_string()] {
             assert_eq!(identity.account_by_ref(reference).await.unwrap(), Some(ann.clone()));
         }
-        for reference in ["ANN@example.org", "", &AccountId::fresh().to_string(), "acct_", "' OR 1=1"] {
+        for reference in ["anne@example.org", "", &AccountId::fresh().to_string(), "acct_", "' OR 1=1"] {
             assert_eq!(identity.account_by_ref(reference).await.unwrap(), None, "{reference}");
         }
         let taken = identity.account_create(&name("ann@example.org"), group.id, &limits).await.unwrap_err();

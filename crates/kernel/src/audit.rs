@@ -56,6 +56,8 @@ words! {
         PasswordReset = "password.reset",
         /// An address of an account is changed.
         ContactChange = "contact.change",
+        /// Somebody takes another name to sign in with.
+        NameChange = "name.change",
         /// A second factor is set up, or taken away, or its recovery codes are made anew.
         FactorChange = "second_factor.change",
         /// An identity of a third party is linked with an account, or unlinked.
@@ -70,6 +72,8 @@ words! {
         CodeSend = "code.send",
         /// An invitation is made.
         InvitationCreate = "invitation.create",
+        /// An invitation is withdrawn.
+        InvitationWithdraw = "invitation.withdraw",
         /// A management key is made.
         ManagementKeyCreate = "management_key.create",
         /// A management key is revoked.

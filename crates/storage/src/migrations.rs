@@ -45,6 +45,7 @@ pub(crate) static MAIN: Migrations = Migrations {
         include_str!("../migrations/0013_scopes.sql"),
         include_str!("../migrations/0014_organisation_offers.sql"),
         include_str!("../migrations/0015_retention.sql"),
+        include_str!("../migrations/0016_names.sql"),
         include_str!("../migrations/0018_erasure.sql"),
     ],
 };

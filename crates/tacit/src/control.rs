@@ -98,6 +98,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), hashing);
     let notices = Arc::new(Notices::new(messages.clone(), clock.clone()));
     let identity = identity.with_verification(config.verification.rules()).with_notices(notices);
+    let identity = identity.with_texts_per_day(config.registration.texts_per_day);
     let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
     let ledger = Ledger::new(db.clone(), clock.clone());
     let audit = Audit::new(db.clone(), keys.clone(), clock.clone());
@@ -131,6 +132,11 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     .await
     .context("the link to the gateways cannot be served")?;
     let control = Arc::new(control);
+    // Before anybody can take a name that looks like one that is taken; calls are served meanwhile.
+    let renewed = identity.names_renew().await.map_err(detailed).context("names cannot be renewed")?;
+    if renewed > 0 {
+        tracing::info!(event = "identity.names_renewed", count = renewed);
+    }
 
     let socket = server::bind(&config.control.admin_socket)
         .with_context(|| format!("control.admin_socket {} cannot be served", config.control.admin_socket.display()))?;

@@ -22,6 +22,6 @@ pub(super) fn routes() -> Router<Admin> {
 }
 
 async fn create(State(admin): State<Admin>) -> Answer<Invitation> {
-    let (code, expires_at) = admin.identity.invitation_create(None).await?;
-    Ok(Json(Invitation { code: Secret(code), expires_at: expires_at.into() }))
+    let (made, code) = admin.identity.invitation_create(None).await?;
+    Ok(Json(Invitation { code: Secret(code), expires_at: made.expires_at.into() }))
 }

@@ -1,19 +1,21 @@
 //! `/api/v1/account`: what is held about the caller as a person, and how they change it.
 
+use super::invitations::InvitedBy;
 use super::people::{Address, From, Tongue};
 use super::registration::{Age, ProfileForm};
-use super::{Access, Answer, Console, Input, Routes, Signed};
-use crate::forms::{Moment, Secret};
+use super::sign_in::cookie;
+use super::{Access, Answer, Console, Input, Reference, Routes, Signed};
+use crate::forms::Moment;
 use crate::problem::{Problem, Refusal};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tacit_identity::IdentityError;
 use tacit_identity::access::{Caller, Scope, Via};
 use tacit_identity::contacts::{ContactKind, HeldContact};
-use tacit_identity::registration::Profile;
 use tacit_identity::sessions::Session;
 use tacit_kernel::Personal;
 use tacit_kernel::ids::AccountId;
@@ -82,6 +84,8 @@ struct OwnProfile {
     age: Age,
     /// In which language they are written to.
     language: Tongue,
+    /// Who invited them; `null`: nobody, or the operator.
+    invited_by: Option<InvitedBy>,
     /// When they registered.
     registered_at: Moment,
 }
@@ -105,6 +109,15 @@ struct NewPassword {
     password: String,
 }
 
+/// Another name.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewName {
+    /// The name to sign in with. Names that look the same are the same.
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+}
+
 /// Another address.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -116,23 +129,14 @@ struct NewContact {
     code: String,
 }
 
-/// An invitation.
-#[derive(Serialize, ToSchema)]
-struct NewInvitation {
-    /// What the invited person gives when they register; shown this once.
-    #[schema(value_type = String)]
-    code: Secret,
-    /// When it is void.
-    expires_at: Moment,
-}
-
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .add(Access::own(Scope::AccountRead), routes!(account_show))
         .add(Access::own(Scope::AccountWrite), routes!(profile_put))
         .add(Access::PERSON.stepped_up(), routes!(password_put))
+        .add(Access::PERSON.stepped_up(), routes!(name_put))
         .add(Access::PERSON.stepped_up(), routes!(contacts_put))
-        .add(Access::own(Scope::AccountWrite), routes!(invitations_create))
+        .add(Access::PERSON.stepped_up(), routes!(contacts_remove))
 }
 
 /// The session of a caller who changes how they sign in. A management key cannot.
@@ -152,10 +156,11 @@ async fn account_show(State(console): State<Console>, caller: Signed) -> Answer<
         let held = identity.contacts_of_in_tx(tx, account).await?;
         let profile = identity.profile_in_tx(tx, account).await?;
         let factor = identity.second_factor_set_in_tx(tx, account).await?;
-        Ok::<(Vec<HeldContact>, Option<Profile>, bool), IdentityError>((held, profile, factor))
+        let inviter = identity.inviter_in_tx(tx, account).await?;
+        Ok::<_, IdentityError>((held, profile, factor, inviter))
     };
     let read = &read;
-    let (held, profile, second_factor) = console.db.read("console.account", |tx| Box::pin(read(tx))).await?;
+    let (held, profile, second_factor, inviter) = console.db.read("console.account", |tx| Box::pin(read(tx))).await?;
     let found = console.identity.account_by_ref(&account.to_string()).await?.ok_or(IdentityError::AccountNotFound)?;
     let contact = |held: HeldContact| OwnContact {
         kind: held.contact.kind().into(),
@@ -166,6 +171,7 @@ async fn account_show(State(console): State<Console>, caller: Signed) -> Answer<
         fields: ProfileForm::of(profile.fields),
         age: profile.age.into(),
         language: profile.language.into(),
+        invited_by: inviter.map(InvitedBy::from),
         registered_at: profile.registered_at.into(),
     });
     Ok(Json(OwnAccount {
@@ -202,15 +208,39 @@ async fn profile_put(
 
 /// Sets another password; all other sessions end, and the caller is told at their addresses.
 #[utoipa::path(put, path = "/api/v1/account/password", tag = "account", request_body = NewPassword, responses(
-    (status = 204, description = "It is set."),
+    (status = 204, description = "It is set.",
+        headers(("set-cookie" = String, description = "The session, under another token."))),
 ))]
 async fn password_put(
     State(console): State<Console>,
     caller: Signed,
     Input(new): Input<NewPassword>,
+) -> Result<Response, Refusal> {
+    let session = session(&console, &caller).await?;
+    let turned = Box::pin(console.identity.password_change(&session, SecretString::from(new.password))).await?;
+    Ok((StatusCode::NO_CONTENT, [cookie(&console, &turned)?]).into_response())
+}
+
+/// Takes another name to sign in with; the caller is told at their addresses.
+#[utoipa::path(put, path = "/api/v1/account/name", tag = "account", request_body = NewName, responses(
+    (status = 204, description = "It is the caller's."),
+    (status = 409, description = "Another account has it, or one that looks the same.", body = Problem,
+        content_type = "application/problem+json"),
+))]
+async fn name_put(
+    State(console): State<Console>,
+    caller: Signed,
+    Input(new): Input<NewName>,
 ) -> Result<StatusCode, Refusal> {
     let session = session(&console, &caller).await?;
-    Box::pin(console.identity.password_change(&session, SecretString::from(new.password))).await?;
+    let changed = console.identity.name_change(&console.registration, &session, &Personal::new(new.name)).await;
+    changed.map_err(|error| match error {
+        IdentityError::RegistrationField { .. }
+        | IdentityError::AccountNameInvalid
+        | IdentityError::AccountNameTaken => Refusal::from(error).about("name"),
+        other => other.into(),
+    })?;
+    (console.changed)();
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -231,16 +261,33 @@ async fn contacts_put(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Makes an invitation for one person.
-#[utoipa::path(post, path = "/api/v1/invitations", tag = "account", responses(
-    (status = 201, description = "The invitation.", body = NewInvitation),
-    (status = 409, description = "The caller has as many that nobody used.", body = Problem,
+/// Gives up an address, unless the operator requires it or it is the last way in; all that the caller had are told.
+#[utoipa::path(delete, path = "/api/v1/account/contacts/{kind}", tag = "account", params(
+    ("kind" = Kind, Path, description = "Which of the addresses."),
+), responses(
+    (status = 204, description = "It is gone."),
+    (status = 404, description = "The caller has no such address.", body = Problem,
         content_type = "application/problem+json"),
+    (status = 409, description = "It is the last way in.", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "The operator requires it.", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn invitations_create(
+async fn contacts_remove(
     State(console): State<Console>,
     caller: Signed,
-) -> Result<(StatusCode, Json<NewInvitation>), Refusal> {
-    let (code, expires_at) = console.identity.invitation_create(Some(caller.account)).await?;
-    Ok((StatusCode::CREATED, Json(NewInvitation { code: Secret(code), expires_at: expires_at.into() })))
+    Reference(kind): Reference<Word>,
+) -> Result<StatusCode, Refusal> {
+    let session = session(&console, &caller).await?;
+    console.identity.contact_remove(&console.registration, &session, kind.0).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A kind of address in a path.
+struct Word(ContactKind);
+
+impl std::str::FromStr for Word {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        ContactKind::from_word(word).map(Self).ok_or(())
+    }
 }

@@ -3,6 +3,7 @@
 
 use super::account::Kind;
 use super::idempotency::{Replayed, Undone};
+use super::invitations::InvitedBy;
 use super::keys::LimitsForm;
 use super::people::Address;
 use super::recording::Concerns;
@@ -86,6 +87,8 @@ struct MaskedProfile {
     fields: Vec<ProfileField>,
     /// How old they said they were.
     age: Age,
+    /// Who invited them; `null`: nobody, or the operator.
+    invited_by: Option<InvitedBy>,
     /// When they registered.
     registered_at: Moment,
 }
@@ -107,7 +110,7 @@ struct AccountQuery {
     limit: Option<u32>,
 }
 
-/// Whom to look for: one of these, and exactly as it is.
+/// Whom to look for: one of these, whole.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Sought {
@@ -219,13 +222,16 @@ async fn view(console: &Console, account: Account) -> Result<AccountView, Refusa
         let contacts = identity.contacts_of_each_in_tx(tx, &[id]).await?.remove(&id).unwrap_or_default();
         // Of who was erased nothing can be read.
         let profile = if erased { None } else { identity.profile_in_tx(tx, id).await? };
-        Ok::<_, IdentityError>((contacts, profile, identity.second_factor_set_in_tx(tx, id).await?))
+        let inviter = identity.inviter_in_tx(tx, id).await?;
+        Ok::<_, IdentityError>((contacts, profile, identity.second_factor_set_in_tx(tx, id).await?, inviter))
     };
     let read = &read;
-    let (contacts, profile, second_factor) = console.db.read("console.account.view", |tx| Box::pin(read(tx))).await?;
+    let (contacts, profile, second_factor, inviter) =
+        console.db.read("console.account.view", |tx| Box::pin(read(tx))).await?;
     let profile = profile.map(|profile| MaskedProfile {
         fields: profile.fields.keys().copied().collect(),
         age: profile.age.into(),
+        invited_by: inviter.map(InvitedBy::from),
         registered_at: profile.registered_at.into(),
     });
     Ok(AccountView {
@@ -305,7 +311,7 @@ async fn accounts_create(
     Ok(response)
 }
 
-/// Looks for an account by its exact name, e-mail address or phone number. Sent as a body, so that none of them stands in an
+/// Looks for an account by its name, or one that looks the same, e-mail address or phone number. Sent as a body, so that none of them stands in an
 /// address.
 #[utoipa::path(post, path = "/api/v1/accounts/search", tag = "accounts", request_body = Sought, responses(
     (status = 200, description = "Who was found.", body = Found),

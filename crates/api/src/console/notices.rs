@@ -75,6 +75,7 @@ const fn changed(part: Part) -> Changed {
         Part::SecondFactor => Changed::SecondFactor,
         Part::Identity => Changed::Identity,
         Part::Passkey => Changed::Passkey,
+        Part::Name => Changed::Name,
     }
 }
 

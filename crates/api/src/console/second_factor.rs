@@ -1,12 +1,14 @@
 //! `/api/v1/second-factor`: an authenticator app, and recovery codes for the day it is lost.
 
 use super::account::session;
+use super::sign_in::cookie;
 use super::{Access, Answer, Console, Input, Routes, Signed};
 use crate::forms::Secret;
 use crate::problem::{Problem, Refusal};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -68,17 +70,22 @@ async fn second_factor_begin(
 
 /// Confirms that the app works; from now on it is asked for.
 #[utoipa::path(post, path = "/api/v1/second-factor/confirm", tag = "account", request_body = Works, responses(
-    (status = 200, description = "Recovery codes.", body = RecoveryCodes),
+    (status = 200, description = "Recovery codes.", body = RecoveryCodes,
+        headers(("set-cookie" = String, description = "The session, under another token."))),
 ))]
 async fn second_factor_confirm(
     State(console): State<Console>,
     caller: Signed,
     Input(works): Input<Works>,
-) -> Answer<RecoveryCodes> {
+) -> Result<Response, Refusal> {
     let session = session(&console, &caller).await?;
     let code = SecretString::from(works.totp);
-    let codes = console.identity.totp_confirm(caller.account, &code, Some(session.id)).await?;
-    Ok(shown(codes))
+    let (codes, turned) = console.identity.totp_confirm(caller.account, &code, Some(&session)).await?;
+    let mut response = shown(codes).into_response();
+    if let Some(turned) = &turned {
+        response.headers_mut().extend([cookie(&console, turned)?]);
+    }
+    Ok(response)
 }
 
 /// Makes new recovery codes; the old ones are void.
@@ -94,10 +101,11 @@ async fn recovery_codes_renew(State(console): State<Console>, caller: Signed) ->
 
 /// Takes the second factor away.
 #[utoipa::path(delete, path = "/api/v1/second-factor", tag = "account", responses(
-    (status = 204, description = "It is gone."),
+    (status = 204, description = "It is gone.",
+        headers(("set-cookie" = String, description = "The session, under another token."))),
 ))]
-async fn second_factor_remove(State(console): State<Console>, caller: Signed) -> Result<StatusCode, Refusal> {
-    session(&console, &caller).await?;
-    console.identity.second_factor_remove(caller.account).await?;
-    Ok(StatusCode::NO_CONTENT)
+async fn second_factor_remove(State(console): State<Console>, caller: Signed) -> Result<Response, Refusal> {
+    let session = session(&console, &caller).await?;
+    let turned = console.identity.second_factor_remove(&session).await?;
+    Ok((StatusCode::NO_CONTENT, [cookie(&console, &turned)?]).into_response())
 }

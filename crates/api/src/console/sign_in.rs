@@ -7,7 +7,7 @@ use super::{Access, Console, Input, Routes, Signed};
 use crate::forms::Moment;
 use crate::problem::{Problem, Refusal};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use secrecy::{ExposeSecret, SecretString};
@@ -126,13 +126,19 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::PERSON, routes!(sign_out))
 }
 
+/// The cookie that a session is known by from now on.
+pub(super) fn cookie(console: &Console, signed_in: &sign_in::SignedIn) -> Result<(HeaderName, HeaderValue), Refusal> {
+    let token = signed_in.token.expose_secret();
+    Ok((header::SET_COOKIE, console.cookies.set_session(token, Some(COOKIE_SECONDS))?))
+}
+
 /// Who signed in, and the cookie.
 pub(super) fn answer(
     console: &Console,
     status: StatusCode,
     signed_in: &sign_in::SignedIn,
 ) -> Result<Response, Refusal> {
-    let cookie = console.cookies.set_session(signed_in.token.expose_secret(), Some(COOKIE_SECONDS))?;
+    let cookie = cookie(console, signed_in)?;
     let session = &signed_in.session;
     let said = SignedIn {
         account: session.account,
@@ -140,7 +146,7 @@ pub(super) fn answer(
         complete: session.complete,
         expires_at: session.expires_at.into(),
     };
-    let mut response = (status, [(header::SET_COOKIE, cookie)], Json(said)).into_response();
+    let mut response = (status, [cookie], Json(said)).into_response();
     response.extensions_mut().insert(Concerns(session.account));
     if let Some(new) = &signed_in.new_device
         && let Some(token) = &new.token

@@ -15,8 +15,10 @@ const OF_ACCOUNT: Sql =
     Sql::new("SELECT kind, value_sealed, verified_at FROM account_contacts WHERE account_id = $1 ORDER BY kind");
 const OWNER: Sql = Sql::new("SELECT account_id FROM account_contacts WHERE value_lookup = $1");
 
+const DELETE: Sql = Sql::new("DELETE FROM account_contacts WHERE account_id = $1 AND kind = $2");
+
 /// Every statement of contacts.
-pub(crate) const STATEMENTS: &[&Sql] = &[&PUT, &OF_ACCOUNT, &OWNER];
+pub(crate) const STATEMENTS: &[&Sql] = &[&PUT, &OF_ACCOUNT, &OWNER, &DELETE];
 
 /// A row, its value still sealed.
 pub(super) struct ContactRow {
@@ -63,4 +65,9 @@ fn contact(row: &Row) -> Result<ContactRow, StorageError> {
 
 pub(super) async fn owner(tx: &mut ReadTx<'_>, lookup: &[u8; 32]) -> Result<Option<AccountId>, StorageError> {
     tx.one(&OWNER, &[lookup.into()]).await?.map(|row| row.get("account_id")).transpose()
+}
+
+/// Whether there was one.
+pub(super) async fn delete(tx: &mut WriteTx<'_>, account: AccountId, kind: ContactKind) -> Result<bool, StorageError> {
+    Ok(tx.execute(&DELETE, &[account.into(), kind.word().into()]).await? == 1)
 }

@@ -1,5 +1,6 @@
 //! What is asked at registration, and whether what was said will do.
 
+use crate::accounts::naming::is_address;
 use crate::codes::CodePurpose;
 use crate::contacts::{Contact, ContactKind};
 use crate::{IdentityError, is_personal_name};
@@ -136,6 +137,30 @@ impl Default for RegistrationRules {
 }
 
 impl RegistrationRules {
+    /// Whether somebody may choose that name.
+    ///
+    /// # Errors
+    /// [`IdentityError::RegistrationField`].
+    pub(crate) fn username_check(&self, name: &str) -> Result<(), IdentityError> {
+        needed("username", self.username, true)?;
+        if is_address(name) {
+            return Err(field("username", "a name is no e-mail address and no phone number"));
+        }
+        Ok(())
+    }
+
+    /// Whether somebody may do without an address of that kind.
+    ///
+    /// # Errors
+    /// [`IdentityError::RegistrationField`].
+    pub(crate) fn contact_is_optional(&self, kind: ContactKind) -> Result<(), IdentityError> {
+        let need = match kind {
+            ContactKind::Email => self.email,
+            ContactKind::Phone => self.phone,
+        };
+        needed(kind.word(), need, false)
+    }
+
     /// Whether a code for that may be sent there at all, whoever asks.
     ///
     /// # Errors
@@ -231,10 +256,8 @@ pub(super) fn check(rules: &RegistrationRules, asked: &Registration) -> Result<(
     ] {
         needed(name, need, given)?;
     }
-    // Whoever is named by an address has shown that it is theirs.
-    let is_address = |name: &str| name.contains('@') || Contact::phone(name, None).is_ok();
-    if asked.username.as_ref().is_some_and(|name| is_address(name.reveal())) {
-        return Err(field("username", "a name is no e-mail address and no phone number"));
+    if let Some(name) = &asked.username {
+        rules.username_check(name.reveal())?;
     }
     let by_name = asked.password.is_some() && asked.username.is_some();
     if asked.email.is_none() && asked.phone.is_none() && !by_name && asked.identity.is_none() {

@@ -1,9 +1,9 @@
 //! The SQL of profiles and invitations.
 
-use super::{AgeBand, Language};
+use super::{AgeBand, Invitation, Language};
 use tacit_kernel::Timestamp;
 use tacit_kernel::ids::{AccountId, InvitationId};
-use tacit_storage::{ReadTx, Sql, StorageError, WriteTx};
+use tacit_storage::{Page, ReadTx, Row, Sql, StorageError, WriteTx};
 
 const INSERT: Sql = Sql::new(
     "INSERT INTO account_profiles (account_id, fields_sealed, age_band, guardian_sealed, guardian_consent_at, language, \
@@ -23,12 +23,26 @@ const INVITATION_TAKE: Sql = Sql::new(
 );
 const INVITATIONS_OPEN: Sql =
     Sql::new("SELECT COUNT(*) AS n FROM invitations WHERE inviter_id = $1 AND used_at IS NULL AND expires_at > $2");
+const INVITATIONS_OF: Sql = Sql::new(
+    "SELECT id, created_at, expires_at, used_at FROM invitations WHERE inviter_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+);
+const INVITATION_DELETE: Sql =
+    Sql::new("DELETE FROM invitations WHERE inviter_id = $1 AND id = $2 AND used_at IS NULL");
 const INVITATIONS_FORGET: Sql =
     Sql::new("DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE created_at < $1 LIMIT $2)");
 
 /// Every statement of profiles and invitations.
-pub(crate) const STATEMENTS: &[&Sql] =
-    &[&INSERT, &GET, &PUT_FIELDS, &INVITATION_INSERT, &INVITATION_TAKE, &INVITATIONS_OPEN, &INVITATIONS_FORGET];
+pub(crate) const STATEMENTS: &[&Sql] = &[
+    &INSERT,
+    &GET,
+    &PUT_FIELDS,
+    &INVITATION_INSERT,
+    &INVITATION_TAKE,
+    &INVITATIONS_OPEN,
+    &INVITATIONS_OF,
+    &INVITATION_DELETE,
+    &INVITATIONS_FORGET,
+];
 
 /// A row, what is personal still sealed.
 pub(super) struct ProfileRow {
@@ -107,6 +121,33 @@ pub(super) async fn invitations_open(tx: &mut ReadTx<'_>, by: AccountId, now: Ti
     let row = tx.one(&INVITATIONS_OPEN, &[by.into(), now.into()]).await?;
     let open: i64 = row.map_or(Ok(0), |row| row.get("n"))?;
     Ok(u64::try_from(open).unwrap_or(0))
+}
+
+/// One more than the page holds.
+pub(super) async fn invitations_of(
+    tx: &mut ReadTx<'_>,
+    by: AccountId,
+    page: Page,
+) -> Result<Vec<Invitation>, StorageError> {
+    let values = [by.into(), page.after.unwrap_or_default().into(), page.fetch().into()];
+    let invitation = |row: &Row| {
+        Ok(Invitation {
+            id: row.get("id")?,
+            created_at: row.get("created_at")?,
+            expires_at: row.get("expires_at")?,
+            used_at: row.get("used_at")?,
+        })
+    };
+    tx.all(&INVITATIONS_OF, &values).await?.iter().map(invitation).collect()
+}
+
+/// Whether there was one that nobody used.
+pub(super) async fn invitation_delete(
+    tx: &mut WriteTx<'_>,
+    by: AccountId,
+    id: InvitationId,
+) -> Result<bool, StorageError> {
+    Ok(tx.execute(&INVITATION_DELETE, &[by.into(), id.into()]).await? == 1)
 }
 
 pub(super) async fn invitations_forget(

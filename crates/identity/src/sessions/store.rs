@@ -30,6 +30,7 @@ const RAISE: Sql = Sql::new(
     "UPDATE console_sessions SET token_hash = $2, complete = 1, seen_at = $3, stepped_up_at = $3, expires_at = $4 \
      WHERE id = $1",
 );
+const TURN: Sql = Sql::new("UPDATE console_sessions SET token_hash = $2, seen_at = $3 WHERE id = $1");
 const END: Sql = Sql::new("DELETE FROM console_sessions WHERE account_id = $1 AND id = $2");
 const END_ALL: Sql = Sql::new("DELETE FROM console_sessions WHERE account_id = $1 AND id <> $2");
 const END_OLDEST: Sql = Sql::new(
@@ -43,7 +44,7 @@ const FORGET: Sql = Sql::new(
 
 /// Every statement of sessions.
 pub(crate) const STATEMENTS: &[&Sql] =
-    &[&INSERT, &BY_TOKEN, &BY_ID, &OF_ACCOUNT, &SEEN, &RAISE, &END, &END_ALL, &END_OLDEST, &FORGET];
+    &[&INSERT, &BY_TOKEN, &BY_ID, &OF_ACCOUNT, &SEEN, &RAISE, &TURN, &END, &END_ALL, &END_OLDEST, &FORGET];
 
 /// A row, what is personal still sealed.
 pub(super) struct SessionRow {
@@ -134,6 +135,16 @@ pub(super) async fn raise(
     (now, expires_at): (Timestamp, Timestamp),
 ) -> Result<bool, StorageError> {
     Ok(tx.execute(&RAISE, &[id.into(), hash.into(), now.into(), expires_at.into()]).await? == 1)
+}
+
+/// Another token, and nothing else. False if it has ended.
+pub(super) async fn turn(
+    tx: &mut WriteTx<'_>,
+    id: SignInId,
+    hash: &[u8; 32],
+    now: Timestamp,
+) -> Result<bool, StorageError> {
+    Ok(tx.execute(&TURN, &[id.into(), hash.into(), now.into()]).await? == 1)
 }
 
 pub(super) async fn end(tx: &mut WriteTx<'_>, account: AccountId, id: SignInId) -> Result<bool, StorageError> {

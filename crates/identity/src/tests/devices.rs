@@ -72,7 +72,7 @@ both_engines! {
         }
         let count = async || db.read("test.count", |tx| Box::pin(tx.one(&COUNT, &[]))).await.unwrap().unwrap().get::<i64>("n").unwrap();
         assert_eq!(count().await, 50);
-        crate::tests::second_factor::App::set_up(&world, account, None).await;
+        crate::tests::second_factor::App::set_up(&world, account).await;
         let half = world.identity.sign_in_with_password("ann", secret(PASSWORD), &origin(4)).await.unwrap();
         assert!(!half.session.complete && half.new_device.is_none(), "who knows the password alone is not seen");
     }

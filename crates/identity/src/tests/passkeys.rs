@@ -151,7 +151,7 @@ both_engines! {
         // A second factor is not asked for: this is both.
         let begun = town.world.identity.totp_begin(session.account, "Tacit", "ann").await.unwrap();
         let app = App::of(&begun);
-        town.world.identity.totp_confirm(session.account, &app.shows(&town.world), Some(session.id)).await.unwrap();
+        town.world.identity.totp_confirm(session.account, &app.shows(&town.world), Some(&session)).await.unwrap();
         let signed_in = town.sign_in(&mut phone).await.unwrap().session;
         assert_eq!((signed_in.account, signed_in.method, signed_in.complete), (session.account, Method::Passkey, true));
         let listed = town.world.identity.passkey_list(session.account, Page::default()).await.unwrap().items;

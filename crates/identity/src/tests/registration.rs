@@ -7,7 +7,7 @@ use crate::sign_in::SignedIn;
 use std::collections::BTreeMap;
 use tacit_kernel::Personal;
 use tacit_kernel::ids::AccountId;
-use tacit_storage::{Db, ReadTx, both_engines};
+use tacit_storage::{Db, Page, ReadTx, both_engines};
 
 fn fields(of: &[(ProfileField, &str)]) -> Fields {
     of.iter().map(|(field, value)| (*field, Personal::new((*value).to_owned()))).collect()
@@ -151,7 +151,7 @@ both_engines! {
         let world = World::new(db).await;
         let ann = world.person("ann").await.session.account;
         let rules = RegistrationRules { invitation: Need::Required, ..RegistrationRules::default() };
-        let (invitation, _) = world.identity.invitation_create(Some(ann)).await.unwrap();
+        let (_, invitation) = world.identity.invitation_create(Some(ann)).await.unwrap();
         let asked = async |name: &str, invitation: Option<secrecy::SecretString>| {
             let to = email(&format!("{name}@example.org"));
             let code = world.code(CodePurpose::Register, &to).await;
@@ -168,12 +168,46 @@ both_engines! {
         }
         let more = world.identity.invitation_create(Some(ann)).await;
         assert!(matches!(more, Err(IdentityError::TooMuch)), "nobody used those before");
-        let (late, expires_at) = world.identity.invitation_create(None).await.unwrap();
+        let (made, late) = world.identity.invitation_create(None).await.unwrap();
         world.clock.advance_micros(30 * 24 * HOUR);
-        assert_eq!(expires_at, tacit_kernel::Clock::now(&*world.clock));
+        assert_eq!(made.expires_at, tacit_kernel::Clock::now(&*world.clock));
         let late = register(&world, &rules, &asked("eve", Some(late)).await).await.unwrap_err();
         assert!(matches!(late, IdentityError::InvitationInvalid));
         let closed = RegistrationRules { open: false, ..rules };
         assert!(matches!(register(&world, &closed, &plain()).await, Err(IdentityError::RegistrationClosed)));
+    }
+    async fn who_invited_sees_and_withdraws_and_who_was_invited_sees_who(db: Db) {
+        let world = World::new(db).await;
+        let (ann, eve) = (world.person("ann").await.session.account, world.person("eve").await.session.account);
+        let (used, code) = world.identity.invitation_create(Some(ann)).await.unwrap();
+        let (open, void) = world.identity.invitation_create(Some(ann)).await.unwrap();
+        let to = email("ben@example.org");
+        let own = world.code(CodePurpose::Register, &to).await;
+        let asked = Registration { email: Some((to, own)), invitation: Some(code), ..plain() };
+        let ben = world.register(&asked).await.unwrap().session.account;
+        let read = async |tx: &mut ReadTx<'_>| {
+            Ok::<_, IdentityError>((world.identity.inviter_in_tx(tx, ben).await?, world.identity.inviter_in_tx(tx, ann).await?))
+        };
+        let read = &read;
+        let (inviter, nobody) = world.db.read("test.inviter", |tx| Box::pin(read(tx))).await.unwrap();
+        let inviter = inviter.unwrap();
+        assert_eq!((inviter.account, nobody), (ann, None));
+        assert_eq!((inviter.name.unwrap().as_str(), inviter.email.unwrap().as_str()), ("a***", "a***@example.org"));
+
+        let first = Page { after: None, limit: 1 };
+        let page = world.identity.invitation_list(ann, first).await.unwrap();
+        assert!(page.items[0].id == used.id && page.items[0].used_at.is_some());
+        let rest = world.identity.invitation_list(ann, Page { after: page.next, limit: 5 }).await.unwrap();
+        assert_eq!((rest.items, rest.next), (vec![open.clone()], None));
+        assert_eq!(world.identity.invitation_list(eve, first).await.unwrap().items, []);
+        for (by, id) in [(eve, open.id), (ann, used.id)] {
+            let refused = world.identity.invitation_withdraw(by, id).await;
+            assert!(matches!(refused, Err(IdentityError::InvitationNotFound)), "another's, or used");
+        }
+        world.identity.invitation_withdraw(ann, open.id).await.unwrap();
+        let to = email("zoe@example.org");
+        let own = world.code(CodePurpose::Register, &to).await;
+        let late = world.register(&Registration { email: Some((to, own)), invitation: Some(void), ..plain() }).await;
+        assert!(matches!(late, Err(IdentityError::InvitationInvalid)));
     }
 }

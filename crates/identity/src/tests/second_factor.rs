@@ -2,26 +2,38 @@ use super::world::{HOUR, PASSWORD, World, email, origin, secret};
 use crate::IdentityError;
 use crate::codes::CodePurpose;
 use crate::second_factor::{Enrolment, SecondFactor};
-use crate::sign_in::Proof;
+use crate::sessions::Session;
+use crate::sign_in::{Proof, SignedIn};
 use data_encoding::BASE32_NOPAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use tacit_kernel::Clock as _;
-use tacit_kernel::ids::{AccountId, SignInId};
+use tacit_kernel::ids::AccountId;
 use tacit_storage::{Db, both_engines};
 
 /// What the app of somebody shows.
 pub(super) struct App(Vec<u8>);
 
 impl App {
-    pub(super) async fn set_up(world: &World, account: AccountId, but: Option<SignInId>) -> (Self, Vec<SecretString>) {
+    /// For who is signed in elsewhere: all sessions end.
+    pub(super) async fn set_up(world: &World, account: AccountId) -> (Self, Vec<SecretString>) {
+        let (app, codes, _) = Self::set_up_in(world, account, None).await;
+        (app, codes)
+    }
+
+    /// For who is signed in with that session.
+    pub(super) async fn set_up_in(
+        world: &World,
+        account: AccountId,
+        session: Option<&Session>,
+    ) -> (Self, Vec<SecretString>, Option<SignedIn>) {
         let begun = world.identity.totp_begin(account, "Tacit", "ann").await.unwrap();
         let app = Self::of(&begun);
         assert!(begun.url.expose_secret().contains(begun.secret.expose_secret()));
         let wrong = world.identity.totp_confirm(account, &secret("000000"), None).await;
         assert!(matches!(wrong, Err(IdentityError::SecondFactorWrong)));
-        let codes = world.identity.totp_confirm(account, &app.shows(world), but).await.unwrap();
+        let (codes, turned) = world.identity.totp_confirm(account, &app.shows(world), session).await.unwrap();
         assert_eq!(codes.len(), 10);
-        (app, codes)
+        (app, codes, turned)
     }
 
     /// The app that was given that.
@@ -40,7 +52,7 @@ both_engines! {
     async fn it_is_asked_for_after_the_password_and_each_code_counts_once(db: Db) {
         let world = World::new(db).await;
         let account = world.person("ann").await.session.account;
-        let (app, recovery) = App::set_up(&world, account, None).await;
+        let (app, recovery) = App::set_up(&world, account).await;
         assert!(matches!(world.identity.totp_begin(account, "Tacit", "ann").await, Err(IdentityError::SecondFactorSet)));
 
         let half = world.identity.sign_in_with_password("ann", secret(PASSWORD), &origin(2)).await.unwrap();
@@ -78,7 +90,9 @@ both_engines! {
         let ann = email("ann@example.org");
         let code = world.code(CodePurpose::StepUp, &ann).await;
         let signed_in = world.identity.step_up(&signed_in.token, &Proof::Code(ann.clone(), code), &origin(2)).await.unwrap();
-        let (app, _) = App::set_up(&world, account, Some(signed_in.session.id)).await;
+        let (app, _, turned) = App::set_up_in(&world, account, Some(&signed_in.session)).await;
+        assert_eq!(world.identity.session_by_token(&signed_in.token).await.unwrap(), None, "the token was changed");
+        let signed_in = turned.unwrap();
         world.clock.advance_micros(HOUR);
         let code = world.code(CodePurpose::StepUp, &ann).await;
         for less in [Proof::Password(secret(PASSWORD)), Proof::Code(ann, code)] {
@@ -87,15 +101,20 @@ both_engines! {
         }
         let proof = Proof::SecondFactor(SecondFactor::Totp(app.shows(&world)));
         let now = world.clock.now();
-        assert!(world.identity.step_up(&signed_in.token, &proof, &origin(2)).await.unwrap().session.stepped_up(now));
-        assert!(world.identity.second_factor_remove(account).await.unwrap());
+        let late = world.identity.second_factor_remove(&signed_in.session).await;
+        assert!(matches!(late, Err(IdentityError::StepUpRequired)));
+        let raised = world.identity.step_up(&signed_in.token, &proof, &origin(2)).await.unwrap();
+        assert!(raised.session.stepped_up(now));
+        let turned = world.identity.second_factor_remove(&raised.session).await.unwrap();
+        assert_eq!(world.identity.session_by_token(&raised.token).await.unwrap(), None, "the token was changed");
+        assert_eq!(world.identity.session_by_token(&turned.token).await.unwrap().unwrap().id, signed_in.session.id);
         assert_eq!(world.identity.recovery_codes_left(account).await.unwrap(), 0);
     }
 
     async fn codes_of_an_app_cannot_be_tried_out(db: Db) {
         let world = World::new(db).await;
         let account = world.person("ann").await.session.account;
-        App::set_up(&world, account, None).await;
+        App::set_up(&world, account).await;
         let (mut wrong, mut waits) = (0, 0);
         for n in 0..40 {
             let Ok(half) = world.identity.sign_in_with_password("ann", secret(PASSWORD), &origin(n)).await else { continue };

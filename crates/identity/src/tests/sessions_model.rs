@@ -3,11 +3,12 @@
 
 use super::second_factor::App;
 use super::world::{PASSWORD, SECOND, World, email, origin, secret};
-use crate::AccountChange;
 use crate::codes::CodePurpose;
 use crate::roles::Acting;
 use crate::second_factor::SecondFactor;
+use crate::sessions::Session;
 use crate::sign_in::{Proof, SignedIn};
+use crate::{AccountChange, IdentityError};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree as _;
@@ -33,6 +34,10 @@ enum Step {
     NewPassword(Index),
     /// A forgotten one.
     ResetPassword,
+    /// A second factor is set up, by who has just shown that it is them.
+    FactorOn(Index),
+    /// It is taken away again, likewise.
+    FactorOff(Index),
     /// A role is given, or taken again.
     Role,
     /// The account is disabled, and enabled again.
@@ -53,7 +58,8 @@ struct Known {
 
 struct Model {
     now: i64,
-    factor: bool,
+    /// What shows the second factor, where one is set up.
+    app: Option<App>,
     sessions: Vec<Known>,
     /// Tokens that were good once.
     void: Vec<SecretString>,
@@ -61,7 +67,7 @@ struct Model {
 
 impl Model {
     fn signed_in(&mut self, signed_in: &SignedIn) {
-        let complete = !self.factor;
+        let complete = self.app.is_none();
         self.sessions.push(Known {
             id: signed_in.session.id,
             token: signed_in.token.clone(),
@@ -96,6 +102,23 @@ impl Model {
         (session.complete, session.seen, session.stepped_up) = (true, now, Some(now));
     }
 
+    /// The session goes on under another token, and all others end if they do.
+    fn turned(&mut self, at: usize, by: &SignedIn, others_end: bool) {
+        let now = self.now;
+        let session = &mut self.sessions[at];
+        self.void.push(std::mem::replace(&mut session.token, by.token.clone()));
+        session.seen = now;
+        let id = session.id;
+        self.end(|s| others_end && s.id != id);
+    }
+
+    /// A session, and whether something sensitive may be done with it.
+    async fn shown(&self, world: &World, at: usize) -> (Session, bool) {
+        let known = &self.sessions[at];
+        let session = world.identity.session_by_token(&known.token).await.unwrap().unwrap();
+        (session, known.complete && known.stepped_up.is_some_and(|at| self.now - at < 10 * MINUTE))
+    }
+
     async fn holds(&mut self, world: &World) {
         for session in &mut self.sessions {
             let found = world.identity.session_by_token(&session.token).await.unwrap().expect("it goes on");
@@ -118,7 +141,7 @@ impl Model {
     }
 }
 
-async fn take(world: &World, model: &mut Model, app: Option<&App>, account: AccountId, step: &Step) {
+async fn take(world: &World, model: &mut Model, account: AccountId, step: &Step) {
     let at = |index: &Index| (!model.sessions.is_empty()).then(|| index.index(model.sessions.len()));
     match step {
         Step::SignIn => {
@@ -126,11 +149,12 @@ async fn take(world: &World, model: &mut Model, app: Option<&App>, account: Acco
             model.signed_in(&signed_in);
         }
         Step::Raise(index) => {
-            let (Some(at), Some(app)) = (at(index), app) else { return };
+            let Some(at) = at(index).filter(|_| model.app.is_some()) else { return };
             // A code counts once.
             world.clock.advance_micros(MINUTE);
             model.pass(MINUTE);
             let Some(session) = model.sessions.get(at).cloned() else { return };
+            let Some(app) = &model.app else { return };
             let shown = SecondFactor::Totp(app.shows(world));
             let raised = match session.complete {
                 false => world.identity.sign_in_complete(&session.token, &shown, &origin(2)).await,
@@ -144,10 +168,15 @@ async fn take(world: &World, model: &mut Model, app: Option<&App>, account: Acco
             let proof = Proof::Password(secret(PASSWORD));
             match world.identity.step_up(&session.token, &proof, &origin(2)).await {
                 Ok(raised) => {
-                    assert!(session.complete && !model.factor, "where there is a second factor, less is nothing");
+                    assert!(
+                        session.complete && !model.app.is_some(),
+                        "where there is a second factor, less is nothing"
+                    );
                     model.raised(at, &raised);
                 }
-                Err(_) => assert!(model.factor),
+                // Tries that were wrong may be waited for.
+                Err(IdentityError::TooMany { .. }) => {}
+                Err(_) => assert!(model.app.is_some() || !session.complete),
             }
         }
         Step::End(index) => {
@@ -168,13 +197,31 @@ async fn take(world: &World, model: &mut Model, app: Option<&App>, account: Acco
         }
         Step::NewPassword(index) => {
             let Some(at) = at(index) else { return };
-            let known = model.sessions[at].clone();
-            let session = world.identity.session_by_token(&known.token).await.unwrap().unwrap();
-            let stepped_up = known.complete && known.stepped_up.is_some_and(|at| model.now - at < 10 * MINUTE);
+            let (session, stepped_up) = model.shown(world, at).await;
             let changed = world.identity.password_change(&session, secret(PASSWORD)).await;
             assert_eq!(changed.is_ok(), stepped_up);
+            if let Ok(turned) = changed {
+                model.turned(at, &turned, true);
+            }
+        }
+        Step::FactorOn(index) => {
+            let Some(at) = at(index).filter(|_| model.app.is_none()) else { return };
+            // That who sets it up has shown who they are is asked where the route is.
+            let (session, stepped_up) = model.shown(world, at).await;
             if stepped_up {
-                model.end(|s| s.id != known.id);
+                let (app, _, turned) = App::set_up_in(world, account, Some(&session)).await;
+                model.turned(at, &turned.unwrap(), true);
+                model.app = Some(app);
+            }
+        }
+        Step::FactorOff(index) => {
+            let Some(at) = at(index).filter(|_| model.app.is_some()) else { return };
+            let (session, stepped_up) = model.shown(world, at).await;
+            let removed = world.identity.second_factor_remove(&session).await;
+            assert_eq!(removed.is_ok(), stepped_up);
+            if let Ok(turned) = removed {
+                model.turned(at, &turned, false);
+                model.app = None;
             }
         }
         Step::ResetPassword => {
@@ -210,31 +257,30 @@ both_engines! {
     async fn the_state_machine_of_sessions(db: Db) {
         let index = any::<Index>;
         let step = prop_oneof![
-            4 => Just(Step::SignIn), 5 => index().prop_map(Step::Raise), 2 => index().prop_map(Step::Password),
+            4 => Just(Step::SignIn), 8 => index().prop_map(Step::Raise), 2 => index().prop_map(Step::Password),
             2 => index().prop_map(Step::NewPassword), 1 => Just(Step::ResetPassword), 1 => Just(Step::Role), 1 => Just(Step::Disable),
             2 => index().prop_map(Step::End), 1 => index().prop_map(Step::EndOthers), 1 => Just(Step::EndAll),
+            8 => index().prop_map(Step::FactorOn), 12 => index().prop_map(Step::FactorOff),
             3 => (0..11 * MINUTE).prop_map(Step::Wait), 2 => (0..15 * DAY).prop_map(Step::Wait),
         ];
         let world = World::new(db).await;
         let first = world.person("ann").await;
         let account = first.session.account;
         let mut runner = TestRunner::deterministic();
-        let mut model = Model { now: 0, factor: false, sessions: Vec::new(), void: Vec::new() };
+        let mut model = Model { now: 0, app: None, sessions: Vec::new(), void: Vec::new() };
         model.signed_in(&first);
-        let mut app = None;
-        for case in 0..16 {
-            if case == 5 {
-                // From here on with a second factor; setting it up ends all sessions.
-                app = Some(App::set_up(&world, account, None).await.0);
-                model.factor = true;
-                model.end(|_| true);
-            }
+        let mut turns = (0, 0);
+        for _ in 0..32 {
             let steps = proptest::collection::vec(step.clone(), 1..20).new_tree(&mut runner).unwrap().current();
             for step in &steps {
-                take(&world, &mut model, app.as_ref(), account, step).await;
+                let before = model.app.is_some();
+                take(&world, &mut model, account, step).await;
+                turns.0 += u32::from(!before && model.app.is_some());
+                turns.1 += u32::from(before && model.app.is_none());
                 model.holds(&world).await;
             }
             model.void.clear();
         }
+        assert!(turns.0 > 3 && turns.1 > 3, "the second factor came and went: {turns:?}");
     }
 }

@@ -1,7 +1,7 @@
 use super::world::{HOUR, PASSWORD, World, email, origin, secret};
 use crate::codes::{CodePurpose, CodeWish};
-use crate::contacts::Contact;
-use crate::registration::Registration;
+use crate::contacts::{Contact, ContactKind};
+use crate::registration::{Need, Registration, RegistrationRules};
 use crate::sign_in::Proof;
 use crate::{AccountChange, IdentityError};
 use tacit_storage::{Db, Sql, both_engines};
@@ -138,8 +138,11 @@ both_engines! {
         let second = world.identity.sign_in_with_password("ann", secret(PASSWORD), &origin(2)).await.unwrap();
         let weak = world.identity.password_change(&first.session, secret("ann@example.org")).await.unwrap_err();
         assert!(matches!(weak, IdentityError::PasswordWeak { .. }));
-        assert_eq!(world.identity.password_change(&first.session, secret("battery staple")).await.unwrap(), 1);
-        assert_eq!(world.identity.session_by_token(&second.token).await.unwrap(), None);
+        let turned = world.identity.password_change(&first.session, secret("battery staple")).await.unwrap();
+        for void in [&first.token, &second.token] {
+            assert_eq!(world.identity.session_by_token(void).await.unwrap(), None, "one was changed, one ended");
+        }
+        let first = turned;
         assert!(world.identity.session_by_token(&first.token).await.unwrap().is_some());
         assert!(world.identity.sign_in_with_password("ann", secret(PASSWORD), &origin(2)).await.is_err());
         // Ten minutes later it must be shown once more who is there.
@@ -198,6 +201,33 @@ both_engines! {
         assert!(matches!(wish, CodeWish::Nothing));
         let wrong = world.identity.contact_change(&ben.session, &new, &code, &origin(4)).await.unwrap_err();
         assert!(matches!(wrong, IdentityError::CodeWrong));
+    }
+
+    async fn an_address_that_is_optional_may_be_given_up(db: Db) {
+        let world = World::new(db).await;
+        let ann = world.person("ann").await;
+        let optional = RegistrationRules { email: Need::Optional, phone: Need::Optional, ..RegistrationRules::default() };
+        let remove = async |rules: &RegistrationRules, kind: ContactKind| world.identity.contact_remove(rules, &ann.session, kind).await;
+        let strict = RegistrationRules::default();
+        let required = remove(&strict, ContactKind::Email).await;
+        assert!(matches!(required, Err(IdentityError::RegistrationField { field: "email", .. })));
+        assert!(matches!(remove(&optional, ContactKind::Phone).await, Err(IdentityError::ContactNotFound)));
+        world.heard.take();
+        remove(&optional, ContactKind::Email).await.unwrap();
+        assert_eq!(world.heard.take(), [(vec!["ann@example.org".to_owned()], "Changed(Email)".to_owned())]);
+        assert!(world.identity.sign_in_with_password("ann@example.org", secret(PASSWORD), &origin(2)).await.is_err());
+        world.identity.sign_in_with_password("ann", secret(PASSWORD), &origin(2)).await.unwrap();
+        // Whose only way in it is keeps it.
+        let to = email("ben@example.org");
+        let code = world.code(CodePurpose::Register, &to).await;
+        let asked = Registration { email: Some((to.clone(), code)), ..crate::tests::world::plain() };
+        let ben = world.register(&asked).await.unwrap();
+        let last = world.identity.contact_remove(&optional, &ben.session, ContactKind::Email).await;
+        assert!(matches!(last, Err(IdentityError::WayInLast)));
+        let code = world.code(CodePurpose::SignIn, &to).await;
+        world.identity.sign_in_with_code(&to, &code, &origin(2)).await.unwrap();
+        world.clock.advance_micros(HOUR);
+        assert!(matches!(remove(&optional, ContactKind::Email).await, Err(IdentityError::StepUpRequired)));
     }
 
     async fn nobody_can_close_every_way_in_for_somebody_else(db: Db) {

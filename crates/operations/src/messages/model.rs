@@ -180,6 +180,8 @@ words! {
         Identity = "identity",
         /// Its passkeys.
         Passkey = "passkey",
+        /// The name to sign in with.
+        Name = "name",
     }
 }
 

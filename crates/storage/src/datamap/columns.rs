@@ -19,7 +19,7 @@ columns! {
     }
     accounts {
         ACCOUNT.category("user.unique_id") => id;
-        ACCOUNT => group_id, status, limits, created_at, updated_at;
+        ACCOUNT => group_id, name_form, status, limits, created_at, updated_at;
         ACCOUNT.category("user.account.username").protected(Protection::SealedSubject) => name_sealed;
         ACCOUNT.category("user.account.username").protected(Protection::KeyedHash) => name_lookup;
     }
@@ -140,8 +140,9 @@ columns! {
         KEY.category("user.unique_id") => id, account_id, member_id;
         KEY => project_id;
         KEY.category("user.content").protected(Protection::SealedSubject) => name_sealed;
+        KEY.category("user.content").protected(Protection::KeyedHash) => name_lookup;
         KEY.category("user.authorization.credentials").protected(Protection::KeyedHash) => hash;
-        KEY => hint, source, status, disabled_by, ended, limits, limits_by, created_at, updated_at;
+        KEY => hint, source, status, disabled_by, ended, limits, limits_by, created_at, updated_at, retired_at;
     }
     verification_cases {
         VERIFICATION.category("user.unique_id") => id, account_id;

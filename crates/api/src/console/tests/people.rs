@@ -1,5 +1,7 @@
 //! What people do, over a real socket, with the codes that are in the development outbox.
 
+mod own;
+
 use super::{Got, Served, Wishes, served_with};
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -137,41 +139,6 @@ both_engines! {
         assert_eq!(town.letters("eve@example.org", 2).await.len(), 2);
     }
 
-    async fn who_is_not_signed_in_asks_for_a_bounded_number_of_things_and_the_log_is_spared(db: Db) {
-        const CROWD: u32 = 30;
-        let town = Town::with(db, NonZeroU32::new(CROWD).unwrap()).await;
-        let ask = async |address: &str, n: u32| {
-            let asking = town.served.ask(Method::POST, "/api/v1/leaked-keys").header("x-forwarded-for", address);
-            asking.json(&json!({ "key": format!("sk-nothing-{n}") })).send().await
-        };
-        let mut refused = 0;
-        for n in 0..CROWD + 20 {
-            let got = ask("203.0.113.9", n).await;
-            // Guesses are slowed besides, and those are written down.
-            if got.status.as_u16() == 429 && got.refusal().1 == "request.too_many" {
-                assert!(got.header("retry-after").parse::<u64>().unwrap() >= 1);
-                refused += 1;
-            }
-        }
-        // The rate flows back while this goes on, the slower the machine the more.
-        assert!((1..=20).contains(&refused), "{refused}");
-        let filter = tacit_storage::audit::Filter::default();
-        let mut entries = 0;
-        let mut before = None;
-        loop {
-            let page = town.served.console.audit.list(&filter, before, 500).await.unwrap();
-            entries += page.len();
-            match page.last() {
-                Some(last) => before = Some(last.kept.seq),
-                None => break,
-            }
-        }
-        let written = 2 * usize::try_from(CROWD + 20 - refused).unwrap();
-        assert_eq!(entries, written, "what was refused left no entry");
-        assert_eq!(ask("198.51.100.7", CROWD + 20).await.status.as_u16(), 202, "from elsewhere it goes on");
-        assert_eq!(town.served.get("/api/v1/platform").header("x-forwarded-for", "203.0.113.9").send().await.status, 200);
-    }
-
     async fn somebody_registers_and_signs_in_again(db: Db) {
         let town = Town::new(db).await;
         let asked = town.served.get("/api/v1/platform").send().await.json();
@@ -256,6 +223,8 @@ both_engines! {
         assert_eq!(town.send(Method::GET, "/api/v1/me", Some(&token), None).await.status.as_u16(), 401);
         let done = town.send(Method::PUT, "/api/v1/account/password", Some(&raised), Some(new)).await;
         assert_eq!(done.status.as_u16(), 204);
+        assert_eq!(town.send(Method::GET, "/api/v1/me", Some(&raised), None).await.status, 401, "the token was changed");
+        let raised = token_of(&done);
         let letters = town.letters("eve@example.org", 2).await;
         assert!(letters[0].text.to_lowercase().contains("password"), "its owner is told: {}", letters[0].text);
         let nobody = json!({ "purpose": "contact_change", "to": { "email": "eve@new.example" } });
@@ -282,6 +251,8 @@ both_engines! {
             app.generate(seconds).to_string()
         };
         let confirmed = town.post("/api/v1/second-factor/confirm", Some(&token), json!({ "totp": shows() })).await;
+        assert_eq!(town.send(Method::GET, "/api/v1/me", Some(&token), None).await.status, 401, "the token was changed");
+        assert_eq!(town.send(Method::GET, "/api/v1/me", Some(&token_of(&confirmed)), None).await.status, 200);
         let recovery = confirmed.json()["codes"][0].as_str().unwrap().to_owned();
         let body = json!({ "who": "eve", "password": "correct horse" });
         let half = town.post("/api/v1/sign-in/password", None, body).await;
@@ -305,6 +276,8 @@ both_engines! {
         let raised = token_of(&raised);
         let gone = town.send(Method::DELETE, "/api/v1/second-factor", Some(&raised), None).await;
         assert_eq!(gone.status.as_u16(), 204);
+        assert_eq!(town.send(Method::GET, "/api/v1/me", Some(&raised), None).await.status, 401, "the token was changed");
+        assert_eq!(town.send(Method::GET, "/api/v1/me", Some(&token_of(&gone)), None).await.status, 200);
     }
 
     async fn programs_use_management_keys_and_found_keys_are_ended(db: Db) {
