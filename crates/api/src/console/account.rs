@@ -1,13 +1,15 @@
 //! `/api/v1/account`: what is held about the caller as a person, and how they change it.
 
+use super::idempotency::{Replayed, Undone};
 use super::people::{Address, From, Tongue};
 use super::registration::{Age, ProfileForm};
-use super::{Access, Answer, Console, Input, Routes, Signed};
+use super::{Access, Answer, Console, Idempotent, Input, Routes, Signed};
 use crate::forms::{Moment, Secret};
 use crate::problem::{Problem, Refusal};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tacit_identity::IdentityError;
@@ -17,7 +19,7 @@ use tacit_identity::registration::Profile;
 use tacit_identity::sessions::Session;
 use tacit_kernel::Personal;
 use tacit_kernel::ids::AccountId;
-use tacit_storage::ReadTx;
+use tacit_storage::{ReadTx, WriteTx};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -117,7 +119,7 @@ struct NewContact {
 }
 
 /// An invitation.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 struct NewInvitation {
     /// What the invited person gives when they register; shown this once.
     #[schema(value_type = String)]
@@ -232,15 +234,33 @@ async fn contacts_put(
 }
 
 /// Makes an invitation for one person.
-#[utoipa::path(post, path = "/api/v1/invitations", tag = "account", responses(
-    (status = 201, description = "The invitation.", body = NewInvitation),
+#[utoipa::path(post, path = "/api/v1/invitations", tag = "account", params(
+    ("idempotency-key" = Option<String>, Header, description = "Makes it safe to send this again; kept for a day.",
+        min_length = 1, max_length = 255),
+), responses(
+    (status = 201, description = "The invitation.", body = NewInvitation, headers(
+        ("idempotency-replayed" = String, description = "`true` if this is the answer of an earlier request."),
+    )),
     (status = 409, description = "The caller has as many that nobody used.", body = Problem,
         content_type = "application/problem+json"),
 ))]
 async fn invitations_create(
     State(console): State<Console>,
     caller: Signed,
-) -> Result<(StatusCode, Json<NewInvitation>), Refusal> {
-    let (code, expires_at) = console.identity.invitation_create(Some(caller.account)).await?;
-    Ok((StatusCode::CREATED, Json(NewInvitation { code: Secret(code), expires_at: expires_at.into() })))
+    idempotent: Idempotent,
+) -> Result<Response, Refusal> {
+    let once = &idempotent.of(&console, &caller, "invitations.create", &())?;
+    let console = &console;
+    let create = async |tx: &mut WriteTx<'_>| {
+        if let Some(made) = once.stored::<NewInvitation>(console, tx).await? {
+            return Ok((made, true));
+        }
+        let (code, expires_at) = console.identity.invitation_create_in_tx(tx, Some(caller.account)).await?;
+        let made = NewInvitation { code: Secret(code), expires_at: expires_at.into() };
+        once.keep(console, tx, &made).await?;
+        Ok::<_, Undone>((made, false))
+    };
+    let create = &create;
+    let (made, replayed) = console.db.write("console.invitation.create", |tx| Box::pin(create(tx))).await?;
+    Ok((StatusCode::CREATED, Replayed(replayed), Json(made)).into_response())
 }

@@ -28,6 +28,11 @@ const LIST_OF_MEMBER: Sql = Sql::new(
      limits, limits_by, created_at, updated_at \
      FROM api_keys WHERE account_id = $1 AND member_id = $2 AND id > $3 ORDER BY id LIMIT $4",
 );
+const LIST_OF_PROJECT: Sql = Sql::new(
+    "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, disabled_by, ended, \
+     limits, limits_by, created_at, updated_at \
+     FROM api_keys WHERE account_id = $1 AND project_id = $2 AND id > $3 ORDER BY id LIMIT $4",
+);
 const NAMES: Sql = Sql::new("SELECT id, name_sealed FROM api_keys WHERE account_id = $1 ORDER BY id");
 const INSERT: Sql = Sql::new(
     "INSERT INTO api_keys (id, account_id, name_sealed, hash, hint, source, status, limits, created_at, updated_at, \
@@ -53,8 +58,19 @@ const ACTIVE: Sql = Sql::new("SELECT COUNT(*) AS n FROM api_keys WHERE account_i
 const ALL: Sql = Sql::new("SELECT COUNT(*) AS n FROM api_keys WHERE account_id = $1");
 
 /// Every statement of keys.
-pub(crate) const STATEMENTS: &[&Sql] =
-    &[&BY_ID, &LIST, &LIST_OF_ACCOUNT, &LIST_OF_MEMBER, &NAMES, &INSERT, &UPDATE, &GRANT, &ACTIVE, &ALL];
+pub(crate) const STATEMENTS: &[&Sql] = &[
+    &BY_ID,
+    &LIST,
+    &LIST_OF_ACCOUNT,
+    &LIST_OF_MEMBER,
+    &LIST_OF_PROJECT,
+    &NAMES,
+    &INSERT,
+    &UPDATE,
+    &GRANT,
+    &ACTIVE,
+    &ALL,
+];
 
 /// A row, its name still sealed.
 pub(super) struct KeyRow {
@@ -125,6 +141,16 @@ pub(super) async fn key_list_of_member(
 ) -> Result<Vec<KeyRow>, StorageError> {
     let values = [account.into(), member.into(), page.after.unwrap_or_default().into(), page.fetch().into()];
     tx.all(&LIST_OF_MEMBER, &values).await?.iter().map(key).collect()
+}
+
+/// One more than the page holds, of one project of an organisation.
+pub(super) async fn key_list_of_project(
+    tx: &mut ReadTx<'_>,
+    (account, project): (AccountId, ProjectId),
+    page: Page,
+) -> Result<Vec<KeyRow>, StorageError> {
+    let values = [account.into(), project.into(), page.after.unwrap_or_default().into(), page.fetch().into()];
+    tx.all(&LIST_OF_PROJECT, &values).await?.iter().map(key).collect()
 }
 
 /// The sealed names of all keys of an account.

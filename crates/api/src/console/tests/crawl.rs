@@ -205,6 +205,7 @@ fn asked(method: &str, path: &str, person: &Person, shared: &Shared) -> Option<(
         ("GET", _) => None,
         ("POST", "/api/v1/accounts") => Some(json!({"name": "Wilhelmina Canary", "group": "default"})),
         ("POST", "/api/v1/accounts/search") => Some(json!({"email": EMAIL})),
+        ("POST", "/api/v1/accounts/{account}/keys") => Some(json!({"name": "crawled"})),
         ("PATCH", "/api/v1/accounts/{account}" | "/api/v1/accounts/{account}/keys/{key}") => Some(json!({})),
         ("DELETE", "/api/v1/accounts/{account}/sessions") => None,
         ("POST", "/api/v1/accounts/{account}/credentials-reset") => {
@@ -221,6 +222,13 @@ fn asked(method: &str, path: &str, person: &Person, shared: &Shared) -> Option<(
         ("PUT" | "DELETE", "/api/v1/staff/{account}/roles/{role}") => None,
         ("PATCH", "/api/v1/groups/{group}") => Some(json!({"multiplier": "1"})),
         // Things of the platform, which are nobody's.
+        (
+            "DELETE",
+            "/api/v1/groups/{group}"
+            | "/api/v1/providers/{provider}"
+            | "/api/v1/channels/{channel}"
+            | "/api/v1/registered-models/{model}",
+        ) => None,
         ("POST", "/api/v1/groups") => Some(json!({"name": "crawled", "multiplier": "1"})),
         ("POST", "/api/v1/providers" | "/api/v1/channels" | "/api/v1/registered-models") => {
             Some(json!({"name": "crawled"}))
@@ -306,11 +314,15 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("DELETE", "/api/v1/staff/{account}/roles/{role}", ABSENT),
     ("GET", "/api/v1/providers/{provider}", ABSENT),
     ("PATCH", "/api/v1/providers/{provider}", ABSENT),
+    ("DELETE", "/api/v1/providers/{provider}", ABSENT),
     ("GET", "/api/v1/channels/{channel}", ABSENT),
     ("PATCH", "/api/v1/channels/{channel}", ABSENT),
+    ("DELETE", "/api/v1/channels/{channel}", ABSENT),
     ("POST", "/api/v1/channels/{channel}/credentials/{credential}/reveal", ABSENT),
     ("GET", "/api/v1/registered-models/{model}", ABSENT),
     ("PATCH", "/api/v1/registered-models/{model}", ABSENT),
+    ("DELETE", "/api/v1/registered-models/{model}", ABSENT),
+    ("DELETE", "/api/v1/groups/{group}", "she is in it"),
     ("GET", "/api/v1/registered-models/{model}/prices", ABSENT),
     ("POST", "/api/v1/registered-models/{model}/prices", "what is sent is not whole"),
     ("POST", "/api/v1/set-aside/{event}/settle", ABSENT),
