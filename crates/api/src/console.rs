@@ -46,6 +46,7 @@ mod organisations;
 mod passkeys;
 mod people;
 mod platform;
+mod project_keys;
 mod projects;
 mod providers;
 mod published;
@@ -187,6 +188,7 @@ pub fn routes() -> Routes {
     let routes = organisation_offers::routes(routes);
     let routes = projects::routes(routes);
     let routes = organisation_keys::routes(routes);
+    let routes = project_keys::routes(routes);
     let routes = organisation_money::routes(routes);
     let routes = accounts::routes(routes);
     let routes = account_resets::routes(routes);

@@ -4,7 +4,7 @@ pub mod credentials;
 mod model;
 pub(crate) mod store;
 
-use crate::error::on_clash;
+use crate::error::{named, on_clash};
 use crate::models::model_by_ref;
 use crate::providers::provider_by_ref;
 use crate::{Catalog, CatalogError, Outcome, Put};
@@ -103,23 +103,26 @@ impl Catalog {
         self.db.read("channel.by_ref", |tx| Box::pin(async move { Ok(channel_by_ref(tx, reference).await?) })).await
     }
 
-    /// Deletes a channel with its credentials. Records of the calls it served keep its id.
+    /// Deletes a channel that serves nothing, with its credentials: one that is disabled, or without models.
     ///
     /// # Errors
-    /// [`CatalogError::ChannelNotFound`]; storage.
+    /// [`CatalogError::ChannelNotFound`], `ChannelInUse`; storage.
     pub async fn channel_delete(&self, id: ChannelId) -> Result<(), CatalogError> {
-        let now = self.clock.now();
-        self.db
-            .write("channel.delete", move |tx| {
-                Box::pin(async move {
-                    if store::channel_delete(tx, id).await? == 0 {
-                        return Err(CatalogError::ChannelNotFound);
-                    }
-                    changes::append(tx, &Change::Catalog, now).await?;
-                    Ok(())
-                })
-            })
-            .await
+        self.db.write("channel.delete", |tx| Box::pin(self.channel_delete_in_tx(tx, id))).await
+    }
+
+    /// [`Self::channel_delete`] as part of a larger transaction.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn channel_delete_in_tx(&self, tx: &mut WriteTx<'_>, id: ChannelId) -> Result<(), CatalogError> {
+        let found = store::channel_by_id(tx, id).await?.ok_or(CatalogError::ChannelNotFound)?;
+        if found.enabled && !found.models.is_empty() {
+            return Err(CatalogError::ChannelInUse { models: named(found.models.keys().map(String::as_str)) });
+        }
+        store::channel_delete(tx, id).await?;
+        changes::append(tx, &Change::Catalog, self.clock.now()).await?;
+        Ok(())
     }
 }
 

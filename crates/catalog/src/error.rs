@@ -16,8 +16,11 @@ pub enum CatalogError {
     #[error("no such provider; `tacit provider list` shows them")]
     ProviderNotFound,
     /// The provider still has channels.
-    #[error("the provider still has channels; delete them first, or disable it")]
-    ProviderInUse,
+    #[error("channels of the provider are there: {channels}; delete them first, or disable it")]
+    ProviderInUse {
+        /// Which.
+        channels: String,
+    },
     /// A channel breaks a rule.
     #[error("channel: {message}")]
     ChannelInvalid {
@@ -27,6 +30,12 @@ pub enum CatalogError {
     /// No such channel.
     #[error("no such channel; `tacit channel list` shows them")]
     ChannelNotFound,
+    /// The channel still serves models.
+    #[error("the channel is enabled and serves models: {models}; disable it first, or take them from it")]
+    ChannelInUse {
+        /// Which.
+        models: String,
+    },
     /// A credential breaks a rule.
     #[error("credential: {message}")]
     CredentialInvalid {
@@ -45,6 +54,15 @@ pub enum CatalogError {
     /// No such model.
     #[error("no such model; `tacit model list` shows them")]
     ModelNotFound,
+    /// Channels still serve the model.
+    #[error("channels serve the model: {channels}; take it from them first, or disable it")]
+    ModelServed {
+        /// Which.
+        channels: String,
+    },
+    /// The model has prices, to which calls refer.
+    #[error("the model has had a price, and records of calls may refer to it; disable it instead")]
+    ModelPriced,
     /// A price would start in the past.
     #[error("a price cannot start in the past; leave the moment out to start now")]
     PriceInPast,
@@ -63,13 +81,15 @@ impl CatalogError {
         match self {
             Self::ProviderInvalid { .. } => "provider.invalid",
             Self::ProviderNotFound => "provider.not_found",
-            Self::ProviderInUse => "provider.in_use",
+            Self::ProviderInUse { .. } => "provider.in_use",
             Self::ChannelInvalid { .. } => "channel.invalid",
             Self::ChannelNotFound => "channel.not_found",
+            Self::ChannelInUse { .. } => "channel.in_use",
             Self::CredentialInvalid { .. } => "credential.invalid",
             Self::CredentialNotFound => "credential.not_found",
             Self::ModelInvalid { .. } => "model.invalid",
             Self::ModelNotFound => "model.not_found",
+            Self::ModelServed { .. } | Self::ModelPriced => "model.in_use",
             Self::PriceInPast => "price.in_past",
             Self::Conflict => "catalog.conflict",
             Self::Storage(_) => "storage",
@@ -88,7 +108,11 @@ impl CatalogError {
             Self::ProviderNotFound | Self::ChannelNotFound | Self::CredentialNotFound | Self::ModelNotFound => {
                 ErrorKind::NotFound
             }
-            Self::ProviderInUse | Self::Conflict => ErrorKind::Conflict,
+            Self::ProviderInUse { .. }
+            | Self::ChannelInUse { .. }
+            | Self::ModelServed { .. }
+            | Self::ModelPriced
+            | Self::Conflict => ErrorKind::Conflict,
             Self::Storage(_) => ErrorKind::Internal,
         }
     }
@@ -106,6 +130,17 @@ impl From<CatalogError> for Fault {
 impl Retryable for CatalogError {
     fn is_retryable(&self) -> bool {
         matches!(self, Self::Storage(e) if e.is_retryable())
+    }
+}
+
+/// What is in the way, by name: the first few, and how many more.
+pub(crate) fn named<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    const MOST: usize = 5;
+    let names: Vec<_> = names.collect();
+    let told = names.get(..MOST).unwrap_or(&names).join(", ");
+    match names.len().saturating_sub(MOST) {
+        0 => told,
+        more => format!("{told} and {more} more"),
     }
 }
 

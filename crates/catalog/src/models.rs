@@ -1,10 +1,10 @@
-//! Models: the names that clients may ask for. A model is never deleted, because call records and prices refer to it;
-//! it is disabled.
+//! Models: the names that clients may ask for. One that ever had a price is never deleted, because call records and prices
+//! refer to it; it is disabled.
 
 pub(crate) mod store;
 
-use crate::error::on_clash;
-use crate::{Catalog, CatalogError, Outcome, Put};
+use crate::error::{named, on_clash};
+use crate::{Catalog, CatalogError, Outcome, Put, channels};
 use serde::{Deserialize, Serialize};
 use tacit_kernel::ids::ModelId;
 use tacit_kernel::{Timestamp, names};
@@ -145,6 +145,28 @@ impl Catalog {
         };
         changes::append(tx, &Change::Catalog, now).await?;
         Ok(Put::new(model, outcome))
+    }
+
+    /// Deletes a model that no channel serves and that never had a price: so none of its calls was ever charged.
+    ///
+    /// # Errors
+    /// [`CatalogError::ModelNotFound`], `ModelServed`, `ModelPriced`, `Conflict`; storage.
+    pub async fn model_delete_in_tx(&self, tx: &mut WriteTx<'_>, id: ModelId) -> Result<(), CatalogError> {
+        let channels = channels::store::channel_list(tx).await?;
+        let serves = |channel: &&channels::Channel| channel.models.values().any(|served| served.model == id);
+        let channels = named(channels.iter().filter(serves).map(|channel| &*channel.name));
+        if !channels.is_empty() {
+            return Err(CatalogError::ModelServed { channels });
+        }
+        if store::model_is_priced(tx, id).await? {
+            return Err(CatalogError::ModelPriced);
+        }
+        // A channel or a price that was made at this moment keeps it.
+        if store::model_delete(tx, id).await.map_err(on_clash(CatalogError::Conflict))? == 0 {
+            return Err(CatalogError::ModelNotFound);
+        }
+        changes::append(tx, &Change::Catalog, self.clock.now()).await?;
+        Ok(())
     }
 
     /// Every model, by name.

@@ -3,8 +3,8 @@
 mod model;
 pub(crate) mod store;
 
-use crate::error::on_clash;
-use crate::{Catalog, CatalogError, Outcome, Put};
+use crate::error::{named, on_clash};
+use crate::{Catalog, CatalogError, Outcome, Put, channels};
 use tacit_kernel::Auth;
 use tacit_kernel::ids::ProviderId;
 use tacit_storage::changes::{self, Change};
@@ -87,21 +87,27 @@ impl Catalog {
     /// Deletes a provider that no channel uses.
     ///
     /// # Errors
-    /// [`CatalogError::ProviderNotFound`], `ProviderInUse`; storage.
+    /// [`CatalogError::ProviderNotFound`], `ProviderInUse`, `Conflict`; storage.
     pub async fn provider_delete(&self, id: ProviderId) -> Result<(), CatalogError> {
-        let now = self.clock.now();
-        self.db
-            .write("provider.delete", move |tx| {
-                Box::pin(async move {
-                    let gone = store::provider_delete(tx, id).await.map_err(on_clash(CatalogError::ProviderInUse))?;
-                    if gone == 0 {
-                        return Err(CatalogError::ProviderNotFound);
-                    }
-                    changes::append(tx, &Change::Catalog, now).await?;
-                    Ok(())
-                })
-            })
-            .await
+        self.db.write("provider.delete", |tx| Box::pin(self.provider_delete_in_tx(tx, id))).await
+    }
+
+    /// [`Self::provider_delete`] as part of a larger transaction.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn provider_delete_in_tx(&self, tx: &mut WriteTx<'_>, id: ProviderId) -> Result<(), CatalogError> {
+        let channels = channels::store::channel_list(tx).await?;
+        let channels = named(channels.iter().filter(|channel| channel.provider == id).map(|channel| &*channel.name));
+        if !channels.is_empty() {
+            return Err(CatalogError::ProviderInUse { channels });
+        }
+        // A channel that was made at this moment keeps it.
+        if store::provider_delete(tx, id).await.map_err(on_clash(CatalogError::Conflict))? == 0 {
+            return Err(CatalogError::ProviderNotFound);
+        }
+        changes::append(tx, &Change::Catalog, self.clock.now()).await?;
+        Ok(())
     }
 }
 

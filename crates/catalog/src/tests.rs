@@ -10,7 +10,7 @@ use tacit_kernel::time::ManualClock;
 use tacit_kernel::{Auth, Dialect, Nano, Ppm, Timestamp};
 use tacit_storage::changes;
 use tacit_storage::testing::{MIGRATED_AT, prepare_all, test_key_store};
-use tacit_storage::{Db, Row, Sql, StorageError, both_engines};
+use tacit_storage::{Db, Row, Sql, StorageError, WriteTx, both_engines};
 
 async fn service(db: Db) -> (Catalog, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(MIGRATED_AT));
@@ -146,7 +146,7 @@ both_engines! {
         }
         let unknown = catalog.credential_put(ChannelId::fresh(), "x", &secret("s")).await.unwrap_err();
         assert!(matches!(unknown, CatalogError::ChannelNotFound));
-        assert!(matches!(catalog.provider_delete(openai.id).await, Err(CatalogError::ProviderInUse)));
+        assert!(matches!(catalog.provider_delete(openai.id).await, Err(CatalogError::ProviderInUse { channels }) if channels == "main"));
         assert!(matches!(
             catalog.credential_delete(found.id, "none").await,
             Err(CatalogError::CredentialNotFound)
@@ -154,7 +154,22 @@ both_engines! {
         catalog.credential_delete(found.id, "one").await.unwrap();
         assert!(credential_rows(&db).await.is_empty());
         catalog.credential_put(found.id, "again", &secret("s")).await.unwrap();
+        let in_use = catalog.channel_delete(found.id).await;
+        assert!(matches!(in_use, Err(CatalogError::ChannelInUse { models }) if models == "b"));
+        let delete = async |model: ModelId| {
+            let delete = async |tx: &mut WriteTx<'_>| catalog.model_delete_in_tx(tx, model).await;
+            let delete = &delete;
+            db.write("test.model_delete", |tx| Box::pin(delete(tx))).await
+        };
+        let (a, b) = (catalog.model_by_ref("a").await.unwrap().unwrap(), catalog.model_by_ref("b").await.unwrap().unwrap());
+        assert!(matches!(delete(b.id).await, Err(CatalogError::ModelServed { channels }) if channels == "main"));
+        delete(a.id).await.unwrap();
+        assert!(matches!(delete(a.id).await, Err(CatalogError::ModelNotFound)));
+        let off = ChannelSpec { enabled: false, ..found.spec() };
+        catalog.channel_put("main", &off).await.unwrap();
         catalog.channel_delete(found.id).await.unwrap();
+        catalog.price_put(b.id, &price(1), None).await.unwrap();
+        assert!(matches!(delete(b.id).await, Err(CatalogError::ModelPriced)));
         assert!(credential_rows(&db).await.is_empty(), "they go with their channel");
         assert!(matches!(catalog.channel_delete(found.id).await, Err(CatalogError::ChannelNotFound)));
         catalog.provider_delete(openai.id).await.unwrap();

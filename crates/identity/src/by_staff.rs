@@ -5,8 +5,12 @@ use crate::contacts::{Contact, ContactKind};
 use crate::notices::{Notice, Part};
 use crate::organisations::OrganisationRole;
 use crate::roles::Acting;
-use crate::{Account, AccountChange, Identity, IdentityError, organisations};
+use crate::{Account, AccountChange, ApiKey, Identity, IdentityError, KeyAuthority, organisations};
+use secrecy::SecretString;
+use tacit_kernel::Personal;
+use tacit_kernel::call::CallSource;
 use tacit_kernel::ids::AccountId;
+use tacit_kernel::limits::Limits;
 use tacit_storage::{ReadTx, WriteTx};
 
 impl Identity {
@@ -75,6 +79,28 @@ impl Identity {
         self.within_reach_in_tx(tx, acting, account).await?;
         self.second_factor_remove_in_tx(tx, account).await?;
         self.recovered_in_tx(tx, account).await
+    }
+
+    /// Makes a key for somebody else, who is told. An organisation's keys are made by its members, who answer for them.
+    ///
+    /// # Errors
+    /// As [`Self::key_create`], and [`IdentityError::BeyondReach`], [`IdentityError::OwnAccount`],
+    /// [`IdentityError::KeysOfMembers`].
+    pub async fn key_create_by_staff_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        (acting, staff): (Acting, AccountId),
+        account: AccountId,
+        (name, limits): (&Personal<String>, &Limits),
+    ) -> Result<(ApiKey, SecretString), IdentityError> {
+        self.within_reach_in_tx(tx, acting, account).await?;
+        self.not_their_own_in_tx(tx, staff, account).await?;
+        if self.is_organisation_in_tx(tx, account).await? {
+            return Err(IdentityError::KeysOfMembers);
+        }
+        let made = self.key_create_in_tx(tx, (account, KeyAuthority::Staff), name, CallSource::Api, limits).await?;
+        self.tell_in_tx(tx, account, Notice::KeyMadeByStaff).await?;
+        Ok(made)
     }
 
     /// Whether what staff gives that account is given to somebody else: not to themselves, nor to an organisation that they

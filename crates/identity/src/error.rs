@@ -16,6 +16,12 @@ pub enum IdentityError {
     /// No such group.
     #[error("no such group; `tacit group list` shows them")]
     GroupNotFound,
+    /// Accounts are in the group.
+    #[error("accounts in the group: {accounts}; put them into another first")]
+    GroupInUse {
+        /// How many.
+        accounts: u64,
+    },
     /// The name of an account breaks the rule.
     #[error("the name of an account must be 1 to 200 bytes of text without control characters, and not an account id")]
     AccountNameInvalid,
@@ -43,6 +49,9 @@ pub enum IdentityError {
     /// It may still be used.
     #[error("that key is in use; disable or revoke it first")]
     KeyInUse,
+    /// Keys of an organisation are made by its members.
+    #[error("that account is an organisation, whose members make its keys")]
+    KeysOfMembers,
     /// Limits that make no sense.
     #[error("limits: {message}")]
     LimitsInvalid {
@@ -240,6 +249,7 @@ impl IdentityError {
         match self {
             Self::GroupInvalid { .. } => "group.invalid",
             Self::GroupNotFound => "group.not_found",
+            Self::GroupInUse { .. } => "group.in_use",
             Self::AccountNameInvalid => "account.name_invalid",
             Self::AccountNameTaken => "account.name_taken",
             Self::AccountNotFound => "account.not_found",
@@ -250,6 +260,7 @@ impl IdentityError {
             Self::KeyEnded => "key.ended",
             Self::KeyHeld => "key.held",
             Self::KeyInUse => "key.in_use",
+            Self::KeysOfMembers => "key.of_members",
             Self::LimitsInvalid { .. } => "limits.invalid",
             Self::AccountDisabled => "account.disabled",
             Self::ContactInvalid => "contact.invalid",
@@ -344,10 +355,12 @@ impl IdentityError {
             | Self::IdentityNotFound
             | Self::PasskeyNotFound
             | Self::RoleNotFound => ErrorKind::NotFound,
-            Self::AccountNameTaken
+            Self::GroupInUse { .. }
+            | Self::AccountNameTaken
             | Self::KeyNameTaken
             | Self::KeyEnded
             | Self::KeyInUse
+            | Self::KeysOfMembers
             | Self::AccountErased
             | Self::ContactTaken
             | Self::ContactMissing

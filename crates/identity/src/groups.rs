@@ -7,7 +7,7 @@ use serde::Serialize;
 use tacit_kernel::ids::GroupId;
 use tacit_kernel::{Ppm, Timestamp, names};
 use tacit_storage::changes::{self, Change};
-use tacit_storage::{ReadTx, WriteTx};
+use tacit_storage::{ReadTx, StorageErrorKind, WriteTx};
 
 pub(crate) use store::STATEMENTS;
 
@@ -65,6 +65,24 @@ impl Identity {
             changes::append(tx, &Change::Account(account), now).await?;
         }
         Ok(group)
+    }
+
+    /// Deletes a group in which no account is. Records of calls keep its multiplier.
+    ///
+    /// # Errors
+    /// [`IdentityError::GroupInUse`], [`IdentityError::GroupNotFound`]; storage.
+    pub async fn group_delete_in_tx(&self, tx: &mut WriteTx<'_>, id: GroupId) -> Result<(), IdentityError> {
+        let in_use = |accounts| IdentityError::GroupInUse { accounts };
+        match store::group_size(tx, id).await? {
+            0 => {}
+            accounts => return Err(in_use(accounts)),
+        }
+        let gone = store::group_delete(tx, id).await.map_err(|error| match error.kind {
+            // An account came in at this moment.
+            StorageErrorKind::ForeignKey => in_use(1),
+            _ => error.into(),
+        })?;
+        if gone == 0 { Err(IdentityError::GroupNotFound) } else { Ok(()) }
     }
 
     /// Every group, by name.

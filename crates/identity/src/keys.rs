@@ -12,7 +12,7 @@ use crate::{Identity, IdentityError, is_personal_name, limits_text};
 use secrecy::{ExposeSecret, SecretString};
 use store::KeyRow;
 use tacit_kernel::call::CallSource;
-use tacit_kernel::ids::{AccountId, KeyId};
+use tacit_kernel::ids::{AccountId, KeyId, ProjectId};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::{Personal, keytext};
 use tacit_storage::changes::{self, Change};
@@ -164,7 +164,7 @@ impl Identity {
                 return Err(IdentityError::KeyHeld);
             }
             self.key_may_serve_in_tx(tx, row.account, row.belongs).await?;
-            self.member_keys_room_in_tx(tx, row.account, row.belongs).await?;
+            self.key_has_room_in_tx(tx, row.account, row.belongs).await?;
             self.unverified_may_in_tx(tx, row.account, Restricted::ApiKey).await?;
         }
         match change.enabled {
@@ -266,6 +266,25 @@ impl Identity {
     ) -> Result<Paged<ApiKey>, IdentityError> {
         let of = (organisation, member);
         let rows = self.db.read("key.list", |tx| Box::pin(store::key_list_of_member(tx, of, page))).await?;
+        let mut items = Vec::new();
+        for row in rows {
+            items.push(self.key_opened(row).await?);
+        }
+        Ok(page.take(items, |key| key.id.0))
+    }
+
+    /// A page of the keys of one project of an organisation, oldest first: its own, and those of members.
+    ///
+    /// # Errors
+    /// Storage, keyring.
+    pub async fn key_list_of_project(
+        &self,
+        organisation: AccountId,
+        project: ProjectId,
+        page: Page,
+    ) -> Result<Paged<ApiKey>, IdentityError> {
+        let of = (organisation, project);
+        let rows = self.db.read("key.list", |tx| Box::pin(store::key_list_of_project(tx, of, page))).await?;
         let mut items = Vec::new();
         for row in rows {
             items.push(self.key_opened(row).await?);

@@ -14,7 +14,8 @@ use tacit_storage::{Sql, StorageError, WriteTx};
 
 const DISABLE_KEY: Sql = Sql::new(
     "UPDATE api_keys SET status = 'disabled', ended = 'leaked', updated_at = $2 WHERE hash = $1 AND ended IS NULL \
-     RETURNING account_id, COALESCE(member_id, account_id) AS owner_id",
+     RETURNING account_id, COALESCE(member_id, (SELECT m.account_id FROM organisation_members m \
+     WHERE m.organisation_id = api_keys.account_id AND m.role = 'owner'), account_id) AS owner_id",
 );
 const DISABLE_MANAGEMENT_KEY: Sql = Sql::new(
     "UPDATE management_keys SET status = 'disabled', updated_at = $2 WHERE hash = $1 AND status = 'active' \
@@ -26,7 +27,7 @@ pub(crate) const STATEMENTS: &[&Sql] = &[&DISABLE_KEY, &DISABLE_MANAGEMENT_KEY];
 
 impl Identity {
     /// Disables the key that was found, of either kind, as part of a transaction; gateways learn of it at once. Gives whose
-    /// it is, who is to be told, of a key of an organisation its member; `None`: it is no key of this platform that may still be used.
+    /// it is, who is to be told, of a key of an organisation its member, and of one without a member the owner; `None`: it is no key of this platform that may still be used.
     ///
     /// # Errors
     /// [`IdentityError::TooMany`] from one address; storage.

@@ -53,6 +53,19 @@ pub struct ManagementKey {
     pub updated_at: Timestamp,
 }
 
+/// What to change of a key; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ManagementKeyChange {
+    /// Another name.
+    pub name: Option<Personal<String>>,
+    /// Other scopes, replacing all.
+    pub scopes: Option<Scopes>,
+    /// Other permissions, replacing all.
+    pub permissions: Option<Permissions>,
+    /// Another moment from when on it is void, or none.
+    pub expires_at: Option<Option<Timestamp>>,
+}
+
 impl Identity {
     /// Makes a key, as part of a transaction; the key itself is shown this once.
     ///
@@ -95,6 +108,44 @@ impl Identity {
         store::insert(tx, &row, &self.management_key_hash(&secret)).await?;
         self.tell_in_tx(tx, account, Notice::ManagementKeyMade).await?;
         Ok((management_key_opened(Some(&key), row)?, secret))
+    }
+
+    /// Changes a key that may be used, as part of a transaction. What it may do then is held to the rules of making one.
+    ///
+    /// # Errors
+    /// [`IdentityError::KeyNotFound`], [`IdentityError::KeyEnded`], and as [`Self::management_key_create_in_tx`].
+    pub async fn management_key_update_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        (account, id): (AccountId, ManagementKeyId),
+        change: &ManagementKeyChange,
+    ) -> Result<ManagementKey, IdentityError> {
+        let mut row = store::by_id(tx, account, id).await?.ok_or(IdentityError::KeyNotFound)?;
+        if !row.enabled {
+            return Err(IdentityError::KeyEnded);
+        }
+        let key = self.subject_key(account).await?.ok_or(IdentityError::AccountErased)?;
+        if let Some(name) = &change.name {
+            if !is_personal_name(name.reveal()) {
+                return Err(IdentityError::KeyNameInvalid);
+            }
+            row.name_sealed = key.seal(&aad(id), name.reveal().as_bytes());
+        }
+        let before = (row.scopes, row.permissions, row.expires_at);
+        row.scopes = change.scopes.unwrap_or(row.scopes);
+        row.permissions = change.permissions.unwrap_or(row.permissions);
+        row.expires_at = change.expires_at.unwrap_or(row.expires_at);
+        if before != (row.scopes, row.permissions, row.expires_at) {
+            // A key that may more, or longer, is as good as a new one; so it is asked and told as for a new one.
+            if !row.permissions.is_within(self.permissions_of_in_tx(tx, account).await?) {
+                return Err(IdentityError::BeyondOwn);
+            }
+            self.unverified_may_in_tx(tx, account, Restricted::ManagementKey).await?;
+            self.tell_in_tx(tx, account, Notice::ManagementKeyChanged).await?;
+        }
+        row.updated_at = self.clock.now();
+        store::update(tx, &row).await?;
+        management_key_opened(Some(&key), row)
     }
 
     /// Who shows that key, if it may be used.

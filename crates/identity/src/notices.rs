@@ -21,6 +21,10 @@ pub enum Notice<'n> {
     KeyLeaked,
     /// A management key was made.
     ManagementKeyMade,
+    /// A management key may do something else than before, or for another time.
+    ManagementKeyChanged,
+    /// Staff made a key for the account.
+    KeyMadeByStaff,
     /// There are new recovery codes.
     RecoveryCodesRenewed,
     /// What was ended with a recovery, and what stayed.

@@ -81,6 +81,15 @@ impl Identity {
         organisation_opened(self.subject_key(id).await?.as_ref(), row)
     }
 
+    /// Whether an account is an organisation's.
+    pub(crate) async fn is_organisation_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        account: AccountId,
+    ) -> Result<bool, IdentityError> {
+        Ok(store::by_id(tx, account).await?.is_some())
+    }
+
     /// A page of the organisations of which somebody is a member.
     ///
     /// # Errors

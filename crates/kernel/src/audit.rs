@@ -76,6 +76,8 @@ words! {
         InvitationWithdraw = "invitation.withdraw",
         /// A management key is made.
         ManagementKeyCreate = "management_key.create",
+        /// A management key is changed.
+        ManagementKeyUpdate = "management_key.update",
         /// A management key is revoked.
         ManagementKeyRevoke = "management_key.revoke",
         /// An organisation is made.
@@ -146,20 +148,28 @@ words! {
         GroupCreate = "group.create",
         /// A group is changed.
         GroupUpdate = "group.update",
+        /// A group is deleted.
+        GroupDelete = "group.delete",
         /// A provider is made.
         ProviderCreate = "provider.create",
         /// A provider is changed.
         ProviderUpdate = "provider.update",
+        /// A provider is deleted.
+        ProviderDelete = "provider.delete",
         /// A channel is made.
         ChannelCreate = "channel.create",
         /// A channel is changed.
         ChannelUpdate = "channel.update",
+        /// A channel is deleted.
+        ChannelDelete = "channel.delete",
         /// The credential of a channel is shown in clear.
         CredentialReveal = "credential.reveal",
         /// A model is made.
         ModelCreate = "model.create",
         /// A model is changed.
         ModelUpdate = "model.update",
+        /// A model is deleted.
+        ModelDelete = "model.delete",
         /// A price is set.
         PriceCreate = "price.create",
         /// A platform file is compared with the platform, accounts and keys too.

@@ -6,7 +6,7 @@ pub(crate) mod store;
 pub use model::{Attempt, CallFilter, CallRecord, explain};
 
 use crate::{Ledger, LedgerError};
-use tacit_kernel::ids::CallId;
+use tacit_kernel::ids::{CallId, ChannelId};
 use tacit_storage::{Page, Paged};
 
 impl Ledger {
@@ -24,6 +24,15 @@ impl Ledger {
     /// [`LedgerError::Storage`].
     pub async fn call(&self, id: CallId) -> Result<Option<CallRecord>, LedgerError> {
         self.db.read("call.show", |tx| Box::pin(store::call_by_id(tx, id))).await
+    }
+
+    /// Whether a record that is kept tells of a call, or an attempt at one, over that channel. It may go through all of them, so
+    /// it is no part of a transaction that changes something.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub async fn channel_was_called(&self, channel: ChannelId) -> Result<bool, LedgerError> {
+        self.db.read("call.of_channel", |tx| Box::pin(store::channel_was_called(tx, channel))).await
     }
 
     /// Every attempt of a call at a provider, in order.

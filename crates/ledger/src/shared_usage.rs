@@ -28,7 +28,7 @@ pub(crate) const STATEMENTS: &[&Sql] = &[&BY_MEMBER, &BY_PROJECT];
 /// By what usage is summed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UsageBy {
-    /// By the member that keys belong to.
+    /// By the member that keys belong to; those of none are left out.
     Member,
     /// By the project that keys belong to; those of none are left out.
     Project,

@@ -1,22 +1,23 @@
 //! `/api/v1/accounts/{account}/keys`: the API keys of all accounts, for staff. Names are masked, for people name keys after
 //! themselves and their employers; the key itself nobody can see.
 
-use super::idempotency::Undone;
+use super::idempotency::{Replayed, Undone};
 use super::keys::{Authority, End, LimitsForm};
-use super::{Access, Answer, Console, ETag, IfMatch, Input, Params, Routes, Signed, not_found};
-use crate::forms::{Moment, Page, PageQuery, Status, page_of};
+use super::{Access, Answer, Console, ETag, Idempotent, IfMatch, Input, Params, Routes, Signed, not_found};
+use crate::forms::{Moment, Page, PageQuery, Secret, Status, page_of};
 use crate::problem::{Problem, Refusal};
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tacit_identity::access::Permission;
 use tacit_identity::roles::Acting;
 use tacit_identity::{ApiKey, KeyAuthority, KeyChange};
-use tacit_kernel::Masked;
 use tacit_kernel::call::CallSource;
 use tacit_kernel::ids::{AccountId, KeyId};
 use tacit_kernel::limits::Limits;
+use tacit_kernel::{Fault, Masked, Personal};
 use tacit_storage::{ReadTx, WriteTx};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -50,6 +51,34 @@ struct AccountKey {
     created_at: Moment,
     /// When it last changed.
     updated_at: Moment,
+}
+
+/// A key to make for somebody.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewAccountKey {
+    /// A name to tell it from others: 1 to 200 bytes without `/`.
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    /// What it may do at most, which only staff changes then; nothing is limited if absent.
+    #[serde(default)]
+    #[schema(value_type = LimitsForm, required = false)]
+    limits: Limits,
+    /// Why; kept sealed in the audit log.
+    #[schema(max_length = 1000)]
+    #[serde(default, rename = "reason")]
+    reason: Option<String>,
+}
+
+/// A key that was just made for somebody.
+#[derive(Serialize, ToSchema)]
+struct CreatedAccountKey {
+    /// The key itself, shown this once.
+    #[schema(value_type = String)]
+    secret: Secret,
+    /// All else about it.
+    #[schema(inline)]
+    key: AccountKey,
 }
 
 /// What to change; what is absent stays.
@@ -88,6 +117,7 @@ impl From<ApiKey> for AccountKey {
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .add(Access::Needs(Permission::KeysRead), routes!(account_keys_list))
+        .add(Access::Needs(Permission::KeysWrite).stepped_up(), routes!(account_keys_create))
         .add(Access::Needs(Permission::KeysRead), routes!(account_keys_show))
         .add(Access::Needs(Permission::KeysWrite), routes!(account_keys_update))
 }
@@ -125,6 +155,48 @@ async fn account_keys_list(
     known.await?.ok_or_else(|| not_found("account.not_found", "account"))?;
     let keys = console.identity.key_list(Some(account), page).await?;
     Ok(Json(Page::of(keys, AccountKey::from)))
+}
+
+/// Makes an API key for an account, whose owner is told. Who acts gives it to the owner.
+#[utoipa::path(post, path = "/api/v1/accounts/{account}/keys", tag = "accounts", params(
+    ("account" = String, Path, description = "The account's id."),
+    ("idempotency-key" = Option<String>, Header, description = "Makes it safe to send this again; kept for a day.",
+        min_length = 1, max_length = 255),
+), request_body = NewAccountKey, responses(
+    (status = 201, description = "The key, with its secret.", body = CreatedAccountKey, headers(
+        ("etag" = String, description = "The version of the key."),
+        ("idempotency-replayed" = String, description = "`true` if this is the answer of an earlier request."),
+    )),
+    (status = 409, description = "The account has another key of that name or too many, or is an organisation.", body = Problem,
+        content_type = "application/problem+json"),
+))]
+async fn account_keys_create(
+    State(console): State<Console>,
+    caller: Signed,
+    idempotent: Idempotent,
+    Path(account): Path<String>,
+    Input(new): Input<NewAccountKey>,
+) -> Result<Response, Refusal> {
+    let account = account_of(&account)?;
+    let once = &idempotent.of(&console, &caller, "accounts.keys.create", &(account, &new))?;
+    let (console, acting) = (&console, (Acting::With(caller.permissions), caller.account));
+    let (name, limits) = (&Personal::new(new.name), &new.limits);
+    let create = async |tx: &mut WriteTx<'_>| {
+        // As it was shown: what is masked cannot be read back into its type.
+        if let Some(made) = once.stored::<(String, serde_json::Value)>(console, tx).await? {
+            return Ok((made, true));
+        }
+        let identity = &console.identity;
+        let (key, secret) = identity.key_create_by_staff_in_tx(tx, acting, account, (name, limits)).await?;
+        let created = CreatedAccountKey { secret: Secret(secret), key: key.into() };
+        let shown = serde_json::to_value(&created).map_err(|e| Fault::internal("request.unwritable", e))?;
+        let made = (ETag::of(console, &created.key)?.text().to_owned(), shown);
+        once.keep(console, tx, &made).await?;
+        Ok::<_, Undone>((made, false))
+    };
+    let create = &create;
+    let ((tag, made), replayed) = console.db.write("console.account_key.create", |tx| Box::pin(create(tx))).await?;
+    Ok((StatusCode::CREATED, [(header::ETAG, tag)], Replayed(replayed), Json(made)).into_response())
 }
 
 /// An API key of an account.

@@ -15,7 +15,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use tacit_catalog::Outcome;
+use tacit_catalog::{CatalogError, Outcome};
 use tacit_identity::access::Permission;
 use tacit_kernel::ids::ChannelId;
 use tacit_kernel::ids::CredentialId;
@@ -29,7 +29,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::Needs(Permission::ProvidersRead), routes!(channels_list))
         .add(Access::Needs(Permission::ProvidersWrite), routes!(channels_create))
         .add(Access::Needs(Permission::ProvidersRead), routes!(channels_show))
-        .add(Access::Needs(Permission::ProvidersWrite), routes!(channels_update))
+        .add(Access::Needs(Permission::ProvidersWrite), routes!(channels_update, channels_delete))
         .add(Access::Needs(Permission::ProvidersRevealCredential), routes!(credentials_reveal))
 }
 
@@ -151,6 +151,42 @@ async fn channels_update(
     let update = &update;
     let channel = Channel::from(console.db.write("console.channel.update", |tx| Box::pin(update(tx))).await?);
     Ok((ETag::of(console, &channel)?, Json(channel)).into_response())
+}
+
+/// Deletes a channel over which nothing was ever called, with its credentials.
+#[utoipa::path(delete, path = "/api/v1/channels/{channel}", tag = "catalogue", params(
+    ("channel" = String, Path, description = "Its id."),
+    ("if-match" = Option<String>, Header, description = "Delete it only if this is its version."),
+), responses(
+    (status = 204, description = "It is deleted."),
+    (status = 409, description = "It is enabled and serves models, or records of calls refer to it.", body = Problem,
+        content_type = "application/problem+json"),
+    (status = 412, description = "It has another version.", body = Problem, content_type = "application/problem+json"),
+))]
+async fn channels_delete(
+    State(console): State<Console>,
+    versions: IfMatch,
+    Reference(id): Reference<ChannelId>,
+) -> Result<StatusCode, Refusal> {
+    let (console, versions) = (&console, &versions);
+    let seen: Result<_, Undone> = console.db.read("console.channel.show", |tx| Box::pin(found(console, tx, id))).await;
+    let seen = seen?;
+    // Outside the transaction, for it may go through many records. What is enabled meanwhile has another version.
+    if console.ledger.channel_was_called(id).await? {
+        let message = "records of calls refer to the channel; disable it instead";
+        return Err(Fault::new(ErrorKind::Conflict, "channel.in_use", message).into());
+    }
+    let delete = async |tx: &mut WriteTx<'_>| {
+        let before = found(console, tx, id).await?;
+        versions.check(&ETag::of(console, &Channel::from(before.clone()))?)?;
+        if before != seen {
+            return Err(Undone::from(CatalogError::Conflict));
+        }
+        Ok(console.catalog.channel_delete_in_tx(tx, id).await?)
+    };
+    let delete = &delete;
+    console.db.write("console.channel.delete", |tx| Box::pin(delete(tx))).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// The multiplier of a channel is a price, whoever else may change channels.

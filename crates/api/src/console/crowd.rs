@@ -1,15 +1,19 @@
 //! How much people may ask for: those who are not signed in, a rate for each address, a wider one for its network, and one for
-//! all together, so that a flood from everywhere leaves the database to the calls; those who are, a rate for each account. It
-//! is kept in memory and is looked at before anything is written for them, the audit log first of all; what is slow is slowed
+//! all together, so that a flood from everywhere leaves the database to the calls, of which few networks cannot take all
+//! ([`fair`]); those who are, a rate for each account. It is kept in memory and is looked at before anything is written for them, the audit log first of all; what is slow is slowed
 //! further by the rules of what they ask for (`tacit_identity`).
 //!
-//! Who shows something that was not recognised lately is not signed in yet: to find out costs a look into the database.
+//! Who shows something that was not recognised lately is not signed in yet: to find out costs a look into the database. What all
+//! of these have together is counted apart, so that neither a flood of them closes signing in nor a flood of sign-ins closes
+//! the way to those who are signed in.
 
+mod fair;
 mod regulars;
 
 use crate::problem::Refusal;
+use fair::Fair;
 use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota};
+use governor::{DefaultKeyedRateLimiter, Quota};
 use ipnet::Ipv6Net;
 use regulars::Regulars;
 use secrecy::SecretString;
@@ -29,27 +33,34 @@ const SWEEP: u32 = 4096;
 pub struct Crowd {
     addresses: DefaultKeyedRateLimiter<IpAddr>,
     networks: DefaultKeyedRateLimiter<IpAddr>,
-    all: DefaultDirectRateLimiter,
+    /// Of all who show nothing.
+    all: Fair,
+    /// Of all who show what was not recognised lately.
+    unknown: Fair,
     accounts: DefaultKeyedRateLimiter<AccountId>,
     regulars: Regulars,
     clock: DefaultClock,
+    since: <DefaultClock as governor::clock::Clock>::Instant,
     asked: AtomicU32,
 }
 
 impl Crowd {
     /// Of those who are not signed in so many requests a minute of one address, all at once if they like, and so many a
-    /// second of all together; of an account that is signed in so many a minute.
+    /// second of all together, and as many of all who show what is not known; of an account that is signed in so many a minute.
     #[must_use]
     pub fn new(per_minute: NonZeroU32, of_all_per_second: NonZeroU32, of_account_per_minute: NonZeroU32) -> Self {
+        let clock = DefaultClock::default();
         Self {
             addresses: DefaultKeyedRateLimiter::keyed(Quota::per_minute(per_minute)),
             networks: DefaultKeyedRateLimiter::keyed(Quota::per_minute(
                 per_minute.saturating_mul(NonZeroU32::MIN.saturating_add(NETWORK - 1)),
             )),
-            all: DefaultDirectRateLimiter::direct(Quota::per_second(of_all_per_second)),
+            all: Fair::new(of_all_per_second),
+            unknown: Fair::new(of_all_per_second),
             accounts: DefaultKeyedRateLimiter::keyed(Quota::per_minute(of_account_per_minute)),
             regulars: Regulars::default(),
-            clock: DefaultClock::default(),
+            since: clock.now(),
+            clock,
             asked: AtomicU32::new(0),
         }
     }
@@ -59,6 +70,10 @@ impl Crowd {
     /// # Errors
     /// 429 with how long to wait; it is not counted then.
     pub(super) fn admit(&self, address: Option<IpAddr>) -> Result<(), Refusal> {
+        self.admit_among(&self.all, address)
+    }
+
+    fn admit_among(&self, all: &Fair, address: Option<IpAddr>) -> Result<(), Refusal> {
         if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
             self.addresses.retain_recent();
             self.networks.retain_recent();
@@ -73,10 +88,13 @@ impl Crowd {
             let message = format!("too many requests from your address; try again in {seconds} seconds");
             return Err(Fault::new(ErrorKind::Limited, "request.too_many", message).after(seconds).into());
         }
-        self.all.check().map_err(|_| {
-            let message = "too many people ask at this moment; try again in a few seconds";
-            Fault::new(ErrorKind::Unavailable, "request.crowded", message).after(2).into()
-        })
+        // The first second is 1: nothing was counted before it.
+        let second = self.clock.now().duration_since(self.since).as_secs() + 1;
+        if all.admit(many, second) {
+            return Ok(());
+        }
+        let message = "too many people ask at this moment; try again in a few seconds";
+        Err(Fault::new(ErrorKind::Unavailable, "request.crowded", message).after(2).into())
     }
 }
 
@@ -86,7 +104,7 @@ impl Crowd {
     /// # Errors
     /// As [`Self::admit`].
     pub(super) fn admit_showing(&self, token: &SecretString, address: Option<IpAddr>) -> Result<(), Refusal> {
-        if self.regulars.knows(token) { Ok(()) } else { self.admit(address) }
+        if self.regulars.knows(token) { Ok(()) } else { self.admit_among(&self.unknown, address) }
     }
 
     /// Whether somebody was recognised by this.
@@ -142,9 +160,24 @@ mod tests {
     fn all_together_have_a_rate_too() {
         let crowd = Crowd::new(NonZeroU32::MAX, NonZeroU32::new(5).unwrap(), NonZeroU32::MAX);
         let all: u32 = (0..200).map(|n| admitted(&crowd, &format!("10.{n}.0.1"), 1)).sum();
-        assert!((5..100).contains(&all), "{all}");
+        // Five of a second, and of the next if it began meanwhile.
+        assert!((5..=15).contains(&all), "{all}");
         let refusal = crowd.admit(Some("10.250.0.1".parse().unwrap())).unwrap_err();
         assert_eq!((refusal.code(), refusal.status().as_u16()), ("request.crowded", 503));
+    }
+
+    #[test]
+    fn what_is_not_known_has_a_rate_apart() {
+        let crowd = Crowd::new(NonZeroU32::MAX, NonZeroU32::new(1_000).unwrap(), NonZeroU32::MAX);
+        let from = |n: u32| Some(IpAddr::from([10, (n % 200) as u8, 0, 1]));
+        let shown = |n: u32| crowd.admit_showing(&SecretString::from(format!("bogus {n}")), from(n)).is_ok();
+        // Far more than there is, of which some are let in and most are not.
+        let let_in = (0..100_000).filter(|n| shown(*n)).count();
+        assert!((900..50_000).contains(&let_in), "{let_in}");
+        assert!(crowd.admit("198.51.100.7".parse().ok()).is_ok(), "signing in is open");
+        let token = SecretString::from("of somebody");
+        crowd.recognised(&token, true);
+        assert!(crowd.admit_showing(&token, from(1)).is_ok(), "who was recognised is not in the crowd");
     }
 
     #[test]

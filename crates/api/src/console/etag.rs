@@ -38,6 +38,13 @@ impl ETag {
     }
 }
 
+impl ETag {
+    /// As it is sent; to be kept with an answer that is sent again.
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
 impl IntoResponseParts for ETag {
     type Error = Infallible;
 

@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tacit_identity::access::Permission;
 use tacit_kernel::ids::GroupId;
+use tacit_kernel::{ErrorKind, Fault};
 use tacit_storage::{ReadTx, WriteTx};
 use utoipa_axum::routes;
 
@@ -20,7 +21,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::Needs(Permission::AccountsRead), routes!(groups_list))
         .add(Access::Needs(Permission::PricesWrite), routes!(groups_create))
         .add(Access::Needs(Permission::AccountsRead), routes!(groups_show))
-        .add(Access::Needs(Permission::PricesWrite), routes!(groups_update))
+        .add(Access::Needs(Permission::PricesWrite), routes!(groups_update, groups_delete))
 }
 
 async fn found(console: &Console, tx: &mut ReadTx<'_>, id: GroupId) -> Result<tacit_identity::Group, Undone> {
@@ -118,4 +119,34 @@ async fn groups_update(
     let update = &update;
     let group = Group::from(console.db.write("console.group.update", |tx| Box::pin(update(tx))).await?);
     Ok((ETag::of(console, &group)?, Json(group)).into_response())
+}
+
+/// Deletes a pricing group in which no account is.
+#[utoipa::path(delete, path = "/api/v1/groups/{group}", tag = "catalogue", params(
+    ("group" = String, Path, description = "Its id."),
+    ("if-match" = Option<String>, Header, description = "Delete it only if this is its version."),
+), responses(
+    (status = 204, description = "It is deleted."),
+    (status = 409, description = "Accounts are in it, or whoever registers comes into it.", body = Problem,
+        content_type = "application/problem+json"),
+    (status = 412, description = "It has another version.", body = Problem, content_type = "application/problem+json"),
+))]
+async fn groups_delete(
+    State(console): State<Console>,
+    versions: IfMatch,
+    Reference(id): Reference<GroupId>,
+) -> Result<StatusCode, Refusal> {
+    let (console, versions) = (&console, &versions);
+    let delete = async |tx: &mut WriteTx<'_>| {
+        let before = found(console, tx, id).await?;
+        if before.name == console.registration_group {
+            let message = "whoever registers comes into this group: see the setting registration.group";
+            return Err(Undone::from(Fault::new(ErrorKind::Conflict, "group.in_use", message)));
+        }
+        versions.check(&ETag::of(console, &Group::from(before))?)?;
+        Ok(console.identity.group_delete_in_tx(tx, id).await?)
+    };
+    let delete = &delete;
+    console.db.write("console.group.delete", |tx| Box::pin(delete(tx))).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

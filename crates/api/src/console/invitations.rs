@@ -1,16 +1,19 @@
 //! `/api/v1/invitations`: what the caller invites people with to register.
 
-use super::{Access, Answer, Console, Params, Reference, Routes, Signed};
+use super::idempotency::{Replayed, Undone};
+use super::{Access, Answer, Console, Idempotent, Params, Reference, Routes, Signed};
 use crate::forms::{Moment, Page, PageQuery, Secret, page_of};
 use crate::problem::{Problem, Refusal};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Serialize;
+use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
 use tacit_identity::access::Scope;
 use tacit_identity::registration::{Invitation, Inviter};
 use tacit_kernel::Masked;
 use tacit_kernel::ids::{AccountId, InvitationId};
+use tacit_storage::WriteTx;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -35,7 +38,7 @@ impl From<Inviter> for InvitedBy {
 }
 
 /// An invitation that was just made.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 struct NewInvitation {
     /// Its id.
     #[schema(value_type = String)]
@@ -94,18 +97,35 @@ async fn invitations_list(
 }
 
 /// Makes an invitation for one person.
-#[utoipa::path(post, path = "/api/v1/invitations", tag = "account", responses(
-    (status = 201, description = "The invitation.", body = NewInvitation),
+#[utoipa::path(post, path = "/api/v1/invitations", tag = "account", params(
+    ("idempotency-key" = Option<String>, Header, description = "Makes it safe to send this again; kept for a day.",
+        min_length = 1, max_length = 255),
+), responses(
+    (status = 201, description = "The invitation.", body = NewInvitation, headers(
+        ("idempotency-replayed" = String, description = "`true` if this is the answer of an earlier request."),
+    )),
     (status = 409, description = "The caller has as many that nobody used.", body = Problem,
         content_type = "application/problem+json"),
 ))]
 async fn invitations_create(
     State(console): State<Console>,
     caller: Signed,
-) -> Result<(StatusCode, Json<NewInvitation>), Refusal> {
-    let (invitation, code) = console.identity.invitation_create(Some(caller.account)).await?;
-    let said = NewInvitation { id: invitation.id, code: Secret(code), expires_at: invitation.expires_at.into() };
-    Ok((StatusCode::CREATED, Json(said)))
+    idempotent: Idempotent,
+) -> Result<Response, Refusal> {
+    let once = &idempotent.of(&console, &caller, "invitations.create", &())?;
+    let console = &console;
+    let create = async |tx: &mut WriteTx<'_>| {
+        if let Some(made) = once.stored::<NewInvitation>(console, tx).await? {
+            return Ok((made, true));
+        }
+        let (made, code) = console.identity.invitation_create_in_tx(tx, Some(caller.account)).await?;
+        let made = NewInvitation { id: made.id, code: Secret(code), expires_at: made.expires_at.into() };
+        once.keep(console, tx, &made).await?;
+        Ok::<_, Undone>((made, false))
+    };
+    let create = &create;
+    let (made, replayed) = console.db.write("console.invitation.create", |tx| Box::pin(create(tx))).await?;
+    Ok((StatusCode::CREATED, Replayed(replayed), Json(made)).into_response())
 }
 
 /// Withdraws an invitation of the caller that nobody used.

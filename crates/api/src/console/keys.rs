@@ -31,7 +31,7 @@ pub(super) struct Key {
     id: KeyId,
     /// Its name, unique within the account; `null` if it can no longer be read.
     name: Option<String>,
-    /// In an organisation: the account of the member whose it is.
+    /// In an organisation: the account of the member whose it is; absent if it is a project's alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     member: Option<AccountId>,
@@ -92,7 +92,7 @@ impl From<KeyAuthority> for Authority {
 #[schema(as = KeyEnd)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum End {
-    /// It was deleted.
+    /// It was deleted, or its project was archived, whose alone it was.
     Revoked,
     /// It was found where it does not belong.
     Leaked,
@@ -261,6 +261,18 @@ pub(super) async fn list(console: &Console, scope: Scope, query: &PageQuery) -> 
         Some(member) => console.identity.key_list_of_member(account, member, page).await?,
         None => console.identity.key_list(Some(account), page).await?,
     };
+    Ok(Json(Page::of(keys, Key::from)))
+}
+
+/// A page of the keys of a project, to who may see all keys of its organisation.
+pub(super) async fn list_of_project(
+    console: &Console,
+    organisation: AccountId,
+    project: ProjectId,
+    query: &PageQuery,
+) -> Answer<Page<Key>> {
+    let page = page_of(query.after.as_deref(), query.limit)?;
+    let keys = console.identity.key_list_of_project(organisation, project, page).await?;
     Ok(Json(Page::of(keys, Key::from)))
 }
 

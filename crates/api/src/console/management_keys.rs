@@ -9,9 +9,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tacit_identity::access::{Permissions, Scopes};
-use tacit_identity::management_keys::ManagementKey;
+use tacit_identity::management_keys::{ManagementKey, ManagementKeyChange};
 use tacit_kernel::Personal;
 use tacit_kernel::ids::ManagementKeyId;
 use tacit_storage::{ReadTx, WriteTx};
@@ -74,6 +74,31 @@ struct New {
     expires_at: Option<Moment>,
 }
 
+/// What to change; what is absent stays.
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = ManagementKeyPatch)]
+#[serde(deny_unknown_fields, default)]
+struct Patch {
+    /// Another name.
+    #[schema(min_length = 1, max_length = 200)]
+    name: Option<String>,
+    /// Other scopes; they replace all that it had.
+    #[schema(value_type = Option<Vec<String>>)]
+    scopes: Option<Scopes>,
+    /// Other permissions; they replace all that it had.
+    #[schema(value_type = Option<Vec<String>>)]
+    permissions: Option<Permissions>,
+    /// Another moment from when on it is void; `null`: never.
+    #[serde(deserialize_with = "told")]
+    #[schema(value_type = Option<Moment>)]
+    expires_at: Option<Option<Moment>>,
+}
+
+/// What is there, be it `null`.
+fn told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Moment>>, D::Error> {
+    Option::<Moment>::deserialize(deserializer).map(Some)
+}
+
 impl From<ManagementKey> for Key {
     fn from(key: ManagementKey) -> Self {
         Self {
@@ -94,6 +119,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::PERSON, routes!(management_keys_list))
         .add(Access::PERSON.stepped_up(), routes!(management_keys_create))
         .add(Access::PERSON, routes!(management_keys_show, management_keys_revoke))
+        .add(Access::PERSON.stepped_up(), routes!(management_keys_update))
 }
 
 /// The caller's management keys, oldest first.
@@ -170,6 +196,44 @@ async fn management_keys_show(
     let show = &show;
     let key = Key::from(console.db.read("console.management_key.show", |tx| Box::pin(show(tx))).await?);
     Ok(versions.shown(ETag::of(console, &key)?, Json(key)))
+}
+
+/// Changes a management key of the caller. What it may do then is held to the rules of making one.
+#[utoipa::path(patch, path = "/api/v1/management-keys/{key}", tag = "keys", params(
+    ("key" = String, Path, description = "Its id."),
+    ("if-match" = Option<String>, Header, description = "Change it only if this is its version."),
+), request_body = Patch, responses(
+    (status = 200, description = "The key as it is now.", body = inline(Key),
+        headers(("etag" = String, description = "The version."))),
+    (status = 404, description = "The caller has no such key.", body = Problem,
+        content_type = "application/problem+json"),
+    (status = 409, description = "It was revoked.", body = Problem, content_type = "application/problem+json"),
+    (status = 412, description = "It has another version.", body = Problem,
+        content_type = "application/problem+json"),
+))]
+async fn management_keys_update(
+    State(console): State<Console>,
+    caller: Signed,
+    versions: IfMatch,
+    Reference(id): Reference<ManagementKeyId>,
+    Input(patch): Input<Patch>,
+) -> Result<Response, Refusal> {
+    session(&console, &caller).await?;
+    let change = &ManagementKeyChange {
+        name: patch.name.map(Personal::new),
+        scopes: patch.scopes,
+        permissions: patch.permissions,
+        expires_at: patch.expires_at.map(|at| at.map(|at| at.0)),
+    };
+    let (console, of, versions) = (&console, (caller.account, id), &versions);
+    let update = async |tx: &mut WriteTx<'_>| -> Result<ManagementKey, Undone> {
+        let before = Key::from(console.identity.management_key_in_tx(tx, of.0, id).await?);
+        versions.check(&ETag::of(console, &before)?)?;
+        Ok(console.identity.management_key_update_in_tx(tx, of, change).await?)
+    };
+    let update = &update;
+    let key = Key::from(console.db.write("console.management_key.update", |tx| Box::pin(update(tx))).await?);
+    Ok((ETag::of(console, &key)?, Json(key)).into_response())
 }
 
 /// Revokes a management key of the caller.

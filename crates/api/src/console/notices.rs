@@ -61,6 +61,8 @@ fn content(notice: Notice<'_>, language: Language, at: Timestamp) -> Content {
         }
         Notice::KeyLeaked => said(leaked(language)),
         Notice::ManagementKeyMade => said(management_key(language)),
+        Notice::ManagementKeyChanged => said(management_key_changed(language)),
+        Notice::KeyMadeByStaff => said(key_by_staff(language)),
         Notice::RecoveryCodesRenewed => said(recovery_codes(language)),
         Notice::Recovered(what) => recovered(what, language),
         Notice::Case(step) => said(verification_notices::text(step, language)),
@@ -108,6 +110,34 @@ const fn management_key(language: Language) -> (&'static str, &'static str) {
         Language::Zh => (
             "已创建管理密钥",
             "您的账号创建了一个管理密钥。持有者可以在该密钥的权限范围内以您的名义使用控制台 API。如果不是您本人操作，请在控制台吊销该密钥并修改密码。",
+        ),
+    }
+}
+
+const fn management_key_changed(language: Language) -> (&'static str, &'static str) {
+    match language {
+        Language::En => (
+            "A management key was changed",
+            "What a management key of your account may do, or until when, was changed. If it was not you, revoke the key in the \
+             console and change your password.",
+        ),
+        Language::Zh => (
+            "管理密钥已变更",
+            "您的账号的一个管理密钥的权限或有效期已变更。如果不是您本人操作，请在控制台吊销该密钥并修改密码。",
+        ),
+    }
+}
+
+const fn key_by_staff(language: Language) -> (&'static str, &'static str) {
+    match language {
+        Language::En => (
+            "An API key was made for your account",
+            "Staff of the platform made an API key for your account. What it is used for is charged to your account. If you did \
+             not ask for it, disable it in the console and tell the platform.",
+        ),
+        Language::Zh => (
+            "已为您的账号创建 API 密钥",
+            "平台工作人员为您的账号创建了一个 API 密钥，使用该密钥产生的费用由您的账号承担。如果您没有提出过此要求，请在控制台停用该密钥并告知平台。",
         ),
     }
 }

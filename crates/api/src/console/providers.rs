@@ -21,7 +21,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::Needs(Permission::ProvidersRead), routes!(providers_list))
         .add(Access::Needs(Permission::ProvidersWrite), routes!(providers_create))
         .add(Access::Needs(Permission::ProvidersRead), routes!(providers_show))
-        .add(Access::Needs(Permission::ProvidersWrite), routes!(providers_update))
+        .add(Access::Needs(Permission::ProvidersWrite), routes!(providers_update, providers_delete))
 }
 
 async fn found(console: &Console, tx: &mut ReadTx<'_>, id: ProviderId) -> Result<tacit_catalog::Provider, Undone> {
@@ -124,4 +124,30 @@ async fn providers_update(
     let update = &update;
     let provider = Provider::from(console.db.write("console.provider.update", |tx| Box::pin(update(tx))).await?);
     Ok((ETag::of(console, &provider)?, Json(provider)).into_response())
+}
+
+/// Deletes a provider without channels.
+#[utoipa::path(delete, path = "/api/v1/providers/{provider}", tag = "catalogue", params(
+    ("provider" = String, Path, description = "Its id."),
+    ("if-match" = Option<String>, Header, description = "Delete it only if this is its version."),
+), responses(
+    (status = 204, description = "It is deleted."),
+    (status = 409, description = "Channels of it are there.", body = Problem,
+        content_type = "application/problem+json"),
+    (status = 412, description = "It has another version.", body = Problem, content_type = "application/problem+json"),
+))]
+async fn providers_delete(
+    State(console): State<Console>,
+    versions: IfMatch,
+    Reference(id): Reference<ProviderId>,
+) -> Result<StatusCode, Refusal> {
+    let (console, versions) = (&console, &versions);
+    let delete = async |tx: &mut WriteTx<'_>| {
+        let before = found(console, tx, id).await?;
+        versions.check(&ETag::of(console, &Provider::from(before))?)?;
+        Ok::<_, Undone>(console.catalog.provider_delete_in_tx(tx, id).await?)
+    };
+    let delete = &delete;
+    console.db.write("console.provider.delete", |tx| Box::pin(delete(tx))).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -98,6 +98,7 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("POST", "/api/v1/keys") => (A::KeyCreate, O::Key),
         ("PATCH" | "DELETE", "/api/v1/keys/{key}") | ("POST", "/api/v1/keys/{key}/retire") => (A::KeyUpdate, O::Key),
         ("POST", "/api/v1/management-keys") => (A::ManagementKeyCreate, O::Key),
+        ("PATCH", "/api/v1/management-keys/{key}") => (A::ManagementKeyUpdate, O::Key),
         ("DELETE", "/api/v1/management-keys/{key}") => (A::ManagementKeyRevoke, O::Key),
         ("POST", "/api/v1/organisations") => (A::OrganisationCreate, O::Organisation),
         ("PATCH", "/api/v1/organisations/{organisation}") => (A::OrganisationUpdate, O::Organisation),
@@ -120,7 +121,11 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("PATCH" | "DELETE", "/api/v1/organisations/{organisation}/projects/{project}") => {
             (A::ProjectUpdate, O::Organisation)
         }
-        ("POST", "/api/v1/organisations/{organisation}/keys") => (A::KeyCreate, O::Organisation),
+        (
+            "POST",
+            "/api/v1/organisations/{organisation}/keys"
+            | "/api/v1/organisations/{organisation}/projects/{project}/keys",
+        ) => (A::KeyCreate, O::Organisation),
         ("PATCH" | "DELETE", "/api/v1/organisations/{organisation}/keys/{key}")
         | ("POST", "/api/v1/organisations/{organisation}/keys/{key}/retire") => (A::KeyUpdate, O::Organisation),
         ("POST", "/api/v1/leaked-keys") => (A::KeyReport, O::Key),
@@ -133,18 +138,23 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("POST", "/api/v1/accounts/{account}/unmask") => (A::AccountUnmask, O::Account),
         ("DELETE", "/api/v1/accounts/{account}/sessions") => (A::SessionEnd, O::Account),
         ("POST", "/api/v1/accounts/{account}/credentials-reset") => (A::CredentialsReset, O::Account),
+        ("POST", "/api/v1/accounts/{account}/keys") => (A::KeyCreate, O::Key),
         ("PATCH", "/api/v1/accounts/{account}/keys/{key}") => (A::KeyUpdate, O::Key),
         ("POST", "/api/v1/accounts/{account}/movements") => (A::WalletMove, O::Wallet),
         ("POST", "/api/v1/call-records/{call}/unmask") => (A::CallReveal, O::Call),
         ("POST", "/api/v1/groups") => (A::GroupCreate, O::Group),
         ("PATCH", "/api/v1/groups/{group}") => (A::GroupUpdate, O::Group),
+        ("DELETE", "/api/v1/groups/{group}") => (A::GroupDelete, O::Group),
         ("POST", "/api/v1/providers") => (A::ProviderCreate, O::Provider),
         ("PATCH", "/api/v1/providers/{provider}") => (A::ProviderUpdate, O::Provider),
+        ("DELETE", "/api/v1/providers/{provider}") => (A::ProviderDelete, O::Provider),
         ("POST", "/api/v1/channels") => (A::ChannelCreate, O::Channel),
         ("PATCH", "/api/v1/channels/{channel}") => (A::ChannelUpdate, O::Channel),
+        ("DELETE", "/api/v1/channels/{channel}") => (A::ChannelDelete, O::Channel),
         ("POST", "/api/v1/channels/{channel}/credentials/{credential}/reveal") => (A::CredentialReveal, O::Channel),
         ("POST", "/api/v1/registered-models") => (A::ModelCreate, O::Model),
         ("PATCH", "/api/v1/registered-models/{model}") => (A::ModelUpdate, O::Model),
+        ("DELETE", "/api/v1/registered-models/{model}") => (A::ModelDelete, O::Model),
         ("POST", "/api/v1/registered-models/{model}/prices") => (A::PriceCreate, O::Price),
         ("POST", "/api/v1/set-aside/{event}/settle") => (A::EventSettle, O::Event),
         ("POST", "/api/v1/set-aside/{event}/drop") => (A::EventDrop, O::Event),
@@ -178,6 +188,7 @@ fn changes_of(method: &Method, path: &str) -> &'static [&'static str] {
     match (method.as_str(), path) {
         ("POST", "/api/v1/accounts") => &["name", "group", "limits"],
         ("PATCH", "/api/v1/accounts/{account}") => &["group", "limits", "status"],
+        ("POST", "/api/v1/accounts/{account}/keys") => &["name", "limits"],
         ("PATCH", "/api/v1/accounts/{account}/keys/{key}") => &["limits", "status"],
         ("POST", "/api/v1/accounts/{account}/movements") => &["kind", "amount"],
         _ => &[],

@@ -12,7 +12,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tacit_catalog::Outcome;
 use tacit_identity::access::Permission;
 use tacit_kernel::ids::ModelId;
@@ -26,7 +26,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::Needs(Permission::ProvidersRead), routes!(registered_models_list))
         .add(Access::Needs(Permission::ModelsWrite), routes!(registered_models_create))
         .add(Access::Needs(Permission::ProvidersRead), routes!(registered_models_show))
-        .add(Access::Needs(Permission::ModelsWrite), routes!(registered_models_update))
+        .add(Access::Needs(Permission::ModelsWrite), routes!(registered_models_update, registered_models_delete))
         .add(Access::Needs(Permission::ProvidersRead), routes!(prices_list))
         .add(Access::Needs(Permission::PricesWrite), routes!(prices_set))
 }
@@ -135,8 +135,34 @@ async fn registered_models_update(
     Ok((ETag::of(console, &model)?, Json(model)).into_response())
 }
 
+/// Deletes a model that no channel serves and that never had a price.
+#[utoipa::path(delete, path = "/api/v1/registered-models/{model}", tag = "catalogue", params(
+    ("model" = String, Path, description = "Its id."),
+    ("if-match" = Option<String>, Header, description = "Delete it only if this is its version."),
+), responses(
+    (status = 204, description = "It is deleted."),
+    (status = 409, description = "Channels serve it, or it has had a price, to which records of calls refer.", body = Problem,
+        content_type = "application/problem+json"),
+    (status = 412, description = "It has another version.", body = Problem, content_type = "application/problem+json"),
+))]
+async fn registered_models_delete(
+    State(console): State<Console>,
+    versions: IfMatch,
+    Reference(id): Reference<ModelId>,
+) -> Result<StatusCode, Refusal> {
+    let (console, versions) = (&console, &versions);
+    let delete = async |tx: &mut WriteTx<'_>| {
+        let before = found(console, tx, id).await?;
+        versions.check(&ETag::of(console, &Model::from(before))?)?;
+        Ok::<_, Undone>(console.catalog.model_delete_in_tx(tx, id).await?)
+    };
+    let delete = &delete;
+    console.db.write("console.model.delete", |tx| Box::pin(delete(tx))).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// A price to set.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NextPrice {
     /// Its parts.
@@ -170,22 +196,35 @@ async fn prices_list(
 /// Sets the price of a model: a new version, which follows the one before. If that is what holds then anyway, nothing changes.
 #[utoipa::path(post, path = "/api/v1/registered-models/{model}/prices", tag = "catalogue", params(
     ("model" = String, Path, description = "The model's id."),
+    ("idempotency-key" = Option<String>, Header, description = "Makes it safe to send this again; kept for a day.",
+        min_length = 1, max_length = 255),
 ), request_body = NextPrice, responses(
-    (status = 200, description = "The version that holds from then on.", body = Price),
+    (status = 200, description = "The version that holds from then on.", body = Price, headers(
+        ("idempotency-replayed" = String, description = "`true` if this is the answer of an earlier request."),
+    )),
     (status = 409, description = "Somebody else set a price at the same moment.", body = Problem,
         content_type = "application/problem+json"),
 ))]
 async fn prices_set(
     State(console): State<Console>,
+    caller: Signed,
+    idempotent: Idempotent,
     Reference(id): Reference<ModelId>,
     Input(new): Input<NextPrice>,
-) -> Answer<Price> {
+) -> Result<Response, Refusal> {
+    let once = &idempotent.of(&console, &caller, "registered-models.prices.create", &(id, &new))?;
     let (console, new) = (&console, &new);
     let set = async |tx: &mut WriteTx<'_>| {
+        if let Some(price) = once.stored::<Price>(console, tx).await? {
+            return Ok((price, true));
+        }
         let model = found(console, tx, id).await?;
         let put = console.catalog.price_put_in_tx(tx, id, &new.price, new.effective_at.map(|at| at.0)).await?;
-        Ok::<_, Undone>(shown(&model.name, put.value))
+        let price = shown(&model.name, put.value);
+        once.keep(console, tx, &price).await?;
+        Ok::<_, Undone>((price, false))
     };
     let set = &set;
-    Ok(Json(console.db.write("console.price.set", |tx| Box::pin(set(tx))).await?))
+    let (price, replayed) = console.db.write("console.price.set", |tx| Box::pin(set(tx))).await?;
+    Ok((Replayed(replayed), Json(price)).into_response())
 }

@@ -22,9 +22,11 @@ const UPDATE: Sql = Sql::new(
     "UPDATE models SET owned_by = $2, context_tokens = $3, max_output_tokens = $4, status = $5, updated_at = $6 \
      WHERE id = $1",
 );
+const PRICED: Sql = Sql::new("SELECT COUNT(*) AS n FROM prices WHERE model_id = $1");
+const DELETE: Sql = Sql::new("DELETE FROM models WHERE id = $1");
 
 /// Every statement of models.
-pub(crate) const STATEMENTS: &[&Sql] = &[&BY_ID, &BY_NAME, &LIST, &INSERT, &UPDATE];
+pub(crate) const STATEMENTS: &[&Sql] = &[&BY_ID, &BY_NAME, &LIST, &INSERT, &UPDATE, &PRICED, &DELETE];
 
 fn tokens(row: &Row, column: &'static str) -> Result<Option<u64>, StorageError> {
     row.get::<Option<i64>>(column)?
@@ -85,4 +87,13 @@ pub(super) async fn model_update(tx: &mut WriteTx<'_>, m: &Model) -> Result<(), 
         m.updated_at.into(),
     ];
     tx.execute(&UPDATE, &values).await.map(drop)
+}
+
+/// Whether it has or had a price.
+pub(super) async fn model_is_priced(tx: &mut ReadTx<'_>, id: ModelId) -> Result<bool, StorageError> {
+    Ok(tx.one(&PRICED, &[id.into()]).await?.map_or(Ok(0), |row| row.get::<i64>("n"))? > 0)
+}
+
+pub(super) async fn model_delete(tx: &mut WriteTx<'_>, id: ModelId) -> Result<u64, StorageError> {
+    tx.execute(&DELETE, &[id.into()]).await
 }

@@ -29,8 +29,8 @@ macro_rules! in_tx {
     }};
 }
 
-/// An organisation and its owner, with two keys of the world's account, a member; the second is of a project.
-async fn organisation(world: &World) -> ((AccountId, AccountId), ProjectId, [(KeyId, [u8; 32]); 2]) {
+/// An organisation and its owner, with two keys of the world's account, a member; the second is of a project, whose alone a third is.
+async fn organisation(world: &World) -> ((AccountId, AccountId), ProjectId, [(KeyId, [u8; 32]); 3]) {
     let limits = &Limits::default();
     let group = world.identity.group_by_name("default").await.unwrap().unwrap().id;
     let owner = world.identity.account_create(&name("owner"), group, limits).await.unwrap().id;
@@ -55,7 +55,9 @@ async fn organisation(world: &World) -> ((AccountId, AccountId), ProjectId, [(Ke
         ));
         keys.push((key.id, world.identity.key_hash(&secret)));
     }
-    (by, project, [keys[0], keys[1]])
+    let named = &name("c");
+    let (key, secret) = in_tx!(world, |identity, tx| identity.project_key_create_in_tx(tx, by, project, named, limits));
+    (by, project, [keys[0], keys[1], (key.id, world.identity.key_hash(&secret))])
 }
 
 async fn granted(client: &mut Client, session: &[u8], hash: [u8; 32]) -> wire::KeyGrant {
@@ -72,7 +74,7 @@ fn told(grant: &wire::KeyGrant) -> Vec<(Vec<u8>, i64, i64, i64)> {
 both_engines! {
     async fn a_grant_names_the_budgets_with_what_all_their_keys_have_spent(db: Db) {
         let world = World::new(db).await;
-        let (by, project, [(one, one_hash), (two, two_hash)]) = organisation(&world).await;
+        let (by, project, [(one, one_hash), (two, two_hash), (alone, alone_hash)]) = organisation(&world).await;
         let id = by.0;
         world.ledger.top_up(id, Nano(100 * COST), "paid").await.unwrap();
         let change = MemberChange { role: None, budget: Some(month(10 * COST)) };
@@ -92,19 +94,21 @@ both_engines! {
         let of_another = world.ended(CallId::fresh());
         world.top_up(10 * COST).await;
         assert_eq!(gateway.lease(world.account, COST, COST, 0).await, COST);
-        let events = gateway.events(1, vec![], vec![ended(one), ended(two), ended(two), of_another]);
+        let events = gateway.events(1, vec![], vec![ended(one), ended(two), ended(two), ended(alone), of_another]);
         recording.send(events).await;
         recording.acknowledged(1).await;
         settled(&control).await;
 
         let session = gateway.session.clone();
         let member = (convert::id_bytes(world.account), -1, 10 * COST, 3 * COST);
-        let of_project = (convert::id_bytes(project), -1, 100 * COST, 2 * COST);
+        let of_project = (convert::id_bytes(project), -1, 100 * COST, 3 * COST);
         let grant = granted(&mut gateway.client, &session, one_hash).await;
         assert_eq!(told(&grant), std::slice::from_ref(&member), "both of the member's keys, and nobody else's");
-        assert_eq!((grant.key_spend.unwrap().month, grant.account_spend.unwrap().month), (COST, 3 * COST));
+        assert_eq!((grant.key_spend.unwrap().month, grant.account_spend.unwrap().month), (COST, 4 * COST));
         let grant = granted(&mut gateway.client, &session, two_hash).await;
-        assert_eq!(told(&grant), [member, of_project]);
+        assert_eq!(told(&grant), [member, of_project.clone()]);
+        let grant = granted(&mut gateway.client, &session, alone_hash).await;
+        assert_eq!(told(&grant), [of_project], "that of the project, and of no member");
         assert_eq!(told(&granted(&mut gateway.client, &session, world.hash).await), [], "a person's key has none");
         world.assert_clean().await;
 

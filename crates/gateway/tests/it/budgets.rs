@@ -36,6 +36,22 @@ async fn two_keys_of_one_member_share_a_budget_and_another_member_has_their_own(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_a_project_alone_is_held_to_the_projects_budget_and_to_no_members() {
+    let p = Platform::start(Wishes::default()).await;
+    let (hers, ours) = (budget(-1, 1), budget(-1, 2_000_000));
+    let (members, alone) = (p.another_key(&[hers, ours.clone()]), p.another_key(std::slice::from_ref(&ours)));
+    let another = p.another_key(&[ours]);
+    // The member has nothing left, which is nothing to the keys of the project; these share what it has.
+    assert_eq!(p.chat_with(&members, "chat", r#","max_tokens":40"#).await.status, 402);
+    let mut statuses = Vec::new();
+    for key in [&alone, &another].repeat(3) {
+        statuses.push(p.chat_with(key, "chat", r#","max_tokens":40"#).await.status.as_u16());
+    }
+    assert_eq!((statuses[0], statuses[1], statuses[4], statuses[5]), (200, 200, 402, 402), "{statuses:?}");
+    p.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_at_the_same_time_do_not_pass_a_budget_together() {
     let p = Arc::new(Platform::start(Wishes::default()).await);
     // Two of each key, of which the tighter holds, whichever is told first.

@@ -12,9 +12,11 @@ const INSERT: Sql =
     Sql::new("INSERT INTO user_groups (id, name, multiplier_ppm, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)");
 const UPDATE: Sql = Sql::new("UPDATE user_groups SET multiplier_ppm = $2, updated_at = $3 WHERE id = $1");
 const ACCOUNTS: Sql = Sql::new("SELECT id FROM accounts WHERE group_id = $1");
+const COUNT: Sql = Sql::new("SELECT COUNT(*) AS n FROM accounts WHERE group_id = $1");
+const DELETE: Sql = Sql::new("DELETE FROM user_groups WHERE id = $1");
 
 /// Every statement of groups.
-pub(crate) const STATEMENTS: &[&Sql] = &[&BY_NAME, &BY_ID, &LIST, &INSERT, &UPDATE, &ACCOUNTS];
+pub(crate) const STATEMENTS: &[&Sql] = &[&BY_NAME, &BY_ID, &LIST, &INSERT, &UPDATE, &ACCOUNTS, &COUNT, &DELETE];
 
 fn group(row: &Row) -> Result<Group, StorageError> {
     Ok(Group {
@@ -50,4 +52,13 @@ pub(super) async fn group_update(tx: &mut WriteTx<'_>, g: &Group) -> Result<(), 
 /// The accounts of a group.
 pub(super) async fn group_accounts(tx: &mut ReadTx<'_>, id: GroupId) -> Result<Vec<AccountId>, StorageError> {
     tx.all(&ACCOUNTS, &[id.into()]).await?.iter().map(|row| row.get("id")).collect()
+}
+
+/// How many accounts a group has.
+pub(super) async fn group_size(tx: &mut ReadTx<'_>, id: GroupId) -> Result<u64, StorageError> {
+    tx.one(&COUNT, &[id.into()]).await?.map_or(Ok(0), |row| row.get("n"))
+}
+
+pub(super) async fn group_delete(tx: &mut WriteTx<'_>, id: GroupId) -> Result<u64, StorageError> {
+    tx.execute(&DELETE, &[id.into()]).await
 }

@@ -7,7 +7,8 @@ use tacit_kernel::limits::{Budget, Limits};
 use tacit_kernel::{Personal, Ppm, Timestamp};
 use uuid::Uuid;
 
-/// Whose key it is within an organisation, and what for. It never changes. A person's keys belong to nobody else.
+/// Whose key it is within an organisation, and what for. It never changes. A person's keys belong to nobody else. One of a
+/// project without a member is the project's alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Belongs {
     /// The member.
@@ -20,7 +21,7 @@ pub struct Belongs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyAuthority {
-    /// Its owner's; in an organisation that of the member whose key it is.
+    /// Its owner's; in an organisation that of the member whose key it is. Keys of a project alone have none.
     Owner,
     /// That of the organisation, held by who may change keys of all its members.
     Admin,
@@ -47,7 +48,7 @@ impl KeyAuthority {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyEnd {
-    /// It was deleted.
+    /// It was deleted, or its project was archived, whose alone it was.
     Revoked,
     /// It was found where it does not belong.
     Leaked,

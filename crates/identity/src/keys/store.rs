@@ -28,6 +28,11 @@ const LIST_OF_MEMBER: Sql = Sql::new(
      limits, limits_by, created_at, updated_at, name_lookup, retired_at \
      FROM api_keys WHERE account_id = $1 AND member_id = $2 AND id > $3 AND retired_at IS NULL ORDER BY id LIMIT $4",
 );
+const LIST_OF_PROJECT: Sql = Sql::new(
+    "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, disabled_by, ended, \
+     limits, limits_by, created_at, updated_at, name_lookup, retired_at \
+     FROM api_keys WHERE account_id = $1 AND project_id = $2 AND id > $3 AND retired_at IS NULL ORDER BY id LIMIT $4",
+);
 /// Of those that are not found by their name yet.
 const NAMES: Sql = Sql::new(
     "SELECT id, name_sealed FROM api_keys WHERE account_id = $1 AND name_lookup IS NULL AND retired_at IS NULL ORDER BY id",
@@ -68,6 +73,7 @@ pub(crate) const STATEMENTS: &[&Sql] = &[
     &LIST,
     &LIST_OF_ACCOUNT,
     &LIST_OF_MEMBER,
+    &LIST_OF_PROJECT,
     &NAMES,
     &BY_NAME,
     &UNFOUND,
@@ -155,6 +161,16 @@ pub(super) async fn key_list_of_member(
 ) -> Result<Vec<KeyRow>, StorageError> {
     let values = [account.into(), member.into(), page.after.unwrap_or_default().into(), page.fetch().into()];
     tx.all(&LIST_OF_MEMBER, &values).await?.iter().map(key).collect()
+}
+
+/// One more than the page holds, of one project of an organisation.
+pub(super) async fn key_list_of_project(
+    tx: &mut ReadTx<'_>,
+    (account, project): (AccountId, ProjectId),
+    page: Page,
+) -> Result<Vec<KeyRow>, StorageError> {
+    let values = [account.into(), project.into(), page.after.unwrap_or_default().into(), page.fetch().into()];
+    tx.all(&LIST_OF_PROJECT, &values).await?.iter().map(key).collect()
 }
 
 /// The key of an account that is found by that.

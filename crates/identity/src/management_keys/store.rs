@@ -25,6 +25,10 @@ const BY_ID: Sql = Sql::new(
      FROM management_keys WHERE account_id = $1 AND id = $2",
 );
 const COUNT: Sql = Sql::new("SELECT COUNT(*) AS n FROM management_keys WHERE account_id = $1 AND status = 'active'");
+const UPDATE: Sql = Sql::new(
+    "UPDATE management_keys SET name_sealed = $3, scopes = $4, permissions = $5, expires_at = $6, updated_at = $7 \
+     WHERE account_id = $1 AND id = $2",
+);
 const REVOKE: Sql =
     Sql::new("UPDATE management_keys SET status = 'disabled', updated_at = $3 WHERE account_id = $1 AND id = $2");
 const REVOKE_ALL: Sql = Sql::new(
@@ -36,7 +40,8 @@ const FORGET: Sql = Sql::new(
 );
 
 /// Every statement of management keys.
-pub(crate) const STATEMENTS: &[&Sql] = &[&INSERT, &BY_HASH, &OF_ACCOUNT, &BY_ID, &COUNT, &REVOKE, &REVOKE_ALL, &FORGET];
+pub(crate) const STATEMENTS: &[&Sql] =
+    &[&INSERT, &BY_HASH, &OF_ACCOUNT, &BY_ID, &COUNT, &UPDATE, &REVOKE, &REVOKE_ALL, &FORGET];
 
 /// A row, its name still sealed.
 pub(super) struct ManagementKeyRow {
@@ -67,11 +72,18 @@ fn key(row: &Row) -> Result<ManagementKeyRow, StorageError> {
     })
 }
 
-pub(super) async fn insert(tx: &mut WriteTx<'_>, row: &ManagementKeyRow, hash: &[u8; 32]) -> Result<(), StorageError> {
+/// What it may do, as it is written.
+fn words(row: &ManagementKeyRow) -> Result<(String, String), StorageError> {
     let scopes = serde_json::to_string(&row.scopes);
-    let scopes = scopes.map_err(|_| StorageError::inconsistent("management_keys", "scopes"))?;
     let permissions = serde_json::to_string(&row.permissions);
-    let permissions = permissions.map_err(|_| StorageError::inconsistent("management_keys", "permissions"))?;
+    Ok((
+        scopes.map_err(|_| StorageError::inconsistent("management_keys", "scopes"))?,
+        permissions.map_err(|_| StorageError::inconsistent("management_keys", "permissions"))?,
+    ))
+}
+
+pub(super) async fn insert(tx: &mut WriteTx<'_>, row: &ManagementKeyRow, hash: &[u8; 32]) -> Result<(), StorageError> {
+    let (scopes, permissions) = words(row)?;
     let values = [
         row.id.into(),
         row.account.into(),
@@ -113,6 +125,20 @@ pub(super) async fn count(tx: &mut ReadTx<'_>, account: AccountId) -> Result<u64
     let row = tx.one(&COUNT, &[account.into()]).await?;
     let count: i64 = row.map_or(Ok(0), |row| row.get("n"))?;
     Ok(u64::try_from(count).unwrap_or(0))
+}
+
+pub(super) async fn update(tx: &mut WriteTx<'_>, row: &ManagementKeyRow) -> Result<(), StorageError> {
+    let (scopes, permissions) = words(row)?;
+    let values = [
+        row.account.into(),
+        row.id.into(),
+        row.name_sealed.clone().into(),
+        scopes.into(),
+        permissions.into(),
+        row.expires_at.into(),
+        row.updated_at.into(),
+    ];
+    tx.execute(&UPDATE, &values).await.map(drop)
 }
 
 pub(super) async fn revoke(

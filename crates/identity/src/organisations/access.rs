@@ -17,7 +17,7 @@ permissions! {
         ProjectsRead = "projects.read", plain, "See projects and their budgets.";
         ProjectsWrite = "projects.write", plain, "Make, change and archive projects.";
         KeysOwn = "keys.own", plain, "Have API keys of one's own, and see and change them.";
-        KeysAll = "keys.all", plain, "See and change the API keys of all members, and make keys for them.";
+        KeysAll = "keys.all", plain, "See and change all API keys, and make keys for members and for projects.";
         UsageOwn = "usage.own", plain, "See what one's own keys have used.";
         UsageAll = "usage.all", plain, "See what the keys of all members and projects have used.";
         WalletRead = "wallet.read", plain, "See the balance of the organisation and every movement of it.";

@@ -1,5 +1,5 @@
-//! Keys of an organisation: each belongs to a member, and to a project if it says so, for good. It serves only while that
-//! member may have keys and the project is in use.
+//! Keys of an organisation: each belongs for good to a member, and to a project if it says so, or to a project alone. It serves
+//! only while that member may have keys and the project is in use; with its project a key of the project alone ends for good.
 
 use super::access::OrganisationPermission;
 use super::{projects, store};
@@ -13,7 +13,7 @@ use tacit_kernel::limits::Limits;
 use tacit_storage::changes::{self, Change};
 use tacit_storage::{ReadTx, Sql, StorageError, WriteTx};
 
-/// Keys of one member that are in use, at most.
+/// Keys of one member that are in use, at most, and of one project alone.
 const MOST: u64 = 200;
 
 const DISABLE_OF_MEMBER: Sql = Sql::new(
@@ -24,11 +24,20 @@ const DISABLE_OF_PROJECT: Sql = Sql::new(
     "UPDATE api_keys SET status = 'disabled', updated_at = $3 \
      WHERE account_id = $1 AND project_id = $2 AND status = 'active'",
 );
-const COUNT: Sql =
+const END_OF_PROJECT_ALONE: Sql = Sql::new(
+    "UPDATE api_keys SET status = 'disabled', ended = 'revoked', updated_at = $3 \
+     WHERE account_id = $1 AND project_id = $2 AND member_id IS NULL AND ended IS NULL",
+);
+const COUNT_OF_MEMBER: Sql =
     Sql::new("SELECT COUNT(*) AS n FROM api_keys WHERE account_id = $1 AND member_id = $2 AND status = 'active'");
+const COUNT_OF_PROJECT_ALONE: Sql = Sql::new(
+    "SELECT COUNT(*) AS n FROM api_keys \
+     WHERE account_id = $1 AND project_id = $2 AND member_id IS NULL AND status = 'active'",
+);
 
 /// The statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[&DISABLE_OF_MEMBER, &DISABLE_OF_PROJECT, &COUNT];
+pub(crate) const STATEMENTS: &[&Sql] =
+    &[&DISABLE_OF_MEMBER, &DISABLE_OF_PROJECT, &END_OF_PROJECT_ALONE, &COUNT_OF_MEMBER, &COUNT_OF_PROJECT_ALONE];
 
 impl Identity {
     /// Makes a key for a member whose role is below the own, or for the one who acts if nobody is named. The returned secret is shown once and kept
@@ -60,20 +69,43 @@ impl Identity {
         }
         let belongs = Belongs { member: Some(member), project };
         self.key_may_serve_in_tx(tx, organisation, belongs).await?;
-        self.member_keys_room_in_tx(tx, organisation, belongs).await?;
+        self.key_has_room_in_tx(tx, organisation, belongs).await?;
         let hand = if member == by { KeyAuthority::Owner } else { KeyAuthority::Admin };
         self.key_make_in_tx(tx, (organisation, hand), belongs, name, CallSource::Api, limits).await
     }
 
-    /// Whether a member may have one more key in use.
-    pub(crate) async fn member_keys_room_in_tx(
+    /// Makes a key of a project alone: whoever makes it may leave, and it spends by nobody's budget but the project's. The
+    /// returned secret is shown once and kept nowhere.
+    ///
+    /// # Errors
+    /// As [`Self::organisation_key_create_in_tx`].
+    pub async fn project_key_create_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        (organisation, by): (AccountId, AccountId),
+        project: ProjectId,
+        name: &Personal<String>,
+        limits: &Limits,
+    ) -> Result<(ApiKey, SecretString), IdentityError> {
+        self.member_may_in_tx(tx, (organisation, by), OrganisationPermission::KeysAll).await?;
+        let belongs = Belongs { member: None, project: Some(project) };
+        self.key_may_serve_in_tx(tx, organisation, belongs).await?;
+        self.key_has_room_in_tx(tx, organisation, belongs).await?;
+        self.key_make_in_tx(tx, (organisation, KeyAuthority::Admin), belongs, name, CallSource::Api, limits).await
+    }
+
+    /// Whether whose key it is within an organisation may have one more in use.
+    pub(crate) async fn key_has_room_in_tx(
         &self,
         tx: &mut ReadTx<'_>,
         account: AccountId,
         belongs: Belongs,
     ) -> Result<(), IdentityError> {
-        let Some(member) = belongs.member else { return Ok(()) };
-        let row = tx.one(&COUNT, &[account.into(), member.into()]).await?;
+        let row = match (belongs.member, belongs.project) {
+            (Some(member), _) => tx.one(&COUNT_OF_MEMBER, &[account.into(), member.into()]).await?,
+            (None, Some(project)) => tx.one(&COUNT_OF_PROJECT_ALONE, &[account.into(), project.into()]).await?,
+            (None, None) => return Ok(()),
+        };
         let count: u64 = row.map_or(Ok(0), |row| row.get("n"))?;
         if count >= MOST { Err(IdentityError::TooMuch) } else { Ok(()) }
     }
@@ -112,7 +144,7 @@ impl Identity {
         Ok(self.keys_ended_in_tx(tx, organisation).await?)
     }
 
-    /// Disables all keys of a project; gateways learn of it at once.
+    /// Disables all keys of a project, those that are its alone for good; gateways learn of it at once.
     pub(super) async fn keys_of_project_disable_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
@@ -120,6 +152,7 @@ impl Identity {
         project: ProjectId,
     ) -> Result<(), IdentityError> {
         let now = self.clock.now();
+        tx.execute(&END_OF_PROJECT_ALONE, &[organisation.into(), project.into(), now.into()]).await?;
         tx.execute(&DISABLE_OF_PROJECT, &[organisation.into(), project.into(), now.into()]).await?;
         Ok(self.keys_ended_in_tx(tx, organisation).await?)
     }

@@ -48,19 +48,27 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::TooMuch`] if the account has as many that nobody used; storage.
     pub async fn invitation_create(&self, by: Option<AccountId>) -> Result<(Invitation, SecretString), IdentityError> {
+        self.db.write("invitation.create", |tx| Box::pin(self.invitation_create_in_tx(tx, by))).await
+    }
+
+    /// [`Self::invitation_create`] as part of a larger transaction.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn invitation_create_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        by: Option<AccountId>,
+    ) -> Result<(Invitation, SecretString), IdentityError> {
         let code = SecretString::from(chance::word::<INVITATION>());
         let (hash, now) = (self.invitation_hash(&code), self.clock.now());
         let (id, expires_at) = (InvitationId::fresh(), now.plus_micros(INVITATION_LIFE));
-        let insert = async |tx: &mut WriteTx<'_>| {
-            if let Some(by) = by
-                && store::invitations_open(tx, by, now).await? >= INVITATIONS
-            {
-                return Err(IdentityError::TooMuch);
-            }
-            Ok(store::invitation_insert(tx, id, &hash, by, (now, expires_at)).await?)
-        };
-        let insert = &insert;
-        self.db.write("invitation.create", |tx| Box::pin(insert(tx))).await?;
+        if let Some(by) = by
+            && store::invitations_open(tx, by, now).await? >= INVITATIONS
+        {
+            return Err(IdentityError::TooMuch);
+        }
+        store::invitation_insert(tx, id, &hash, by, (now, expires_at)).await?;
         Ok((Invitation { id, created_at: now, expires_at, used_at: None }, code))
     }
 

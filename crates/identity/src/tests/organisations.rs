@@ -108,6 +108,12 @@ impl World {
         in_tx!(self, |identity, tx| identity.organisation_key_create_in_tx(tx, by, belongs, name, limits))
     }
 
+    /// Makes a key that is a project's alone.
+    async fn project_key(&self, by: (AccountId, AccountId), id: ProjectId, name: &str) -> Done<(ApiKey, SecretString)> {
+        let (name, limits) = (&crate::tests::name(name), &Limits::default());
+        in_tx!(self, |identity, tx| identity.project_key_create_in_tx(tx, by, id, name, limits))
+    }
+
     async fn enable(&self, key: &ApiKey) -> Done<ApiKey> {
         let change = KeyChange { enabled: Some(true), ..KeyChange::default() };
         self.identity.key_update(key.id, &change).await
@@ -389,6 +395,73 @@ both_engines! {
         let (anns, from) = (&anns, origin(5).address);
         let told = in_tx!(world, |identity, tx| identity.leak_report_in_tx(tx, anns, from)).unwrap();
         assert_eq!((told, world.serves(anns).await), (Some(ann), false));
+    }
+
+    async fn a_key_of_a_project_alone_outlives_who_made_it_and_ends_with_the_project(db: Db) {
+        let world = World::new(db.clone()).await;
+        let ann = world.somebody("ann").await;
+        let id = world.organisation(ann).await.unwrap().id;
+        let by = (id, ann);
+        let (eve, bob) = (world.member(by, "eve", Role::Admin).await, world.member(by, "bob", Role::Developer).await);
+        let month = |amount| Budget { spend_per_month: Some(Nano(amount)), ..Budget::default() };
+        let project = world.project(by, month(7)).await.unwrap().id;
+        let beyond = world.project_key((id, bob), project, "b").await;
+        assert!(matches!(beyond, Err(IdentityError::BeyondOwn)), "{beyond:?}");
+        let stranger = world.somebody("zoe").await;
+        let elsewhere = (world.organisation(stranger).await.unwrap().id, stranger);
+        let foreign = world.project(elsewhere, Budget::default()).await.unwrap().id;
+        assert!(matches!(world.project_key(by, foreign, "f").await, Err(IdentityError::ProjectNotFound)));
+
+        let (key, text) = world.project_key((id, eve), project, "deploy").await.unwrap();
+        assert_eq!((key.account, key.belongs.member, key.belongs.project), (id, None, Some(project)));
+        let (bobs, _) = world.key((id, bob), (None, Some(project)), "bobs").await.unwrap();
+        let of_project = world.identity.key_list_of_project(id, project, Page::default()).await.unwrap().items;
+        assert_eq!(of_project, [key.clone(), bobs]);
+        assert_eq!(world.identity.key_list_of_project(elsewhere.0, project, Page::default()).await.unwrap().items, []);
+        assert_eq!(world.identity.key_list_of_member(id, eve, Page::default()).await.unwrap().items, []);
+
+        // A budget of who made it does not bind it, and their leaving does not end it.
+        world.change(by, eve, MemberChange { role: None, budget: Some(month(5)) }).await.unwrap();
+        world.remove(by, eve).await.unwrap();
+        let facts = world.identity.key_grant_by_hash(world.identity.key_hash(&text)).await.unwrap().unwrap();
+        assert_eq!(facts.budgets, [KeyBudget { of: BudgetOf::Project(project), budget: month(7) }]);
+        assert!(world.serves(&text).await);
+
+        let disabled = world.project_key(by, project, "spare").await.unwrap().0;
+        world.identity.key_disable(disabled.id).await.unwrap();
+        let before = crate::tests::feed(&db).await.len();
+        world.archive(by, project, false).await.unwrap();
+        let told = crate::tests::feed(&db).await.split_off(before);
+        assert_eq!(told, [Change::Account(id), Change::Recall { account: id, but: None }]);
+        assert!(!world.serves(&text).await);
+        assert!(matches!(world.project_key(by, project, "n").await, Err(IdentityError::ProjectArchived)));
+        world.archive(by, project, true).await.unwrap();
+        for ended in [&key, &disabled] {
+            assert!(matches!(world.enable(ended).await, Err(IdentityError::KeyEnded)), "{ended:?}");
+        }
+        assert!(!world.serves(&text).await);
+
+        // Of one that is found the owner is told.
+        let (_, found) = world.project_key(by, project, "found").await.unwrap();
+        let (found, from) = (&found, origin(5).address);
+        let told = in_tx!(world, |identity, tx| identity.leak_report_in_tx(tx, found, from)).unwrap();
+        assert_eq!((told, world.serves(found).await), (Some(ann), false));
+    }
+
+    async fn a_project_alone_has_a_bounded_number_of_keys_in_use(db: Db) {
+        let world = World::new(db.clone()).await;
+        let ann = world.somebody("ann").await;
+        let by = (world.organisation(ann).await.unwrap().id, ann);
+        let project = world.project(by, Budget::default()).await.unwrap().id;
+        let (first, _) = world.project_key(by, project, "first").await.unwrap();
+        for n in 1..200 {
+            world.project_key(by, project, &n.to_string()).await.unwrap();
+        }
+        assert!(matches!(world.project_key(by, project, "more").await, Err(IdentityError::TooMuch)));
+        world.key(by, (None, Some(project)), "of ann").await.unwrap();
+        world.identity.key_disable(first.id).await.unwrap();
+        world.project_key(by, project, "more").await.unwrap();
+        assert!(matches!(world.enable(&first).await, Err(IdentityError::TooMuch)));
     }
 
     async fn budgets_are_named_in_what_a_gateway_is_told(db: Db) {

@@ -5,7 +5,7 @@ use crate::LedgerError;
 use crate::settlement::FailedAttempt;
 use tacit_kernel::Nano;
 use tacit_kernel::call::{AgentFamily, CallSource, CallStatus, Endpoint, ErrorCode, UsageSource};
-use tacit_kernel::ids::{CallId, TransactionId};
+use tacit_kernel::ids::{CallId, ChannelId, TransactionId};
 use tacit_kernel::rating::Usage;
 use tacit_storage::{Bulk, Page, Paged, ReadTx, Row, Sql, SqlText, StorageError, Value, WriteTx};
 
@@ -36,9 +36,12 @@ const CALL_ATTEMPTS: Sql = Sql::new(
     "SELECT channel_id, credential_id, started_micros, duration_micros, error_code, http_status \
      FROM call_attempts WHERE call_id = $1 ORDER BY attempt",
 );
+const CALL_OF_CHANNEL: Sql = Sql::new("SELECT id FROM calls WHERE channel_id = $1 LIMIT 1");
+const ATTEMPT_OF_CHANNEL: Sql = Sql::new("SELECT call_id FROM call_attempts WHERE channel_id = $1 LIMIT 1");
 
 /// Every constant statement, for the test that prepares them on both engines.
-pub(crate) const STATEMENTS: &[&Sql] = &[&CALL_BY_ID, &CALL_PAGE, &CALL_ATTEMPTS];
+pub(crate) const STATEMENTS: &[&Sql] =
+    &[&CALL_BY_ID, &CALL_PAGE, &CALL_ATTEMPTS, &CALL_OF_CHANNEL, &ATTEMPT_OF_CHANNEL];
 /// Every statement over many rows, for the same test.
 pub(crate) static BULKS: &[&Bulk] = &[&CALLS_INSERT, &ATTEMPTS_INSERT];
 
@@ -234,4 +237,14 @@ pub(crate) async fn call_attempts(tx: &mut ReadTx<'_>, id: CallId) -> Result<Vec
         });
     }
     Ok(attempts)
+}
+
+/// Whether a record tells of that channel.
+pub(crate) async fn channel_was_called(tx: &mut ReadTx<'_>, channel: ChannelId) -> Result<bool, LedgerError> {
+    for statement in [&CALL_OF_CHANNEL, &ATTEMPT_OF_CHANNEL] {
+        if tx.one(statement, &[channel.into()]).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -119,6 +119,7 @@ pub const OWNERS: &[Owner] = &[
     Owner::new("ledger_accounts.owner_id -> accounts.id", Pseudonymous(TRADE_RECORDS)),
     Owner::new("audit_entries.subject_id -> accounts.id", Committed),
     Owner::new("audit_entries.actor_id -> accounts.id", LeadsNowhere(HANDLING_RECORDS)),
+    // Whoever unlinks them ends them: a key of a project without a member is the project's alone, and may serve.
     Owner::new("api_keys.member_id -> accounts.id", Unlinked),
     Owner::new("api_keys.account_id -> accounts.id", Deleted),
     Owner::new("organisation_offers.owner_id -> accounts.id", Deleted),

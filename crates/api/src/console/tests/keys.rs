@@ -76,6 +76,20 @@ both_engines! {
         assert_eq!(patch(&own, "ann", json!({"name": "b"})).await.status, 200);
     }
 
+    async fn an_invitation_is_made_once(db: Db) {
+        let served = served(db).await;
+        let invite = async |by: &str, key: &str| {
+            served.ask(Method::POST, "/api/v1/invitations").by(by).header("idempotency-key", key).send().await
+        };
+        let made = invite("ann", "k").await;
+        assert_eq!(made.status, 201, "{}", String::from_utf8_lossy(&made.body));
+        let again = invite("ann", "k").await;
+        assert_eq!((again.header("idempotency-replayed"), again.json()), ("true", made.json()));
+        for (by, key) in [("ann", "l"), ("bob", "k")] {
+            assert_ne!(invite(by, key).await.json()["code"], made.json()["code"]);
+        }
+    }
+
     async fn a_name_is_taken_once(db: Db) {
         let served = served(db).await;
         assert_eq!(create(&served, "ann", &json!({"name": "a"}), None).await.status, 201);

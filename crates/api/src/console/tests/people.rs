@@ -371,6 +371,52 @@ both_engines! {
         assert!(town.served.told.load(std::sync::atomic::Ordering::Relaxed) > told, "gateways are told");
     }
 
+    async fn a_management_key_is_changed_by_the_rules_of_making_one(db: Db) {
+        let town = Town::new(db).await;
+        let token = town.register("eve").await;
+        let new = json!({ "name": "deploy", "scopes": ["keys.write", "keys.read"] });
+        let made = town.post("/api/v1/management-keys", Some(&token), new).await;
+        let secret = made.json()["secret"].as_str().unwrap().to_owned();
+        let path = format!("/api/v1/management-keys/{}", made.json()["key"]["id"].as_str().unwrap());
+        let patch = async |body: Value| town.send(Method::PATCH, &path, Some(&token), Some(body)).await;
+        let tagged = async |tag: &str, body: Value| {
+            let asking = town.served.ask(Method::PATCH, &path).by(&token).header("if-match", tag);
+            asking.header("sec-fetch-site", "same-origin").json(&body).send().await
+        };
+        assert_eq!(town.letters("eve@example.org", 2).await.len(), 2);
+        let named = tagged(made.header("etag"), json!({ "name": "ship" })).await;
+        assert_eq!((named.status.as_u16(), &named.json()["name"]), (200, &json!("ship")));
+        assert_eq!(named.json()["scopes"], made.json()["key"]["scopes"]);
+        assert_eq!(tagged(made.header("etag"), json!({ "name": "x" })).await.refusal(), (412, "request.changed".into()));
+        assert_eq!(patch(json!({ "name": "" })).await.refusal(), (422, "key.name_invalid".into()));
+
+        let narrowed = patch(json!({ "scopes": ["keys.read"] })).await;
+        assert_eq!(narrowed.json()["scopes"], json!(["keys.read"]));
+        let refused = town.post("/api/v1/keys", Some(&secret), json!({ "name": "laptop" })).await;
+        assert_eq!(refused.refusal(), (403, "access.denied".into()));
+        assert!(town.letters("eve@example.org", 3).await[0].text.contains("may do, or until when"));
+        assert_eq!(patch(json!({ "permissions": ["money.change"] })).await.refusal(), (403, "role.beyond_own".into()));
+        assert_eq!(patch(json!({ "scopes": ["keys.write"] })).await.status, 200);
+        assert_eq!(town.post("/api/v1/keys", Some(&secret), json!({ "name": "laptop" })).await.status, 201);
+
+        let past = patch(json!({ "expires_at": "2000-01-01T00:00:00Z" })).await;
+        assert_eq!(past.json()["expires_at"], "2000-01-01T00:00:00.000000Z");
+        assert_eq!(town.send(Method::GET, "/api/v1/me", Some(&secret), None).await.status, 401);
+        assert_eq!(patch(json!({ "name": "same" })).await.json()["expires_at"], past.json()["expires_at"], "what is absent stays");
+        assert_eq!(patch(json!({ "expires_at": null })).await.json()["expires_at"], Value::Null);
+        assert_eq!(town.send(Method::GET, "/api/v1/me", Some(&secret), None).await.status, 200);
+
+        // A key changes no key, nor does who has not proved lately who they are, nor anybody else.
+        let by_key = town.send(Method::PATCH, &path, Some(&secret), Some(json!({ "scopes": [] }))).await;
+        assert_eq!(by_key.refusal(), (403, "access.denied".into()));
+        let other = town.served.ask(Method::PATCH, &path).by("ann").json(&json!({})).send().await;
+        assert_eq!(other.refusal(), (403, "access.step_up_required".into()));
+        let other = town.served.ask(Method::PATCH, &path).by("owner-stepped-up").json(&json!({})).send().await;
+        assert!([404, 401, 403].contains(&other.status.as_u16()), "{}", other.status);
+        assert_eq!(town.send(Method::DELETE, &path, Some(&token), None).await.status, 204);
+        assert_eq!(patch(json!({ "scopes": ["keys.write"] })).await.refusal(), (409, "key.ended".into()));
+    }
+
     async fn who_gets_an_account_back_has_it_alone(db: Db) {
         let town = Town::new(db).await;
         let token = town.register("eve").await;

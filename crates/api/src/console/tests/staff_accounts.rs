@@ -107,6 +107,51 @@ both_engines! {
         assert_eq!(patch(json!({"group": "none"}), "*").await.refusal(), (422, "group.not_found".into()));
     }
 
+    async fn staff_makes_a_key_for_an_account_which_is_told(db: Db) {
+        let served = served(db).await;
+        addresses(&served).await;
+        let path = format!("/api/v1/accounts/{}/keys", served.ann);
+        let body = json!({"name": "handed over", "limits": {"concurrency": 2}, "reason": "asked for by phone"});
+        let make = async |by: &str, path: &str, key: &str| {
+            served.ask(Method::POST, path).by(by).header("idempotency-key", key).json(&body).send().await
+        };
+        assert_eq!(make("support-stepped-up", &path, "k").await.refusal(), (403, "access.denied".into()));
+        assert_eq!(make("admin", &path, "k").await.refusal(), (403, "access.step_up_required".into()));
+        let made = make("admin-stepped-up", &path, "k").await;
+        assert_eq!(made.status, 201, "{}", String::from_utf8_lossy(&made.body));
+        assert!(made.json()["secret"].as_str().unwrap().starts_with("sk-"));
+        assert_eq!((&made.json()["key"]["name"], &made.json()["key"]["limits_by"]), (&json!("h***"), &json!("staff")));
+        let again = make("admin-stepped-up", &path, "k").await;
+        assert_eq!((again.header("idempotency-replayed"), again.json()), ("true", made.json()));
+        assert_eq!(again.header("etag"), made.header("etag"));
+        assert_eq!(make("admin-stepped-up", &path, "l").await.refusal(), (409, "key.name_taken".into()));
+
+        // It is the person's, who sees it and ends it, and may not widen what staff has set.
+        let one = format!("/api/v1/keys/{}", made.json()["key"]["id"].as_str().unwrap());
+        let shown = served.get(&one).by("ann").send().await.json();
+        assert_eq!((&shown["name"], shown.get("secret")), (&json!("handed over"), None));
+        let wider = served.ask(Method::PATCH, &one).by("ann").json(&json!({"limits": {}})).send().await;
+        assert_eq!(wider.refusal(), (403, "key.held".into()));
+        assert_eq!(served.ask(Method::DELETE, &one).by("ann").send().await.status, 204);
+        let waiting = served.console.messages.list(Page::default()).await.unwrap().items;
+        assert_eq!(waiting.len(), 2, "one to each address, once");
+        let log = served.get("/api/v1/audit/entries?action=key.create").by("auditor").send().await.json();
+        let done = &log["items"].as_array().unwrap().iter().find(|entry| entry["phase"] == "done").unwrap();
+        assert_eq!(done["subject"], served.ann.to_string(), "{done}");
+
+        // Not for themselves, not for an organisation, not for who may do more, not for nobody.
+        let own = served.console.identity.account_by_ref("staff").await.unwrap().unwrap().id;
+        let organisation = served.organisation().await;
+        for (account, refused) in [
+            (own, (403, "account.own")),
+            (organisation, (409, "key.of_members")),
+            (AccountId::fresh(), (404, "account.not_found")),
+        ] {
+            let got = make("admin-stepped-up", &format!("/api/v1/accounts/{account}/keys"), "m").await;
+            assert_eq!(got.refusal(), (refused.0, refused.1.to_owned()));
+        }
+    }
+
     async fn nobody_acts_on_who_may_do_more(db: Db) {
         let served = served(db).await;
         addresses(&served).await;

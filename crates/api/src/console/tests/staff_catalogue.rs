@@ -2,7 +2,13 @@
 
 use super::*;
 use serde_json::json;
-use tacit_storage::both_engines;
+use tacit_storage::{Sql, StorageError, WriteTx, both_engines};
+
+const ADD_ATTEMPT: Sql = Sql::new(
+    "INSERT INTO call_attempts (call_id, attempt, channel_id, credential_id, started_micros, duration_micros) \
+     VALUES ($1, 1, $2, $1, 0, 0)",
+);
+const CALL_OVER: Sql = Sql::new("UPDATE calls SET channel_id = $2 WHERE id = $1");
 
 async fn post(served: &Served, by: &str, path: &str, body: Value) -> Got {
     served.ask(Method::POST, path).by(by).json(&body).send().await
@@ -43,6 +49,18 @@ both_engines! {
         let set = post(&served, by, &prices, price.clone()).await;
         assert_eq!((set.status.as_u16(), &set.json()["version"]), (200, &json!(1)), "{}", String::from_utf8_lossy(&set.body));
         assert_eq!(post(&served, by, &prices, price).await.json(), set.json(), "what holds anyway is not written again");
+        let dearer = json!({"price": {"per_call": "1", "tiers": [{"above_input_tokens": 0, "input": "1", "output": "2"}]}});
+        let once = async |body: &Value| {
+            served.ask(Method::POST, &prices).by(by).header("idempotency-key", "q").json(body).send().await
+        };
+        served.clock.advance_micros(7);
+        let first = once(&dearer).await;
+        served.clock.advance_micros(7);
+        let back = post(&served, by, &prices, json!({"price": set.json()["price"]})).await;
+        assert_eq!((&first.json()["version"], &back.json()["version"]), (&json!(2), &json!(3)));
+        let again = once(&dearer).await;
+        assert_eq!((again.header("idempotency-replayed"), again.json()), ("true", first.json()), "it is not set once more");
+        assert_eq!(once(&json!({"price": set.json()["price"]})).await.refusal(), (422, "idempotency.key_reused".into()));
         let listed = served.get(&prices).by("auditor").send().await.json();
         assert_eq!((&listed["items"][0]["model"], &listed["next"]), (&json!("acme-large"), &Value::Null));
 
@@ -53,6 +71,78 @@ both_engines! {
         let page = served.get("/api/v1/groups?limit=1").by("support").send().await.json();
         let next = format!("/api/v1/groups?after={}", page["next"].as_str().unwrap());
         assert_eq!(served.get(&next).by("support").send().await.json()["items"][0]["name"], "gold");
+    }
+
+    async fn what_is_used_is_not_deleted_and_what_is_not_is(db: Db) {
+        let served = served(db).await;
+        let by = "owner-stepped-up";
+        let made = async |path: &str, body: Value| {
+            let got = post(&served, by, path, body).await;
+            (format!("{path}/{}", id(&got)), got)
+        };
+        let delete = async |path: &str| served.ask(Method::DELETE, path).by(by).send().await;
+        let refused = async |path: &str, code: &str, says: &str| {
+            let got = delete(path).await;
+            assert_eq!(got.refusal(), (409, code.to_owned()), "{path}");
+            let detail = got.json()["detail"].as_str().unwrap().to_owned();
+            assert!(detail.contains(says), "{detail}");
+        };
+
+        let (group, got) = made("/api/v1/groups", json!({"name": "gold", "multiplier": "1"})).await;
+        let carla = post(&served, by, "/api/v1/accounts", json!({"name": "Carla", "group": "gold"})).await;
+        refused(&group, "group.in_use", "accounts in the group: 1").await;
+        let moved = json!({"group": "default"});
+        let account = format!("/api/v1/accounts/{}", id(&carla));
+        assert_eq!(patch(&served, by, &account, moved).await.status, 200);
+        let stale = served.ask(Method::DELETE, &group).by(by).header("if-match", "\"0\"").send().await;
+        assert_eq!(stale.refusal(), (412, "request.changed".into()));
+        let current = served.ask(Method::DELETE, &group).by(by).header("if-match", got.header("etag")).send().await;
+        assert_eq!(current.status, 204);
+        assert_eq!(delete(&group).await.refusal(), (404, "group.not_found".into()));
+        let all = served.get("/api/v1/groups").by(by).send().await.json();
+        let default = all["items"].as_array().unwrap().iter().find(|group| group["name"] == "default").unwrap();
+        refused(&format!("/api/v1/groups/{}", default["id"].as_str().unwrap()), "group.in_use", "registration.group").await;
+
+        let acme = json!({"name": "acme", "dialect": "openai", "base_url": "https://api.acme.example"});
+        let (provider, _) = made("/api/v1/providers", acme).await;
+        let (model, _) = made("/api/v1/registered-models", json!({"name": "large"})).await;
+        let main = json!({"name": "main", "provider": "acme", "models": [{"model": "large", "upstream_model": "large"}]});
+        let (channel, got) = made("/api/v1/channels", main).await;
+        assert_eq!(got.status, 201, "{}", String::from_utf8_lossy(&got.body));
+        refused(&provider, "provider.in_use", "channels of the provider are there: main").await;
+        refused(&model, "model.in_use", "channels serve the model: main").await;
+        refused(&channel, "channel.in_use", "serves models: large").await;
+        served.clock.advance_micros(7);
+        assert_eq!(patch(&served, by, &channel, json!({"status": "disabled"})).await.status, 200);
+        // A call that went over it, and one that only tried to.
+        let uuid = |path: &str| path.rsplit('/').next().unwrap().parse::<tacit_kernel::ids::ChannelId>().unwrap();
+        let call = super::crawl::person(&served).await.call;
+        let (other, _) = made("/api/v1/channels", json!({"name": "spare", "provider": "acme"})).await;
+        let (unused, _) = made("/api/v1/channels", json!({"name": "third", "provider": "acme"})).await;
+        for (statement, over) in [(&CALL_OVER, &channel), (&ADD_ATTEMPT, &other)] {
+            let row = &[call.into(), uuid(over).into()];
+            let write = async |tx: &mut WriteTx<'_>| tx.execute(statement, row).await;
+            let write = &write;
+            let written: Result<u64, StorageError> = served.console.db.write("test.call", |tx| Box::pin(write(tx))).await;
+            assert_eq!(written.unwrap(), 1);
+            refused(over, "channel.in_use", "records of calls").await;
+        }
+        let told = served.told.load(Ordering::Relaxed);
+        assert_eq!(delete(&unused).await.status, 204);
+        assert_eq!(served.told.load(Ordering::Relaxed), told + 1);
+        assert_eq!(served.get(&unused).by(by).send().await.refusal(), (404, "channel.not_found".into()));
+
+        let (priced, _) = made("/api/v1/registered-models", json!({"name": "priced"})).await;
+        let price = json!({"price": {"per_call": "0", "tiers": [{"above_input_tokens": 0, "input": "1", "output": "2"}]}});
+        assert_eq!(post(&served, by, &format!("{priced}/prices"), price).await.status, 200);
+        refused(&priced, "model.in_use", "has had a price").await;
+        let (idle, _) = made("/api/v1/registered-models", json!({"name": "idle"})).await;
+        assert_eq!(delete(&idle).await.status, 204);
+        let (beta, _) = made("/api/v1/providers", json!({"name": "beta", "dialect": "openai", "base_url": "https://b.example"})).await;
+        assert_eq!(served.ask(Method::DELETE, &beta).by("admin").send().await.refusal(), (403, "access.step_up_required".into()));
+        assert_eq!(delete(&beta).await.status, 204);
+        let log = served.get("/api/v1/audit/entries?action=provider.delete").by("auditor").send().await.json();
+        assert_eq!(log["items"][0]["phase"], "done");
     }
 
     async fn a_credential_is_shown_to_who_says_why(db: Db) {
