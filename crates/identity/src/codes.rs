@@ -105,6 +105,7 @@ impl Identity {
         let (target, owner) = (self.contact_lookup(to), self.account_by_contact_in_tx(tx, to).await?);
         let counted = self.sending_by_in_tx(tx, owner, (&target, purpose.word()), origin).await?;
         self.count_in_tx(tx, &counted).await?;
+        self.text_sent_in_tx(tx, owner, (to, Some(origin))).await?;
         let (code, expires_at) = self.code_made_in_tx(tx, purpose, to).await?;
         let owned = owner.is_some();
         Ok(match purpose.wants_owner() {

@@ -40,6 +40,9 @@ pub enum IdentityError {
     /// Somebody above whoever asks did what they would undo.
     #[error("whoever runs the organisation or the platform disabled this key or set its limits; ask them")]
     KeyHeld,
+    /// It may still be used.
+    #[error("that key is in use; disable or revoke it first")]
+    KeyInUse,
     /// Limits that make no sense.
     #[error("limits: {message}")]
     LimitsInvalid {
@@ -246,6 +249,7 @@ impl IdentityError {
             Self::KeyNotFound => "key.not_found",
             Self::KeyEnded => "key.ended",
             Self::KeyHeld => "key.held",
+            Self::KeyInUse => "key.in_use",
             Self::LimitsInvalid { .. } => "limits.invalid",
             Self::AccountDisabled => "account.disabled",
             Self::ContactInvalid => "contact.invalid",
@@ -343,6 +347,7 @@ impl IdentityError {
             Self::AccountNameTaken
             | Self::KeyNameTaken
             | Self::KeyEnded
+            | Self::KeyInUse
             | Self::AccountErased
             | Self::ContactTaken
             | Self::ContactMissing

@@ -38,27 +38,36 @@ pub struct Flow {
 }
 
 impl Identity {
-    /// Begins to sign in with a provider, or, if somebody is signed in, to link what they have there. `secrets` is kept until
-    /// they come back.
+    /// Whether somebody may begin to sign in with a provider, or to link what they have there. It counts, and comes before the
+    /// provider is asked anything.
     ///
     /// # Errors
     /// [`IdentityError::TooMany`], [`IdentityError::StepUpRequired`]; storage.
+    pub async fn identity_may_begin(&self, linking: Option<&Session>, origin: &Origin) -> Result<(), IdentityError> {
+        if linking.is_some_and(|session| !session.stepped_up(self.clock.now())) {
+            return Err(IdentityError::StepUpRequired);
+        }
+        let counted = &self.beginning(origin.address);
+        self.db.write("identity.may_begin", |tx| Box::pin(self.count_in_tx(tx, counted))).await
+    }
+
+    /// Begins to sign in with a provider, or, if somebody is signed in, to link what they have there, which was counted
+    /// ([`Self::identity_may_begin`]). `begun` is kept until they come back.
+    ///
+    /// # Errors
+    /// [`IdentityError::StepUpRequired`]; storage.
     pub async fn identity_begin(
         &self,
         flow: &Flow,
         begun: &Begun,
         linking: Option<&Session>,
-        origin: &Origin,
     ) -> Result<(), IdentityError> {
-        let now = self.clock.now();
-        if linking.is_some_and(|session| !session.stepped_up(now)) {
+        if linking.is_some_and(|session| !session.stepped_up(self.clock.now())) {
             return Err(IdentityError::StepUpRequired);
         }
-        let (counted, account) = (&self.beginning(origin.address), linking.map(|session| session.account));
-        let put = async |tx: &mut WriteTx<'_>| {
-            self.count_in_tx(tx, counted).await?;
-            self.ceremony_put_in_tx(tx, &flow.state, &flow_of(flow, account), begun).await
-        };
+        let account = linking.map(|session| session.account);
+        let put =
+            async |tx: &mut WriteTx<'_>| self.ceremony_put_in_tx(tx, &flow.state, &flow_of(flow, account), begun).await;
         let put = &put;
         self.db.write("identity.begin", |tx| Box::pin(put(tx))).await
     }

@@ -1,6 +1,7 @@
 //! API keys. The key itself exists only in the answer to its creation; afterwards it is a keyed hash and a hint.
 
 mod model;
+mod naming;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ use uuid::Uuid;
 pub use model::{ApiKey, Belongs, BudgetOf, KeyAuthority, KeyBudget, KeyChange, KeyEnd, KeyFacts};
 pub(crate) use store::{STATEMENTS, count_active as count_active_in_tx};
 
-/// Keys of one account, in use or not.
+/// Keys of one account, in use or not, but for those that were put away.
 const MOST: u64 = 1000;
 /// Label and domain of the keyed hash under which keys are known, here and in gateways.
 const HASH: &str = "api-key";
@@ -105,8 +106,10 @@ impl Identity {
             limits_by: limits_set(limits, by),
             created_at: now,
             updated_at: now,
+            name_lookup: Some(self.key_lookup(account, name.reveal())),
+            retired_at: None,
         };
-        store::key_insert(tx, &row, text).await?;
+        store::key_insert(tx, &row, text).await.map_err(naming::clash)?;
         // A gateway may just have learnt that there is no such key.
         changes::append(tx, &Change::Key(row.hash), now).await?;
         Ok((self.key_opened(row).await?, secret))
@@ -132,6 +135,9 @@ impl Identity {
         change: &KeyChange,
     ) -> Result<ApiKey, IdentityError> {
         let mut row = store::key_by_id(tx, id).await?.ok_or(IdentityError::KeyNotFound)?;
+        if row.retired_at.is_some() {
+            return Err(IdentityError::KeyEnded);
+        }
         if let Some(name) = &change.name {
             key_name_check(name.reveal())?;
             let subject = self.subject_key(row.account).await?.ok_or(IdentityError::AccountErased)?;
@@ -139,6 +145,7 @@ impl Identity {
                 return Err(IdentityError::KeyNameTaken);
             }
             row.name_sealed = subject.seal(&aad(id.0), name.reveal().as_bytes());
+            row.name_lookup = Some(self.key_lookup(row.account, name.reveal()));
         }
         if let Some(limits) = &change.limits
             && *limits != row.limits
@@ -170,7 +177,7 @@ impl Identity {
             row.ended = row.ended.or(Some(KeyEnd::Revoked));
         }
         row.updated_at = self.clock.now();
-        store::key_update(tx, &row, limits_text(&row.limits)?).await?;
+        store::key_update(tx, &row, limits_text(&row.limits)?).await.map_err(naming::clash)?;
         changes::append(tx, &Change::Key(row.hash), row.updated_at).await?;
         if !row.enabled || change.limits.is_some() {
             let recall = Change::Recall { account: row.account, but: None };
@@ -294,22 +301,6 @@ impl Identity {
     /// Keyring.
     pub async fn account_call_seal_key(&self, account: AccountId) -> Result<Option<SealKey>, IdentityError> {
         Ok(self.subject_key(account).await?.map(|key| key.derive(CALLS)))
-    }
-
-    /// The account's key of that name. Names are sealed, so all of the account's are opened and compared.
-    async fn key_named(
-        &self,
-        tx: &mut ReadTx<'_>,
-        account: AccountId,
-        subject: &SealKey,
-        name: &str,
-    ) -> Result<Option<KeyId>, IdentityError> {
-        for (id, sealed) in store::key_names(tx, account).await? {
-            if opened(subject, &aad(id.0), &sealed)?.reveal() == name {
-                return Ok(Some(id));
-            }
-        }
-        Ok(None)
     }
 
     async fn key_opened(&self, row: KeyRow) -> Result<ApiKey, IdentityError> {

@@ -4,6 +4,7 @@
 use crate::notices::Notice;
 use crate::{Identity, IdentityError};
 use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use tacit_kernel::Timestamp;
 use tacit_kernel::ids::AccountId;
@@ -40,11 +41,40 @@ impl Identity {
         let counted = self.guess(&target, from);
         self.count_in_tx(tx, &counted).await?;
         let owner = self.found_in_tx(tx, text, &target).await?;
-        if owner.is_some() {
+        if let Some(owner) = owner {
+            self.tell_in_tx(tx, owner, Notice::KeyLeaked).await?;
             // No guess: whoever goes through what a scanner found must not wait.
             self.guessed_right_in_tx(tx, &counted).await?;
         }
         Ok(owner)
+    }
+
+    /// Disables each of the keys that were found, as [`Self::leak_report_in_tx`]. All together are one try: nobody guesses a key,
+    /// and whoever goes through what a scanner found must come to its end. Gives whose they are, each once; each is told once.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn leaks_report_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        found: &[SecretString],
+        from: IpAddr,
+    ) -> Result<BTreeSet<AccountId>, IdentityError> {
+        let counted = self.guess_at_code(from);
+        self.count_in_tx(tx, &counted).await?;
+        let mut owners = BTreeSet::new();
+        for key in found {
+            let text = key.expose_secret().trim();
+            let target = self.key_hash(&SecretString::from(text));
+            owners.extend(self.found_in_tx(tx, text, &target).await?);
+        }
+        if !owners.is_empty() {
+            self.guessed_right_in_tx(tx, &counted).await?;
+        }
+        for owner in &owners {
+            self.tell_in_tx(tx, *owner, Notice::KeyLeaked).await?;
+        }
+        Ok(owners)
     }
 
     async fn found_in_tx(
@@ -59,13 +89,11 @@ impl Identity {
                 let Some((account, owner)) = disable(tx, &DISABLE_KEY, target, now).await? else { return Ok(None) };
                 changes::append(tx, &Change::Key(*target), now).await?;
                 changes::append(tx, &Change::Recall { account, but: None }, now).await?;
-                self.tell_in_tx(tx, owner, Notice::KeyLeaked).await?;
                 Ok(Some(owner))
             }
             Some(KeyKind::Management) => {
                 let hash = self.management_key_hash(&SecretString::from(text));
                 let Some((_, owner)) = disable(tx, &DISABLE_MANAGEMENT_KEY, &hash, now).await? else { return Ok(None) };
-                self.tell_in_tx(tx, owner, Notice::KeyLeaked).await?;
                 Ok(Some(owner))
             }
             None => Ok(None),

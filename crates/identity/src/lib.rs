@@ -59,13 +59,23 @@ pub struct Identity {
     hashing: Hashing,
     verification: Arc<verification::VerificationRules>,
     notices: Option<Arc<dyn notices::Notices>>,
+    texts_per_day: u32,
 }
+
+/// Text messages to one number in a day, where nothing else is set.
+const TEXTS_PER_DAY: u32 = 20;
 
 impl Identity {
     /// The service over this database and keyring, with these threads for passwords.
     #[must_use]
     pub fn new(db: Db, keys: Arc<KeyStore>, clock: Arc<dyn Clock>, hashing: Hashing) -> Self {
-        Self { db, keys, clock, hashing, verification: Arc::default(), notices: None }
+        Self { db, keys, clock, hashing, verification: Arc::default(), notices: None, texts_per_day: TEXTS_PER_DAY }
+    }
+
+    /// The same, with at most so many text messages to one number in a day.
+    #[must_use]
+    pub fn with_texts_per_day(self, most: u32) -> Self {
+        Self { texts_per_day: most, ..self }
     }
 
     /// The same, with somebody who writes down what people are told about their account.

@@ -19,9 +19,9 @@ use crate::{Identity, IdentityError, chance};
 use secrecy::SecretString;
 use std::net::IpAddr;
 use store::ProfileRow;
+use tacit_kernel::Personal;
 use tacit_kernel::ids::{AccountId, GroupId};
 use tacit_kernel::limits::Limits;
-use tacit_kernel::Personal;
 use tacit_storage::{ReadTx, StorageError, WriteTx};
 use tacit_vault::Aad;
 

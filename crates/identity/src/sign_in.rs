@@ -196,11 +196,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`IdentityError::StepUpRequired`], [`IdentityError::PasswordWeak`], [`IdentityError::Busy`]; storage, keyring.
-    pub async fn password_change(
-        &self,
-        session: &Session,
-        password: SecretString,
-    ) -> Result<SignedIn, IdentityError> {
+    pub async fn password_change(&self, session: &Session, password: SecretString) -> Result<SignedIn, IdentityError> {
         if !session.stepped_up(self.clock.now()) {
             return Err(IdentityError::StepUpRequired);
         }

@@ -5,6 +5,7 @@ mod store;
 
 pub(crate) use store::STATEMENTS;
 
+use crate::contacts::{Contact, ContactKind};
 use crate::sessions::Origin;
 use crate::{Identity, IdentityError};
 use ipnet::IpNet;
@@ -50,6 +51,28 @@ const ASKED_ABOUT: Rule = Rule { domain: "asked-about", free: 4, first: 86_400, 
 
 /// Names that one account tries: the answer tells whether somebody has it.
 const RENAMED: Rule = Rule { domain: "renamed", free: 5, first: 600, most: 86_400 };
+
+/// Keys that one account puts away, which leave a row each.
+const RETIRED: Rule = Rule { domain: "retired", free: 1000, first: 60, most: 3600 };
+
+const HOUR: i64 = 3600 * SECOND;
+/// Text messages with codes and invitations, each of which costs: to one number, or at the wish of one account that is known
+/// by its device. How many is a setting.
+const TEXTS: Bound = Bound { domain: "texts", window: 24 * HOUR };
+/// Text messages that one account asks for, to whatever numbers.
+const TEXTS_ASKED: Bound = Bound { domain: "texts-asked", window: 24 * HOUR };
+/// Papers of verification, which are large: of one case, and of one account.
+const PAPERS_OF_CASE: Bound = Bound { domain: "papers-of-case", window: 24 * HOUR };
+const PAPERS_OF_CASE_MOST: u32 = 60;
+const PAPERS: Bound = Bound { domain: "papers", window: HOUR };
+const PAPERS_MOST: u32 = 30;
+
+/// So much in a window of the clock, and then nothing until the next; not more than a day, for then it is forgotten.
+struct Bound {
+    domain: &'static str,
+    /// In microseconds.
+    window: i64,
+}
 
 /// What is begun and waits for its other half: a row each. A page that offers passkeys begins with each look at it.
 const BEGUN_FROM: Rule = Rule { domain: "begun-from", free: 300, first: 1, most: 60 };
@@ -193,6 +216,83 @@ impl Identity {
     /// What is counted where somebody takes another name.
     pub(crate) fn renaming(&self, account: AccountId) -> [Counted; 1] {
         [self.counted(&RENAMED, account.0.as_bytes())]
+    }
+
+    /// What is counted where an account puts a key away.
+    pub(crate) fn retiring(&self, account: AccountId) -> [Counted; 1] {
+        [self.counted(&RETIRED, account.0.as_bytes())]
+    }
+
+    /// Counts a text message: for the account whose device is known, else for the number, so that no stranger uses up what is
+    /// its owner's.
+    ///
+    /// # Errors
+    /// [`IdentityError::TooMany`] with the time until tomorrow; storage.
+    pub(crate) async fn text_sent_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: Option<AccountId>,
+        (to, origin): (&Contact, Option<&Origin>),
+    ) -> Result<(), IdentityError> {
+        if to.kind() != ContactKind::Phone {
+            return Ok(());
+        }
+        let known = match origin {
+            Some(origin) => self.known_device_in_tx(tx, account, origin).await?.and(account),
+            None => None,
+        };
+        let target = self.contact_lookup(to);
+        let what = known.as_ref().map_or(target.as_slice(), |account| account.0.as_bytes());
+        self.bound_in_tx(tx, (&TEXTS, self.texts_per_day), what).await
+    }
+
+    /// Counts a text message that somebody asks for who is signed in, wherever it goes.
+    ///
+    /// # Errors
+    /// [`IdentityError::TooMany`] with the time until tomorrow; storage.
+    pub async fn text_asked_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+        to: &Contact,
+    ) -> Result<(), IdentityError> {
+        if to.kind() != ContactKind::Phone {
+            return Ok(());
+        }
+        self.bound_in_tx(tx, (&TEXTS_ASKED, self.texts_per_day), account.0.as_bytes()).await
+    }
+
+    /// Counts a paper of a case.
+    ///
+    /// # Errors
+    /// [`IdentityError::TooMany`]; storage.
+    pub(crate) async fn paper_sent_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+        case: Uuid,
+    ) -> Result<(), IdentityError> {
+        self.bound_in_tx(tx, (&PAPERS, PAPERS_MOST), account.0.as_bytes()).await?;
+        self.bound_in_tx(tx, (&PAPERS_OF_CASE, PAPERS_OF_CASE_MOST), case.as_bytes()).await
+    }
+
+    /// Counts one more of it in the window that is now, if there may be.
+    async fn bound_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        (bound, most): (&Bound, u32),
+        what: &[u8],
+    ) -> Result<(), IdentityError> {
+        let now = self.clock.now();
+        let window = now.0.div_euclid(bound.window);
+        let said = [window.to_be_bytes().as_slice(), what].concat();
+        let subject = keyed_hash(&self.keys.hash_key(LABEL), bound.domain, &said);
+        let failures = store::tally(tx, &subject).await?.failures.saturating_add(1);
+        if failures > i64::from(most) {
+            let rest = (window + 1).saturating_mul(bound.window) - now.0;
+            return Err(IdentityError::TooMany { seconds: u64::try_from(rest.div_euclid(SECOND) + 1).unwrap_or(1) });
+        }
+        Ok(store::put(tx, &subject, Tally { failures, last_at: now, blocked_until: now }).await?)
     }
 
     /// What is counted where an account is given to the agency.

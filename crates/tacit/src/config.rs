@@ -191,6 +191,7 @@ pub(crate) struct Registration {
     pub(crate) password: Need,
     pub(crate) invitation: Need,
     pub(crate) phone_countries: Vec<String>,
+    pub(crate) texts_per_day: u32,
     pub(crate) name: Need,
     pub(crate) company: Need,
     pub(crate) position: Need,

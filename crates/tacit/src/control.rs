@@ -97,6 +97,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), hashing);
     let notices = Arc::new(Notices::new(messages.clone(), clock.clone()));
     let identity = identity.with_verification(config.verification.rules()).with_notices(notices);
+    let identity = identity.with_texts_per_day(config.registration.texts_per_day);
     let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
     let ledger = Ledger::new(db.clone(), clock.clone());
     let audit = Audit::new(db.clone(), keys.clone(), clock.clone());

@@ -226,7 +226,8 @@ async fn view(console: &Console, account: Account) -> Result<AccountView, Refusa
         Ok::<_, IdentityError>((contacts, profile, identity.second_factor_set_in_tx(tx, id).await?, inviter))
     };
     let read = &read;
-    let (contacts, profile, second_factor, inviter) = console.db.read("console.account.view", |tx| Box::pin(read(tx))).await?;
+    let (contacts, profile, second_factor, inviter) =
+        console.db.read("console.account.view", |tx| Box::pin(read(tx))).await?;
     let profile = profile.map(|profile| MaskedProfile {
         fields: profile.fields.keys().copied().collect(),
         age: profile.age.into(),

@@ -121,6 +121,9 @@ async fn codes_create(
         {
             return Ok(());
         }
+        if let Some(account) = known {
+            console.identity.text_asked_in_tx(tx, account, contact).await?;
+        }
         let wish = console.identity.code_wish_in_tx(tx, purpose, contact, &origin).await?;
         let (content, until) = match wish {
             CodeWish::Send { code, expires_at } => {

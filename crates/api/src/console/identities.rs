@@ -113,10 +113,12 @@ async fn begin(
     origin: &Origin,
 ) -> Result<Response, Refusal> {
     let provider = console.ways.provider(provider)?;
+    // Before the provider is asked what it says of itself, which is work for others too.
+    console.identity.identity_may_begin(linking, origin).await?;
     let flow = Flow::fresh();
     let started = Box::pin(provider.start(flow.state())).await?;
     let begun = Begun { provider: provider.id().to_owned(), nonce: started.nonce, verifier: started.verifier };
-    console.identity.identity_begin(&flow, &begun, linking, origin).await?;
+    console.identity.identity_begin(&flow, &begun, linking).await?;
     let cookie = console.cookies.set_flow(flow.browser.expose_secret(), COOKIE_SECONDS)?;
     let url = Secret(SecretString::from(started.url));
     let said = ProviderAddress { url, expires_in_seconds: COOKIE_SECONDS };

@@ -19,7 +19,7 @@ use tacit_kernel::Personal;
 use tacit_kernel::call::CallSource;
 use tacit_kernel::ids::{AccountId, KeyId, ProjectId};
 use tacit_kernel::limits::Limits;
-use tacit_storage::ReadTx;
+use tacit_storage::{ReadTx, WriteTx};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -196,6 +196,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(write, routes!(keys_create))
         .add(read, routes!(keys_show))
         .add(write, routes!(keys_update, keys_revoke))
+        .add(write, routes!(keys_retire))
 }
 
 /// Whose keys a route is about.
@@ -305,6 +306,18 @@ pub(super) async fn revoke(
 ) -> Result<StatusCode, Refusal> {
     let change = KeyChange { revoke: true, ..KeyChange::default() };
     changed(console, scope, id, versions, &change).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Puts a key away.
+pub(super) async fn retire(console: &Console, scope: Scope, id: KeyId) -> Result<StatusCode, Refusal> {
+    let retire = async |tx: &mut WriteTx<'_>| {
+        let reach = scope.reach_in_tx(console, tx).await?;
+        within(console, tx, reach, id).await?;
+        Ok::<_, Undone>(console.identity.key_retire_in_tx(tx, id).await?)
+    };
+    let retire = &retire;
+    console.db.write("console.key.retire", |tx| Box::pin(retire(tx))).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -444,4 +457,23 @@ async fn keys_revoke(
     Reference(id): Reference<KeyId>,
 ) -> Result<StatusCode, Refusal> {
     revoke(&console, Scope::Own(caller.account), id, &versions).await
+}
+
+/// Puts an API key of the caller away that is not in use, for good: it is in no list and counts for no limit, and its name is
+/// free. Its record stays, for bills name it.
+#[utoipa::path(post, path = "/api/v1/keys/{key}/retire", tag = "keys", params(
+    ("key" = String, Path, description = "Its id."),
+), responses(
+    (status = 204, description = "It is put away, or was."),
+    (status = 404, description = "The caller has no such key.", body = crate::problem::Problem,
+        content_type = "application/problem+json"),
+    (status = 409, description = "It is in use.", body = crate::problem::Problem,
+        content_type = "application/problem+json"),
+))]
+async fn keys_retire(
+    State(console): State<Console>,
+    caller: Signed,
+    Reference(id): Reference<KeyId>,
+) -> Result<StatusCode, Refusal> {
+    retire(&console, Scope::Own(caller.account), id).await
 }

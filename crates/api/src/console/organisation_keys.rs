@@ -47,6 +47,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(write, routes!(organisation_keys_create))
         .add(read, routes!(organisation_keys_show))
         .add(write, routes!(organisation_keys_update, organisation_keys_revoke))
+        .add(write, routes!(organisation_keys_retire))
 }
 
 /// The API keys of an organisation that the caller may see, oldest first.
@@ -158,4 +159,21 @@ async fn organisation_keys_revoke(
     Inner(id): Inner<KeyId>,
 ) -> Result<StatusCode, Refusal> {
     keys::revoke(&console, Scope::Of(member), id, &versions).await
+}
+
+/// Puts an API key of an organisation away that is not in use, for good: it is in no list and counts for no limit, and its name
+/// is free. Its record stays, for bills name it.
+#[utoipa::path(post, path = "/api/v1/organisations/{organisation}/keys/{key}/retire", tag = "organisations", params(
+    ("organisation" = String, Path, description = "Its id."),
+    ("key" = String, Path, description = "The key's id."),
+), responses(
+    (status = 204, description = "It is put away, or was."),
+    (status = 409, description = "It is in use.", body = Problem, content_type = "application/problem+json"),
+))]
+async fn organisation_keys_retire(
+    State(console): State<Console>,
+    member: Member,
+    Inner(id): Inner<KeyId>,
+) -> Result<StatusCode, Refusal> {
+    keys::retire(&console, Scope::Of(member), id).await
 }

@@ -94,7 +94,7 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("POST", "/api/v1/invitations") => (A::InvitationCreate, O::Account),
         ("DELETE", "/api/v1/invitations/{invitation}") => (A::InvitationWithdraw, O::Account),
         ("POST", "/api/v1/keys") => (A::KeyCreate, O::Key),
-        ("PATCH" | "DELETE", "/api/v1/keys/{key}") => (A::KeyUpdate, O::Key),
+        ("PATCH" | "DELETE", "/api/v1/keys/{key}") | ("POST", "/api/v1/keys/{key}/retire") => (A::KeyUpdate, O::Key),
         ("POST", "/api/v1/management-keys") => (A::ManagementKeyCreate, O::Key),
         ("DELETE", "/api/v1/management-keys/{key}") => (A::ManagementKeyRevoke, O::Key),
         ("POST", "/api/v1/organisations") => (A::OrganisationCreate, O::Organisation),
@@ -119,7 +119,8 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
             (A::ProjectUpdate, O::Organisation)
         }
         ("POST", "/api/v1/organisations/{organisation}/keys") => (A::KeyCreate, O::Organisation),
-        ("PATCH" | "DELETE", "/api/v1/organisations/{organisation}/keys/{key}") => (A::KeyUpdate, O::Organisation),
+        ("PATCH" | "DELETE", "/api/v1/organisations/{organisation}/keys/{key}")
+        | ("POST", "/api/v1/organisations/{organisation}/keys/{key}/retire") => (A::KeyUpdate, O::Organisation),
         ("POST", "/api/v1/leaked-keys") => (A::KeyReport, O::Key),
         ("PUT" | "DELETE", "/api/v1/roles/{role}") => (A::RoleChange, O::Role),
         ("PUT", "/api/v1/staff/{account}/roles/{role}") => (A::StaffGrant, O::Role),
@@ -165,6 +166,10 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
 /// Whose account an answer is about, where that was not known when the request came.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Concerns(pub(super) AccountId);
+
+/// The same of several: the outcome is written down for each.
+#[derive(Clone, Debug)]
+pub(super) struct ConcernsEach(pub(super) Vec<AccountId>);
 
 /// What is to be read from the body of a request of that route for the log: names of fields that it may change.
 fn changes_of(method: &Method, path: &str) -> &'static [&'static str] {
@@ -387,8 +392,16 @@ pub(super) async fn finish(console: &Console, begun: Begun, response: Response) 
     if let Some(Concerns(account)) = response.extensions().get::<Concerns>().copied() {
         outcome.subject = Some(account);
     }
-    if let Err(fault) = console.audit.record(&outcome).await {
-        tracing::error!(event = "audit.outcome_not_recorded", error.code = fault.code);
+    let each = response.extensions().get::<ConcernsEach>().map_or_else(Vec::new, |each| each.0.clone());
+    let of_each = each.into_iter().map(|account| NewEntry { subject: Some(account), ..outcome.clone() });
+    let mut outcomes: Vec<NewEntry> = of_each.collect();
+    if outcomes.is_empty() {
+        outcomes.push(outcome);
+    }
+    for outcome in &outcomes {
+        if let Err(fault) = console.audit.record(outcome).await {
+            tracing::error!(event = "audit.outcome_not_recorded", error.code = fault.code);
+        }
     }
     response
 }

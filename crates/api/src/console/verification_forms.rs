@@ -107,6 +107,51 @@ words_of! {
     }
 }
 
+/// Why a case was not approved, as it is shown.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = ShownVerificationReason)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ShownReason {
+    /// A paper cannot be read.
+    Unreadable,
+    /// Something is missing.
+    Incomplete,
+    /// To the person: it was not confirmed that name, number and papers are theirs. That others have the number is nothing that
+    /// they are told, and so all that may have to do with it is this.
+    NotConfirmed,
+    /// To staff: name and number do not belong together, or are not those of the papers.
+    Mismatch,
+    /// A paper is not valid, or not any more.
+    NotValid,
+    /// To staff: the papers are somebody else's.
+    NotOwn,
+    /// To staff: the number was used for as many accounts as it may.
+    NumberUsed,
+    /// Something else, which the note says.
+    Other,
+}
+
+impl ShownReason {
+    fn own(reason: v::VerdictReason) -> Self {
+        match reason {
+            v::VerdictReason::Mismatch | v::VerdictReason::NotOwn | v::VerdictReason::NumberUsed => Self::NotConfirmed,
+            reason => Self::staff(reason),
+        }
+    }
+
+    const fn staff(reason: v::VerdictReason) -> Self {
+        match reason {
+            v::VerdictReason::Unreadable => Self::Unreadable,
+            v::VerdictReason::Incomplete => Self::Incomplete,
+            v::VerdictReason::Mismatch => Self::Mismatch,
+            v::VerdictReason::NotValid => Self::NotValid,
+            v::VerdictReason::NotOwn => Self::NotOwn,
+            v::VerdictReason::NumberUsed => Self::NumberUsed,
+            v::VerdictReason::Other => Self::Other,
+        }
+    }
+}
+
 /// A paper that is held. What it shows is shown to whoever decides, and to nobody else.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = VerificationPaper)]
@@ -146,7 +191,7 @@ pub(super) struct Case {
     /// The papers that are held.
     pub(super) papers: Vec<Paper>,
     /// Why it was not approved.
-    pub(super) reason: Option<VerdictReason>,
+    pub(super) reason: Option<ShownReason>,
     /// What whoever decided had to say; `null` for staff, and once it is deleted.
     pub(super) note: Option<String>,
     /// When the person agreed that an agency is asked.
@@ -169,7 +214,8 @@ impl Case {
         let name = case.details.as_ref().map(|details| details.name().reveal().clone());
         // That staff has to look at what the agency was asked tells something about the number.
         let way = if case.agreed_at.is_some() { v::VerificationWay::Agency } else { case.way };
-        Self::of(v::Case { way, ..case }, name)
+        let reason = case.reason.map(ShownReason::own);
+        Self { reason, ..Self::of(v::Case { way, ..case }, name) }
     }
 
     /// As staff sees it that has not said why it must see more.
@@ -196,7 +242,7 @@ impl Case {
             document: case.details.as_ref().map(|details| details.document().into()),
             number: case.details.as_ref().map(v::Details::masked_number),
             papers: case.papers.into_iter().map(paper).collect(),
-            reason: case.reason.map(Into::into),
+            reason: case.reason.map(ShownReason::staff),
             note: case.note.map(Personal::into_inner),
             agreed_to_agency_at: case.agreed_at.map(Into::into),
             created_at: case.created_at.into(),

@@ -56,7 +56,9 @@ mod tests {
                 assert_eq!(*folded(name), *folded(names[0]), "{name} is {}", names[0]);
             }
         }
-        for (one, other) in [("admin", "administrator"), ("José", "Jose"), ("小明", "小红"), ("ann", "anna"), ("é", "e")] {
+        for (one, other) in
+            [("admin", "administrator"), ("José", "Jose"), ("小明", "小红"), ("ann", "anna"), ("é", "e")]
+        {
             assert_ne!(*folded(one), *folded(other));
         }
         assert_eq!(*folded("\u{3164}\u{200b}"), "");

@@ -88,7 +88,7 @@ impl Identity {
         keyed_hash(&self.keys.hash_key(LOOKUP), LOOKUP, name.as_bytes())
     }
 
-    /// Has every account found by the form of its name that stands for all that are the same. Names are sealed, so that the
+    /// Has every account found by the form of its name that stands for all that are the same, and every key by its name. Names are sealed, so that the
     /// program does this and no migration; it goes on where it was left. Of two accounts whose names are one now, the
     /// older keeps the form, and the other is found by its name exactly as it is written, until it takes another. How
     /// many were renewed.
@@ -107,7 +107,7 @@ impl Identity {
             };
             let step = &step;
             let (last, count) = self.db.write("account.names_renew", |tx| Box::pin(step(tx))).await?;
-            let Some(last) = last else { return Ok(renewed) };
+            let Some(last) = last else { return Ok(renewed + self.key_names_renew().await?) };
             (after, renewed) = (last, renewed + u64::try_from(count).unwrap_or(0));
         }
     }

@@ -68,10 +68,6 @@ pub(super) async fn owner(tx: &mut ReadTx<'_>, lookup: &[u8; 32]) -> Result<Opti
 }
 
 /// Whether there was one.
-pub(super) async fn delete(
-    tx: &mut WriteTx<'_>,
-    account: AccountId,
-    kind: ContactKind,
-) -> Result<bool, StorageError> {
+pub(super) async fn delete(tx: &mut WriteTx<'_>, account: AccountId, kind: ContactKind) -> Result<bool, StorageError> {
     Ok(tx.execute(&DELETE, &[account.into(), kind.word().into()]).await? == 1)
 }

@@ -10,32 +10,42 @@ use tacit_storage::{Page, ReadTx, Row, Sql, StorageError, Value, WriteTx};
 
 const BY_ID: Sql = Sql::new(
     "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, disabled_by, ended, \
-     limits, limits_by, created_at, updated_at \
+     limits, limits_by, created_at, updated_at, name_lookup, retired_at \
      FROM api_keys WHERE id = $1",
 );
 const LIST: Sql = Sql::new(
     "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, disabled_by, ended, \
-     limits, limits_by, created_at, updated_at \
-     FROM api_keys WHERE id > $1 ORDER BY id LIMIT $2",
+     limits, limits_by, created_at, updated_at, name_lookup, retired_at \
+     FROM api_keys WHERE id > $1 AND retired_at IS NULL ORDER BY id LIMIT $2",
 );
 const LIST_OF_ACCOUNT: Sql = Sql::new(
     "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, disabled_by, ended, \
-     limits, limits_by, created_at, updated_at \
-     FROM api_keys WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+     limits, limits_by, created_at, updated_at, name_lookup, retired_at \
+     FROM api_keys WHERE account_id = $1 AND id > $2 AND retired_at IS NULL ORDER BY id LIMIT $3",
 );
 const LIST_OF_MEMBER: Sql = Sql::new(
     "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, disabled_by, ended, \
-     limits, limits_by, created_at, updated_at \
-     FROM api_keys WHERE account_id = $1 AND member_id = $2 AND id > $3 ORDER BY id LIMIT $4",
+     limits, limits_by, created_at, updated_at, name_lookup, retired_at \
+     FROM api_keys WHERE account_id = $1 AND member_id = $2 AND id > $3 AND retired_at IS NULL ORDER BY id LIMIT $4",
 );
-const NAMES: Sql = Sql::new("SELECT id, name_sealed FROM api_keys WHERE account_id = $1 ORDER BY id");
+/// Of those that are not found by their name yet.
+const NAMES: Sql = Sql::new(
+    "SELECT id, name_sealed FROM api_keys WHERE account_id = $1 AND name_lookup IS NULL AND retired_at IS NULL ORDER BY id",
+);
+const BY_NAME: Sql = Sql::new("SELECT id FROM api_keys WHERE account_id = $1 AND name_lookup = $2");
+const UNFOUND: Sql = Sql::new(
+    "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, disabled_by, ended, \
+     limits, limits_by, created_at, updated_at, name_lookup, retired_at \
+     FROM api_keys WHERE name_lookup IS NULL AND retired_at IS NULL AND id > $1 ORDER BY id LIMIT $2",
+);
+const NAME_RENEW: Sql = Sql::new("UPDATE api_keys SET name_lookup = $2 WHERE id = $1 AND name_lookup IS NULL");
 const INSERT: Sql = Sql::new(
     "INSERT INTO api_keys (id, account_id, name_sealed, hash, hint, source, status, limits, created_at, updated_at, \
-     member_id, project_id, limits_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12)",
+     member_id, project_id, limits_by, name_lookup) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13)",
 );
 const UPDATE: Sql = Sql::new(
     "UPDATE api_keys SET name_sealed = $2, status = $3, limits = $4, updated_at = $5, disabled_by = $6, ended = $7, \
-     limits_by = $8 WHERE id = $1",
+     limits_by = $8, name_lookup = $9, retired_at = $10 WHERE id = $1",
 );
 const GRANT: Sql = Sql::new(
     "SELECT k.id AS key_id, k.account_id AS account_id, a.group_id AS group_id, g.multiplier_ppm AS multiplier_ppm, \
@@ -50,11 +60,24 @@ const GRANT: Sql = Sql::new(
 
 const ACTIVE: Sql = Sql::new("SELECT COUNT(*) AS n FROM api_keys WHERE account_id = $1 AND status = 'active'");
 
-const ALL: Sql = Sql::new("SELECT COUNT(*) AS n FROM api_keys WHERE account_id = $1");
+const ALL: Sql = Sql::new("SELECT COUNT(*) AS n FROM api_keys WHERE account_id = $1 AND retired_at IS NULL");
 
 /// Every statement of keys.
-pub(crate) const STATEMENTS: &[&Sql] =
-    &[&BY_ID, &LIST, &LIST_OF_ACCOUNT, &LIST_OF_MEMBER, &NAMES, &INSERT, &UPDATE, &GRANT, &ACTIVE, &ALL];
+pub(crate) const STATEMENTS: &[&Sql] = &[
+    &BY_ID,
+    &LIST,
+    &LIST_OF_ACCOUNT,
+    &LIST_OF_MEMBER,
+    &NAMES,
+    &BY_NAME,
+    &UNFOUND,
+    &NAME_RENEW,
+    &INSERT,
+    &UPDATE,
+    &GRANT,
+    &ACTIVE,
+    &ALL,
+];
 
 /// A row, its name still sealed.
 pub(super) struct KeyRow {
@@ -72,10 +95,15 @@ pub(super) struct KeyRow {
     pub(super) limits_by: KeyAuthority,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
+    /// What it is found by; nothing if it is not yet, or was put away.
+    pub(super) name_lookup: Option<[u8; 32]>,
+    pub(super) retired_at: Option<Timestamp>,
 }
 
 fn key(row: &Row) -> Result<KeyRow, StorageError> {
     let hash = row.get::<Vec<u8>>("hash")?;
+    let lookup: Option<Vec<u8>> = row.get("name_lookup")?;
+    let inconsistent = |_| StorageError::inconsistent("api_keys", "name_lookup");
     Ok(KeyRow {
         id: row.get("id")?,
         account: row.get("account_id")?,
@@ -91,6 +119,8 @@ fn key(row: &Row) -> Result<KeyRow, StorageError> {
         limits_by: authority(row, "limits_by")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
+        name_lookup: lookup.map(TryInto::try_into).transpose().map_err(inconsistent)?,
+        retired_at: row.get("retired_at")?,
     })
 }
 
@@ -127,7 +157,29 @@ pub(super) async fn key_list_of_member(
     tx.all(&LIST_OF_MEMBER, &values).await?.iter().map(key).collect()
 }
 
-/// The sealed names of all keys of an account.
+/// The key of an account that is found by that.
+pub(super) async fn key_by_name(
+    tx: &mut ReadTx<'_>,
+    account: AccountId,
+    lookup: &[u8; 32],
+) -> Result<Option<KeyId>, StorageError> {
+    tx.one(&BY_NAME, &[account.into(), lookup.into()]).await?.map(|row| row.get("id")).transpose()
+}
+
+/// Keys that are not found by their name yet.
+pub(super) async fn of_unfound_names(
+    tx: &mut ReadTx<'_>,
+    after: KeyId,
+    limit: u32,
+) -> Result<Vec<KeyRow>, StorageError> {
+    tx.all(&UNFOUND, &[after.into(), limit.into()]).await?.iter().map(key).collect()
+}
+
+pub(super) async fn key_name_renew(tx: &mut WriteTx<'_>, id: KeyId, lookup: &[u8; 32]) -> Result<(), StorageError> {
+    tx.execute(&NAME_RENEW, &[id.into(), lookup.into()]).await.map(drop)
+}
+
+/// The sealed names of the keys of an account that are not found by them yet.
 pub(super) async fn key_names(tx: &mut ReadTx<'_>, account: AccountId) -> Result<Vec<(KeyId, Vec<u8>)>, StorageError> {
     let rows = tx.all(&NAMES, &[account.into()]).await?;
     rows.iter().map(|row| Ok((row.get("id")?, row.get("name_sealed")?))).collect()
@@ -138,7 +190,7 @@ pub(crate) async fn count_active(tx: &mut ReadTx<'_>, account: AccountId) -> Res
     tx.one(&ACTIVE, &[account.into()]).await?.map_or(Ok(0), |row| row.get("n"))
 }
 
-/// How many keys an account has, in use or not.
+/// How many keys an account has, in use or not, but for those that were put away.
 pub(super) async fn count(tx: &mut ReadTx<'_>, account: AccountId) -> Result<u64, StorageError> {
     tx.one(&ALL, &[account.into()]).await?.map_or(Ok(0), |row| row.get("n"))
 }
@@ -157,6 +209,7 @@ pub(super) async fn key_insert(tx: &mut WriteTx<'_>, k: &KeyRow, limits: String)
         k.belongs.member.into(),
         k.belongs.project.into(),
         k.limits_by.word().into(),
+        k.name_lookup.map(Vec::from).into(),
     ];
     tx.execute(&INSERT, &values).await.map(drop)
 }
@@ -171,6 +224,8 @@ pub(super) async fn key_update(tx: &mut WriteTx<'_>, k: &KeyRow, limits: String)
         k.disabled_by.word().into(),
         k.ended.map(KeyEnd::as_str).into(),
         k.limits_by.word().into(),
+        k.name_lookup.map(Vec::from).into(),
+        k.retired_at.into(),
     ];
     tx.execute(&UPDATE, &values).await.map(drop)
 }

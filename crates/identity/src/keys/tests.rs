@@ -1,12 +1,12 @@
 use super::store::{self, KeyRow};
 use super::{Belongs, KeyAuthority, MOST, aad};
-use crate::IdentityError;
 use crate::tests::world::World;
+use crate::{IdentityError, KeyChange, KeyEnd};
 use tacit_kernel::call::CallSource;
 use tacit_kernel::ids::KeyId;
 use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Personal};
-use tacit_storage::{Db, WriteTx, both_engines};
+use tacit_storage::{Db, Page, ReadTx, WriteTx, both_engines};
 
 both_engines! {
     async fn an_account_has_a_bounded_number_of_keys_in_use_or_not(db: Db) {
@@ -41,6 +41,9 @@ both_engines! {
                     limits_by: KeyAuthority::Owner,
                     created_at: now,
                     updated_at: now,
+                    // As the program before made them.
+                    name_lookup: None,
+                    retired_at: None,
                 };
                 store::key_insert(tx, &row, "{}".to_owned()).await?;
             }
@@ -50,5 +53,35 @@ both_engines! {
         db.write("test.fill", |tx| Box::pin(fill(tx))).await.unwrap();
         make("last").await.unwrap();
         assert!(matches!(make("one more").await, Err(IdentityError::TooMuch)));
+
+        // Who puts one away has room for another.
+        let retire = async |id: KeyId| {
+            let retire = async |tx: &mut WriteTx<'_>| world.identity.key_retire_in_tx(tx, id).await;
+            let retire = &retire;
+            db.write("test.retire", |tx| Box::pin(retire(tx))).await
+        };
+        let last = world.identity.key_by_ref("ann/last").await.unwrap().unwrap();
+        assert!(matches!(retire(last.id).await, Err(IdentityError::KeyInUse)));
+        retire(first.id).await.unwrap();
+        retire(first.id).await.unwrap();
+        let again = make("first").await.unwrap().0;
+        assert!(again.id != first.id && matches!(make("one more").await, Err(IdentityError::TooMuch)));
+        let listed = world.identity.key_list(Some(account), Page { after: None, limit: 2 }).await.unwrap().items;
+        assert!(listed.iter().all(|key| key.id != first.id), "it is in no list");
+        let found = world.identity.key_by_ref(&first.id.to_string()).await.unwrap().unwrap();
+        assert_eq!((found.enabled, found.ended), (false, Some(KeyEnd::Revoked)), "and there for what refers to it");
+        let back = KeyChange { enabled: Some(true), ..KeyChange::default() };
+        assert!(matches!(world.identity.key_update(first.id, &back).await, Err(IdentityError::KeyEnded)));
+
+        // Names of before are found, and taken, before and after they are renewed.
+        for renewed in [MOST - 2, 0] {
+            assert!(world.identity.key_by_ref("ann/77").await.unwrap().is_some());
+            let taken = KeyChange { name: Some(Personal::new("77".to_owned())), ..KeyChange::default() };
+            assert!(matches!(world.identity.key_update(again.id, &taken).await, Err(IdentityError::KeyNameTaken)));
+            assert_eq!(world.identity.names_renew().await.unwrap(), renewed);
+        }
+        let left = async |tx: &mut ReadTx<'_>| store::key_names(tx, account).await;
+        let left = &left;
+        assert_eq!(db.read("test.left", |tx| Box::pin(left(tx))).await.unwrap(), [], "no sealed name is opened to find one");
     }
 }

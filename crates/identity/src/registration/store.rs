@@ -32,8 +32,17 @@ const INVITATIONS_FORGET: Sql =
     Sql::new("DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE created_at < $1 LIMIT $2)");
 
 /// Every statement of profiles and invitations.
-pub(crate) const STATEMENTS: &[&Sql] =
-    &[&INSERT, &GET, &PUT_FIELDS, &INVITATION_INSERT, &INVITATION_TAKE, &INVITATIONS_OPEN, &INVITATIONS_OF, &INVITATION_DELETE, &INVITATIONS_FORGET];
+pub(crate) const STATEMENTS: &[&Sql] = &[
+    &INSERT,
+    &GET,
+    &PUT_FIELDS,
+    &INVITATION_INSERT,
+    &INVITATION_TAKE,
+    &INVITATIONS_OPEN,
+    &INVITATIONS_OF,
+    &INVITATION_DELETE,
+    &INVITATIONS_FORGET,
+];
 
 /// A row, what is personal still sealed.
 pub(super) struct ProfileRow {

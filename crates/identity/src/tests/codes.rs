@@ -1,11 +1,14 @@
-use super::world::{HOUR, PASSWORD, SECOND, World, email, origin, secret};
+use super::world::{HOUR, PASSWORD, SECOND, World, email, origin, plain, secret};
 use crate::IdentityError;
 use crate::codes::{CODE_LIFE, CodePurpose, CodeWish};
+use crate::contacts::Contact;
+use crate::registration::Registration;
+use crate::sessions::Origin;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use secrecy::{ExposeSecret as _, SecretString};
-use tacit_storage::{Db, Sql, both_engines};
+use tacit_storage::{Db, Sql, WriteTx, both_engines};
 
 /// A code that is not that one.
 fn other(code: &SecretString) -> SecretString {
@@ -32,6 +35,44 @@ both_engines! {
         assert!(!world.take(CodePurpose::SignIn, &ann, &code).await);
         assert!(world.take(CodePurpose::Register, &ann, &secret(&format!(" {} ", code.expose_secret()))).await);
         assert!(!world.take(CodePurpose::Register, &ann, &code).await);
+    }
+
+    async fn a_number_gets_so_many_texts_a_day_and_no_stranger_uses_up_its_owners(db: Db) {
+        let mut world = World::new(db).await;
+        world.identity = world.identity.with_texts_per_day(2);
+        // To the beginning of a day.
+        world.clock.advance_micros(2 * HOUR);
+        let (phone, mail) = (Contact::phone("+8613800138000", None).unwrap(), email("ann@example.org"));
+        let own = world.code(CodePurpose::Register, &phone).await;
+        let by_mail = (mail.clone(), world.code(CodePurpose::Register, &mail).await);
+        let asked = Registration { phone: Some((phone.clone(), own)), email: Some(by_mail), ..plain() };
+        let ann = world.register(&asked).await.unwrap();
+        let device = origin(1).known_by(ann.new_device.and_then(|new| new.token));
+        world.clock.advance_micros(HOUR);
+        let wish = async |to, purpose, from: &Origin| {
+            world.clock.advance_micros(60 * SECOND);
+            world.wish(purpose, to, from).await
+        };
+        wish(&phone, CodePurpose::SignIn, &origin(7)).await.unwrap();
+        let Err(IdentityError::TooMany { seconds }) = wish(&phone, CodePurpose::PasswordReset, &origin(8)).await else {
+            panic!("from wherever and for whatever purpose")
+        };
+        assert!(seconds > 3600 && seconds <= 86_400, "{seconds}");
+        wish(&mail, CodePurpose::SignIn, &origin(8)).await.unwrap();
+        wish(&phone, CodePurpose::SignIn, &device).await.unwrap();
+        let asks = async |to: &Contact| {
+            let ask = async |tx: &mut WriteTx<'_>| world.identity.text_asked_in_tx(tx, ann.session.account, to).await;
+            let ask = &ask;
+            world.db.write("test.ask", |tx| Box::pin(ask(tx))).await
+        };
+        for n in 0..4 {
+            let other = Contact::phone(&format!("+861380013800{n}"), None).unwrap();
+            assert_eq!(asks(&other).await.is_ok(), n < 2, "an account asks for so many, to whatever numbers");
+            asks(&mail).await.unwrap();
+        }
+        world.clock.advance_micros(24 * HOUR);
+        wish(&phone, CodePurpose::PasswordReset, &origin(8)).await.unwrap();
+        asks(&phone).await.unwrap();
     }
 
     async fn five_wrong_tries_or_ten_minutes_or_a_newer_one_end_it(db: Db) {

@@ -8,7 +8,8 @@ use tacit_storage::{Db, ReadTx, Row, Sql, StorageError, Value, WriteTx, both_eng
 use tacit_vault::{Aad, keyed_hash};
 
 /// As the program before wrote it: the name as it is.
-const OF_BEFORE: Sql = Sql::new("UPDATE accounts SET name_sealed = $2, name_lookup = $3, name_form = 'exact' WHERE id = $1");
+const OF_BEFORE: Sql =
+    Sql::new("UPDATE accounts SET name_sealed = $2, name_lookup = $3, name_form = 'exact' WHERE id = $1");
 const FORMS: Sql = Sql::new("SELECT name_form FROM accounts ORDER BY id");
 const SAME: [&str; 6] = ["Admin", "ADMIN", "Ａｄｍｉｎ", "аdmin", "ad\u{200b}min", "admın"];
 

@@ -3,12 +3,12 @@
 
 use super::second_factor::App;
 use super::world::{PASSWORD, SECOND, World, email, origin, secret};
-use crate::{AccountChange, IdentityError};
 use crate::codes::CodePurpose;
 use crate::roles::Acting;
 use crate::second_factor::SecondFactor;
 use crate::sessions::Session;
 use crate::sign_in::{Proof, SignedIn};
+use crate::{AccountChange, IdentityError};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree as _;
@@ -168,7 +168,10 @@ async fn take(world: &World, model: &mut Model, account: AccountId, step: &Step)
             let proof = Proof::Password(secret(PASSWORD));
             match world.identity.step_up(&session.token, &proof, &origin(2)).await {
                 Ok(raised) => {
-                    assert!(session.complete && !model.app.is_some(), "where there is a second factor, less is nothing");
+                    assert!(
+                        session.complete && !model.app.is_some(),
+                        "where there is a second factor, less is nothing"
+                    );
                     model.raised(at, &raised);
                 }
                 // Tries that were wrong may be waited for.

@@ -121,6 +121,28 @@ fn staff() -> Deciding {
 }
 
 both_engines! {
+    async fn papers_are_bounded_by_the_hour_and_of_a_case_by_the_day(db: Db) {
+        let world = world_with(db, rules()).await;
+        let account = world.account("ann").await;
+        let case = world.open(account, &person()).await.unwrap();
+        // To the beginning of a day.
+        world.clock.advance_micros(2 * crate::tests::world::HOUR);
+        let add = async || world.add(&case, PaperKind::IdCardFront, &paper("shown")).await;
+        let mut taken = Vec::new();
+        for _ in 0..4 {
+            let mut hour = 0;
+            while add().await.is_ok() {
+                hour += 1;
+            }
+            assert!(matches!(add().await, Err(IdentityError::TooMany { .. })));
+            taken.push(hour);
+            world.clock.advance_micros(crate::tests::world::HOUR);
+        }
+        assert_eq!(taken, [30, 30, 0, 0], "thirty an hour, and sixty of one case");
+        world.clock.advance_micros(DAY);
+        add().await.unwrap();
+    }
+
     async fn a_case_goes_from_a_draft_to_a_verdict(db: Db) {
         let world = world_with(db, rules()).await;
         let ann = world.account("ann").await;

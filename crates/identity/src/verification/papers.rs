@@ -29,7 +29,8 @@ impl Identity {
     /// Adds a paper to a case of an account that can still be changed, in the place of the one of its kind.
     ///
     /// # Errors
-    /// [`VerificationError::PaperInvalid`], [`VerificationError::NotFound`], [`VerificationError::State`]; storage, keyring.
+    /// [`VerificationError::PaperInvalid`], [`VerificationError::NotFound`], [`VerificationError::State`];
+    /// [`IdentityError::TooMany`] papers; storage, keyring.
     pub async fn paper_put_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
@@ -47,6 +48,7 @@ impl Identity {
         if kind.kind() != row.kind || !self.verification.of(row.kind).papers.contains(&kind) {
             return invalid("that paper is not asked for");
         }
+        self.paper_sent_in_tx(tx, account, case.0).await?;
         let key = self.keys.get_fleeting(case.0).await?.ok_or(VerificationError::State)?;
         let (id, now) = (ids::fresh(), self.clock.now());
         let sealed = |(place, piece): (usize, &[u8])| piece_key(&key, place).seal(&aad(id), piece);

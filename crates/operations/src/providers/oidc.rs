@@ -23,6 +23,9 @@ const SECOND: i64 = 1_000_000;
 const KNOWN: i64 = 3600 * SECOND;
 /// Keys that are not there are looked for again no more often than this.
 const AGAIN: i64 = 60 * SECOND;
+/// A provider that failed is not asked again for so long: who waited for the one that asked is told at once, and so is who comes
+/// a moment later.
+const FAILED: i64 = 5 * SECOND;
 /// With keys that are public: nobody who knows the client's secret can sign.
 const ALGORITHMS: [Algorithm; 6] = [
     Algorithm::RsaSsaPkcs1V15Sha256,
@@ -40,7 +43,14 @@ pub(super) struct OpenId {
     redirect: RedirectUrl,
     web: Web,
     clock: Arc<dyn Clock>,
-    known: Mutex<Option<(Timestamp, Arc<CoreProviderMetadata>)>>,
+    learnt: Mutex<Learnt>,
+}
+
+/// What a provider said of itself, and how it last failed to.
+#[derive(Default)]
+struct Learnt {
+    known: Option<(Timestamp, Arc<CoreProviderMetadata>)>,
+    failed: Option<(Timestamp, ProviderError)>,
 }
 
 /// A client with what discovery has told.
@@ -72,28 +82,37 @@ impl OpenId {
             redirect: RedirectUrl::new(redirect).map_err(|_| "console.url is no URL".to_owned())?,
             web,
             clock,
-            known: Mutex::new(None),
+            learnt: Mutex::default(),
         })
     }
 
     /// What the provider says of itself, no older than that.
     async fn metadata(&self, within: i64) -> Result<Arc<CoreProviderMetadata>, ProviderError> {
         // Held while it is asked: one asks, and the others wait for what it learns.
-        let mut known = self.known.lock().await;
+        let mut learnt = self.learnt.lock().await;
         let now = self.clock.now();
-        if let Some((at, metadata)) = known.as_ref()
+        if let Some((at, metadata)) = learnt.known.as_ref()
             && now.micros_since(*at) < within
         {
             return Ok(metadata.clone());
         }
+        if let Some((at, failed)) = learnt.failed
+            && now.micros_since(at) < FAILED
+        {
+            return Err(failed);
+        }
         // That the document tells this very issuer is checked there.
         let found = CoreProviderMetadata::discover_async(self.issuer.clone(), &self.web).await;
-        let found = Arc::new(found.map_err(|error| match error {
+        let found = found.map(Arc::new).map_err(|error| match error {
             openidconnect::DiscoveryError::Validation(_) => ProviderError::Untrue,
             _ => ProviderError::Unreachable,
-        })?);
-        *known = Some((now, found.clone()));
-        Ok(found)
+        });
+        match &found {
+            Ok(metadata) => (learnt.known, learnt.failed) = (Some((now, metadata.clone())), None),
+            // From when it failed, which may be long after it was asked.
+            Err(error) => learnt.failed = Some((self.clock.now(), *error)),
+        }
+        found
     }
 
     pub(super) async fn start(&self, state: &str) -> Result<Started, ProviderError> {
@@ -155,5 +174,70 @@ impl OpenId {
             also: None,
             shown: Personal::new(shown.to_owned()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+    use tacit_kernel::time::ManualClock;
+
+    /// A provider that takes a moment and then breaks off, and how often it was asked.
+    async fn broken() -> (String, Arc<AtomicUsize>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = format!("https://127.0.0.1:{}", listener.local_addr().unwrap().port());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = asked.clone();
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                drop(connection);
+            }
+        });
+        (issuer, asked)
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_fails_is_asked_once_for_all_and_left_alone_for_a_moment() {
+        let (issuer, asked) = broken().await;
+        let clock = Arc::new(ManualClock::at(Timestamp(1_700_000_000_000_000)));
+        let settings = ProviderSettings {
+            id: "test".into(),
+            preset: Preset::Oidc,
+            client_id: "test".into(),
+            client_secret: SecretString::from("test"),
+            name_en: String::new(),
+            name_zh: String::new(),
+            issuer: Some(issuer),
+            authorize_url: None,
+            token_url: None,
+            user_url: None,
+            allow_private: true,
+            authority: None,
+        };
+        let web = Web::new(true, None, Duration::from_secs(5)).unwrap();
+        let provider = OpenId::new(&settings, "https://tacit.example/back".into(), web, clock.clone()).unwrap();
+        let provider = &Arc::new(provider);
+        let all = async || {
+            let asking: Vec<_> = (0..8)
+                .map(|_| {
+                    let provider = Arc::clone(provider);
+                    tokio::spawn(async move { provider.start("state").await.map(drop) })
+                })
+                .collect();
+            for one in asking {
+                assert_eq!(one.await.unwrap(), Err(ProviderError::Unreachable));
+            }
+        };
+        all().await;
+        clock.advance_micros(FAILED - 1);
+        all().await;
+        assert_eq!(asked.load(Ordering::Relaxed), 1, "eight ask at once, and eight a moment later");
+        clock.advance_micros(1);
+        all().await;
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 }

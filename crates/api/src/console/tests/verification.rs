@@ -64,6 +64,24 @@ impl Served {
 }
 
 both_engines! {
+    async fn nobody_is_told_that_others_have_their_number(db: Db) {
+        let served = served_with(db, Wishes { verification: of_persons(), ..Wishes::default() }).await;
+        let mut shown = Vec::new();
+        for reason in ["number_used", "mismatch", "not_own"] {
+            let id = served.waiting().await;
+            let verdict = json!({ "verdict": "rejected", "reason": reason });
+            let decided = served.review("risk-stepped-up", &format!("{id}/verdict"), &verdict).await;
+            assert_eq!((decided.status.as_u16(), decided.json()["reason"].clone()), (200, json!(reason)), "staff sees it");
+            let mut own = served.get(&format!("{CASES}/{id}")).by("ann").send().await.json();
+            for differs in ["id", "created_at", "submitted_at", "decided_at", "updated_at", "held_until"] {
+                own.as_object_mut().unwrap().remove(differs);
+            }
+            own["papers"] = json!([]);
+            shown.push(own);
+        }
+        assert!(shown[0]["reason"] == "not_confirmed" && shown.iter().all(|own| *own == shown[0]), "{shown:?}");
+    }
+
     async fn a_person_shows_who_they_are(db: Db) {
         let served = served_with(db, Wishes { verification: rules(), ..Wishes::default() }).await;
         let offer = served.get("/api/v1/verification").by("ann").send().await.json();

@@ -28,6 +28,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Country codes of the phone numbers that may become somebody's, such as \"86\", without the +; with none here those of\n\
          every country.",
     ),
+    setting(
+        "registration.texts_per_day",
+        Kind::Number { min: 1, max: 1_000 },
+        "20",
+        "Text messages with codes and invitations in a day to one number, and as many that one account asks for: each costs.",
+    ),
     asked("registration.name", "\"off\"", "Their real name, which is not the name they sign in with."),
     asked("registration.company", "\"off\"", "Company."),
     asked("registration.position", "\"off\"", "Position in the company."),
