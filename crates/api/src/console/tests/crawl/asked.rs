@@ -25,6 +25,7 @@ pub(super) fn asked(method: &str, path: &str, person: &Person, things: &Things) 
         .replace("{session}", &things.session)
         .replace("{case}", &things.case)
         .replace("{paper}", "id_card_front")
+        .replace("{kind}", "email")
         .replace("{group}", &person.group.to_string())
         .replace("{provider}", &things.provider)
         .replace("{channel}", &things.channel)
@@ -61,6 +62,7 @@ fn by_staff(method: &str, path: &str) -> Option<Option<Value>> {
         ("PUT" | "DELETE", "/api/v1/roles/{role}") => Some(json!({"permissions": []})),
         ("PUT" | "DELETE", "/api/v1/staff/{account}/roles/{role}") => None,
         ("PATCH", "/api/v1/groups/{group}") => Some(json!({"multiplier": "1"})),
+        ("POST", "/api/v1/accounts/{account}/keys") => Some(json!({"name": "crawled"})),
         // Things of the platform, which are nobody's.
         ("POST", "/api/v1/groups") => Some(json!({"name": "crawled", "multiplier": "1"})),
         ("POST", "/api/v1/providers") => {
@@ -124,6 +126,10 @@ fn by_anybody(method: &str, path: &str, person: &Person) -> Option<Option<Value>
         }
         ("PATCH", "/api/v1/account/passkeys/{passkey}") => Some(json!({"name": "laptop"})),
         ("PUT", "/api/v1/account/profile") => Some(json!({"fields": {}, "language": "en"})),
+        ("PUT", "/api/v1/account/name") => Some(json!({"name": "Somebody Else"})),
+        ("POST", "/api/v1/keys/{key}/retire" | "/api/v1/organisations/{organisation}/keys/{key}/retire") => None,
+        ("PATCH", "/api/v1/management-keys/{key}") => Some(json!({"name": "crawled"})),
+        ("POST", "/api/v1/organisations/{organisation}/projects/{project}/keys") => Some(json!({"name": "crawled"})),
         ("PUT", "/api/v1/account/password") => Some(json!({"password": "another horse"})),
         ("PUT", "/api/v1/account/contacts") => Some(json!({"to": to, "code": "000000"})),
         ("POST", "/api/v1/second-factor/confirm") => Some(json!({"totp": "000000"})),
@@ -163,6 +169,10 @@ pub(super) const REFUSED: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/keys/{key}", OWN),
     ("PATCH", "/api/v1/keys/{key}", OWN),
     ("DELETE", "/api/v1/keys/{key}", OWN),
+    ("POST", "/api/v1/keys/{key}/retire", OWN),
+    ("POST", "/api/v1/organisations/{organisation}/keys/{key}/retire", "it is in use"),
+    ("DELETE", "/api/v1/invitations/{invitation}", OWN),
+    ("PATCH", "/api/v1/management-keys/{key}", OWN),
     ("GET", "/api/v1/calls/{call}", OWN),
     ("GET", "/api/v1/management-keys/{key}", OWN),
     ("DELETE", "/api/v1/management-keys/{key}", OWN),
@@ -184,12 +194,18 @@ pub(super) const REFUSED: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/sign-out", SESSION),
     ("PUT", "/api/v1/account/profile", SESSION),
     ("PUT", "/api/v1/account/password", SESSION),
+    ("PUT", "/api/v1/account/name", SESSION),
+    ("DELETE", "/api/v1/account/contacts/{kind}", SESSION),
     ("PUT", "/api/v1/account/contacts", SESSION),
     ("POST", "/api/v1/second-factor", SESSION),
     ("DELETE", "/api/v1/second-factor", SESSION),
     ("POST", "/api/v1/second-factor/confirm", SESSION),
     ("POST", "/api/v1/second-factor/recovery-codes", SESSION),
     ("POST", "/api/v1/management-keys", SESSION),
+    ("DELETE", "/api/v1/groups/{group}", VERSION),
+    ("DELETE", "/api/v1/providers/{provider}", VERSION),
+    ("DELETE", "/api/v1/channels/{channel}", VERSION),
+    ("DELETE", "/api/v1/registered-models/{model}", VERSION),
     ("POST", "/api/v1/sign-in/providers/{provider}", WAY),
     ("POST", "/api/v1/sign-in/providers/{provider}/finish", WAY),
     ("POST", "/api/v1/account/identities/link/{provider}", WAY),
@@ -208,4 +224,5 @@ pub(super) const REFUSED: &[(&str, &str, &str)] = &[
 const OWN: &str = "it is hers, and she is not among those who ask";
 const SECRET: &str = "it asks for a password, a code or a token that she alone knows";
 const SESSION: &str = "those who ask have no session that is kept, nor a profile";
+const VERSION: &str = "it goes only if whoever asks says which version of it they saw";
 const WAY: &str = "this console has no providers of identities and no passkeys; tests/e2e has";
