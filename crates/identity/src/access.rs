@@ -59,7 +59,8 @@ permissions! {
         SessionsEnd = "sessions.end", plain, "End the sign-ins of an account.";
         CredentialsReset = "credentials.reset", step_up, "Reset the password or second factor of an account.";
         KeysRead = "keys.read", plain, "See the API keys of all accounts, never their secrets.";
-        KeysWrite = "keys.write", plain, "Make, change and disable API keys of all accounts.";
+        KeysCreate = "keys.create", step_up, "Make API keys for accounts, whose money they spend.";
+        KeysWrite = "keys.write", plain, "Change and disable API keys of all accounts.";
         CallsRead = "calls.read", plain, "See call records of all accounts, without address and user agent.";
         CallsUnmask = "calls.unmask", step_up, "See address and user agent of a call; each look is recorded and shown to the person.";
         MessagesUnmask = "messages.unmask", step_up, "See what was written to people in clear, codes included, in the outbox of a development platform; each look is recorded and shown to the person.";
@@ -202,6 +203,7 @@ impl BuiltInRole {
                 P::SessionsEnd,
                 P::CredentialsReset,
                 P::KeysRead,
+                P::KeysCreate,
                 P::KeysWrite,
                 P::CallsRead,
                 P::ModelsWrite,

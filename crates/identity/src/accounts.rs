@@ -114,6 +114,9 @@ impl Identity {
             row.name_lookup = self.account_lookup(name.reveal()).to_vec();
             row.name_form = NameForm::Folded;
         }
+        if change.enabled == Some(true) && self.subject_key(id).await?.is_none() {
+            return Err(IdentityError::AccountErased);
+        }
         row.group = change.group.unwrap_or(row.group);
         row.enabled = change.enabled.unwrap_or(row.enabled);
         if let Some(limits) = &change.limits {

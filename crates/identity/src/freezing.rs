@@ -27,16 +27,13 @@ impl Identity {
         Ok(self.is_owner_in_tx(tx, account).await? && self.owners_in_tx(tx).await? <= 1)
     }
 
-    /// Ends the keys of somebody in all organisations and disables the account: its sessions end, its keys are refused, what
+    /// Ends the keys of somebody in all organisations for good and disables the account: its sessions end, its keys are refused, what
     /// gateways hold of its money is called back. Their own rows are left as they are.
     ///
     /// # Errors
     /// [`IdentityError::AccountNotFound`], [`IdentityError::OwnerLast`]; storage, keyring.
     pub async fn account_freeze_in_tx(&self, tx: &mut WriteTx<'_>, account: AccountId) -> Result<(), IdentityError> {
-        for organisation in organisations::of_member(tx, account).await? {
-            // A key whose member is gone must not become one of nobody.
-            self.keys_of_member_disable_in_tx(tx, organisation, account).await?;
-        }
+        self.keys_of_erased_end_in_tx(tx, account).await?;
         let disabled = AccountChange { enabled: Some(false), ..AccountChange::default() };
         self.account_update_in_tx(tx, account, &disabled).await.map(drop)
     }

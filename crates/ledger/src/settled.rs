@@ -12,13 +12,18 @@ const UNHEARD: Sql = Sql::new(
     "SELECT (SELECT COUNT(*) FROM gateway_sessions WHERE ended_at IS NULL AND seen_at < $1) \
      + (SELECT COUNT(*) FROM call_journal WHERE created_at < $1) AS n",
 );
+// A call whose end was set aside counts as over only while that is there, and its session open.
+const ASIDE: Sql = Sql::new(
+    "SELECT COUNT(*) AS n FROM set_aside_events AS s JOIN gateway_sessions AS g ON g.id = s.session_id \
+     WHERE s.account_id = $1 AND (s.resolved_at IS NULL OR g.ended_at IS NULL)",
+);
 const OPEN_SESSIONS: Sql = Sql::new("SELECT DISTINCT session_id FROM open_calls");
 /// The statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] = &[&UNHEARD, &OPEN_SESSIONS];
+pub(crate) const STATEMENTS: &[&Sql] = &[&UNHEARD, &ASIDE, &OPEN_SESSIONS];
 
 impl Ledger {
-    /// Whether every gateway was heard since then, all that was reported before is settled, no call of the account is open
-    /// and no gateway holds money of it. `since` is a moment after all gateways were told that the account is not to be
+    /// Whether every gateway was heard since then, all that was reported before is settled, no call of the account is open,
+    /// what was set aside of it is decided and its gateways' sessions are over, and no gateway holds money of it. `since` is a moment after all gateways were told that the account is not to be
     /// served.
     ///
     /// # Errors
@@ -34,6 +39,10 @@ impl Ledger {
         }
         let unheard: u64 = tx.one(&UNHEARD, &[since.into()]).await?.map_or(Ok(0), |row| row.get("n"))?;
         if unheard > 0 {
+            return Ok(false);
+        }
+        let aside: u64 = tx.one(&ASIDE, &[account.into()]).await?.map_or(Ok(0), |row| row.get("n"))?;
+        if aside > 0 {
             return Ok(false);
         }
         for row in tx.all(&OPEN_SESSIONS, &[]).await? {

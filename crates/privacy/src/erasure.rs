@@ -100,12 +100,23 @@ impl Erasing {
     /// it is that erasure.
     ///
     /// # Errors
-    /// [`ErasureError::Account`], [`ErasureError::Obstacle`]; storage, keyring. If the key could not be destroyed, the next
-    /// step does it.
+    /// [`ErasureError::Account`], [`ErasureError::Obstacle`], [`ErasureError::Reason`]; storage, keyring. If the key could not
+    /// be destroyed, the next step does it.
     pub async fn begin(&self, account: AccountId, reason: Reason, forfeits: bool) -> Result<Erasure, ErasureError> {
+        // Nothing stands against that one, so nobody can ask for it.
+        if reason == Reason::Restored {
+            return Err(ErasureError::Reason);
+        }
+        self.begin_as(account, reason, forfeits).await
+    }
+
+    async fn begin_as(&self, account: AccountId, reason: Reason, forfeits: bool) -> Result<Erasure, ErasureError> {
         let new = Erasure::begin(account, reason, forfeits, self.clock.now());
         let begin = async |tx: &mut WriteTx<'_>| {
-            if let Some(begun) = store::of_account(tx, account).await? {
+            if let Some(mut begun) = store::of_account(tx, account).await? {
+                // Money that came in since may be given up too.
+                begun.forfeits |= forfeits;
+                store::go_on(tx, &begun).await?;
                 return Ok(begun);
             }
             let obstacles = self.obstacles_in_tx(tx, account).await?;
@@ -140,8 +151,14 @@ impl Erasing {
         loop {
             let (erased, next) = self.keys.erased_in(&self.db, after).await?;
             for account in erased {
-                self.begin(account, Reason::Restored, true).await?;
-                replayed += 1;
+                match self.begin_as(account, Reason::Restored, true).await {
+                    // Another control plane, which goes on with it, has just come to its end.
+                    Err(ErasureError::Account) => {}
+                    begun => {
+                        begun?;
+                        replayed += 1;
+                    }
+                }
             }
             match next {
                 Some(next) => after = Some(next),
@@ -153,20 +170,28 @@ impl Erasing {
     /// Does a step of each erasure that is not done. True if one of them came further.
     ///
     /// # Errors
-    /// Storage, keyring. What was not done is done by the next step.
+    /// Storage, keyring: the last failure of any of them, none of which holds up another. What was not done is done by the
+    /// next step.
     pub async fn step(&self) -> Result<bool, Fault> {
-        let (mut after, mut moved) = (None, false);
+        let (mut after, mut moved, mut failed) = (None, false, None);
         loop {
             let open = self.db.read("erasure.open", |tx| Box::pin(store::open(tx, after))).await?;
-            let Some(last) = open.last() else { return Ok(moved) };
+            let Some(last) = open.last() else { break };
             after = Some(last.id);
             let of = |state: State| open.iter().filter(move |e| e.state == state).cloned();
-            moved |= self.destroy(of(State::Frozen).collect()).await?;
+            let mut done = vec![self.destroy(of(State::Frozen).collect()).await];
             for erasure in of(State::Unreadable) {
-                moved |= self.purge(erasure.id).await?;
+                done.push(self.purge(&erasure).await);
             }
-            moved |= self.sweep(of(State::Purged).collect()).await?;
+            done.push(self.sweep(of(State::Purged).collect()).await);
+            for done in done {
+                match done {
+                    Ok(further) => moved |= further,
+                    Err(fault) => failed = Some(fault),
+                }
+            }
         }
+        failed.map_or(Ok(moved), Err)
     }
 
     /// Destroys the keys of those who are frozen, and tells gateways to drop what they hold.
@@ -197,15 +222,24 @@ impl Erasing {
     }
 
     /// Does what erasing does with some rows. False if it waits until the last calls are settled.
-    async fn purge(&self, id: ErasureId) -> Result<bool, Fault> {
+    async fn purge(&self, erasure: &Erasure) -> Result<bool, Fault> {
+        let id = erasure.id;
+        // Apart from the work itself: it looks at what all gateways write.
+        let ready = async |tx: &mut ReadTx<'_>| self.may_go_in_tx(tx, erasure).await;
+        let ready = &ready;
+        if erasure.place == 0 && !self.db.read("erasure.ready", |tx| Box::pin(ready(tx))).await? {
+            return Ok(false);
+        }
         let purge = async |tx: &mut WriteTx<'_>| self.purge_in_tx(tx, id).await;
         let purge = &purge;
         match self.db.write("erasure.purge", |tx| Box::pin(purge(tx))).await {
-            // Somebody wrote a row meanwhile that leads to one that is to go: all is gone over once more.
-            Err(PurgeError::ForeignKey) => {
+            // Somebody wrote rows meanwhile, one that leads to what is to go, or one that the pseudonym has already: all is gone
+            // over once more, with another pseudonym.
+            Err(PurgeError::Late) => {
                 let again = async |tx: &mut WriteTx<'_>| {
                     let Some(mut erasure) = standing(tx, id, State::Unreadable).await? else { return Ok(()) };
                     erasure.place = 0;
+                    erasure.pseudonym = Some(model::pseudonym());
                     Ok::<_, Fault>(store::go_on(tx, &erasure).await?)
                 };
                 let again = &again;
@@ -221,11 +255,6 @@ impl Erasing {
         let Some(mut erasure) = standing(tx, id, State::Unreadable).await? else { return Ok(false) };
         let (Some(account), Some(pseudonym)) = (erasure.account, erasure.pseudonym) else { return Ok(false) };
         if erasure.place == 0 {
-            let heard = erasure.begun_at.plus_micros(HEARD);
-            let is_over = self.clock.now() >= heard;
-            if !is_over || !self.ledger.is_settled_in_tx(tx, account, heard).await.map_err(Fault::from)? {
-                return Ok(false);
-            }
             if erasure.forfeits {
                 self.ledger.forfeit_in_tx(tx, account).await.map_err(Fault::from)?;
             } else if self.ledger.holding_in_tx(tx, account).await.map_err(Fault::from)? > Nano::ZERO {
@@ -251,24 +280,32 @@ impl Erasing {
                 break;
             }
         }
-        if erasure.place >= OWNERS.len() {
-            self.purged_in_tx(tx, &mut erasure, account).await?;
-        }
+        let is_over = erasure.place >= OWNERS.len();
+        let moved = !is_over || self.purged_in_tx(tx, &mut erasure, account).await?;
         store::go_on(tx, &erasure).await?;
-        Ok(true)
+        Ok(moved)
     }
 
-    /// All ways were gone over: if no row leads to them any more, nothing leads from the erasure to them either.
+    /// Whether the rows of somebody who is frozen may go: every gateway knows, and nothing more is reported.
+    async fn may_go_in_tx(&self, tx: &mut ReadTx<'_>, erasure: &Erasure) -> Result<bool, Fault> {
+        let (Some(account), heard) = (erasure.account, erasure.begun_at.plus_micros(HEARD)) else { return Ok(false) };
+        // One that was put when it had just begun.
+        let is_held = erasure.reason != Reason::Restored && self.retention.is_held_in_tx(tx, account).await?;
+        Ok(!is_held && self.clock.now() >= heard && self.ledger.is_settled_in_tx(tx, account, heard).await?)
+    }
+
+    /// All ways were gone over: if no row leads to them any more, nothing leads from the erasure to them either. False: some
+    /// were written meanwhile, and all is gone over once more.
     async fn purged_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
         erasure: &mut Erasure,
         account: AccountId,
-    ) -> Result<(), PurgeError> {
+    ) -> Result<bool, PurgeError> {
         for way in OWNERS.iter().filter(|way| is_counted(way)) {
             if erasing::rows(tx, way, account).await? > 0 {
                 erasure.place = 0;
-                return Ok(());
+                return Ok(false);
             }
         }
         erasure.state = State::Purged;
@@ -282,7 +319,7 @@ impl Erasing {
             ..NewEntry::begun(Actor::System, Action::AccountErase, object, None)
         };
         self.audit.append(tx, &entry).await?;
-        Ok(())
+        Ok(true)
     }
 
     /// Makes the bytes of those who are purged go from the files, once for all of them, and finishes those whose key is gone
@@ -290,14 +327,19 @@ impl Erasing {
     async fn sweep(&self, purged: Vec<Erasure>) -> Result<bool, Fault> {
         let mut ready = Vec::new();
         for erasure in purged {
-            if erasure.epoch == 0 || self.keys.is_final(erasure.epoch).await? {
+            // Of a key that was destroyed before a crash, or by another control plane, the epoch is not known: then none may be
+            // left to turn.
+            let is_turned = erasure.epoch > 0 || self.keys.status().await?.waiting == 0;
+            if is_turned && self.keys.is_final(erasure.epoch).await? {
                 ready.push(erasure);
             }
         }
         if ready.is_empty() {
             return Ok(false);
         }
-        let touched = |table: &str| table == "erasures" || ready.iter().any(|erasure| erasure.rows.contains_key(table));
+        // What freezing deleted is not counted.
+        let always = |table: &str| ["erasures", "console_sessions"].contains(&table);
+        let touched = |table: &str| always(table) || ready.iter().any(|erasure| erasure.rows.contains_key(table));
         let mut tables: Vec<&'static str> = OWNERS.iter().map(Owner::table).filter(|table| touched(table)).collect();
         tables.sort_unstable();
         tables.dedup();

@@ -19,7 +19,7 @@ use tacit_identity::contacts::{ContactKind, HeldContact};
 use tacit_identity::sessions::Session;
 use tacit_kernel::Personal;
 use tacit_kernel::ids::AccountId;
-use tacit_storage::{ReadTx, WriteTx};
+use tacit_storage::ReadTx;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 

@@ -117,7 +117,7 @@ impl From<ApiKey> for AccountKey {
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .add(Access::Needs(Permission::KeysRead), routes!(account_keys_list))
-        .add(Access::Needs(Permission::KeysWrite).stepped_up(), routes!(account_keys_create))
+        .add(Access::Needs(Permission::KeysCreate), routes!(account_keys_create))
         .add(Access::Needs(Permission::KeysRead), routes!(account_keys_show))
         .add(Access::Needs(Permission::KeysWrite), routes!(account_keys_update))
 }

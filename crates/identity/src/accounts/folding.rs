@@ -14,9 +14,13 @@ use zeroize::Zeroizing;
 
 /// What stands for all names that are one. Empty if nothing of the name can be seen.
 pub(super) fn folded(name: &str) -> Zeroizing<String> {
-    let plain: Zeroizing<String> = Zeroizing::new(once(name.chars()).trim().to_owned());
-    let alike: Zeroizing<String> = Zeroizing::new(skeleton(&plain).collect());
+    let alike: Zeroizing<String> = Zeroizing::new(skeleton(&plain(name)).collect());
     Zeroizing::new(once(alike.chars().map(|c| if c == 'i' { 'l' } else { c })))
+}
+
+/// A name without what is not seen, compatible characters and case.
+pub(super) fn plain(name: &str) -> Zeroizing<String> {
+    Zeroizing::new(once(name.chars()).trim().to_owned())
 }
 
 /// NFKC, full case folding, and NFKC once more, for folding may leave what can be composed.

@@ -1,6 +1,6 @@
 //! How accounts are called: what a name may be, who has it, and how somebody changes their own.
 
-use super::folding::folded;
+use super::folding::{folded, plain};
 use super::store::{self, NameForm};
 use super::{AccountRow, LOOKUP, aad, account_name_check, opened};
 use crate::contacts::Contact;
@@ -115,12 +115,15 @@ impl Identity {
     async fn name_renew_in_tx(&self, tx: &mut WriteTx<'_>, row: &AccountRow) -> Result<(), IdentityError> {
         let kept = (NameForm::Kept, row.name_lookup.clone());
         let (form, lookup) = match self.subject_key(row.id).await? {
-            Some(key) => {
-                let name = opened(&key, &aad(row.id.0), &row.name_sealed)?;
-                let lookup = self.account_lookup(name.reveal());
-                let taken = store::account_by_lookup(tx, &lookup).await?.is_some();
-                if taken { kept } else { (NameForm::Folded, lookup.to_vec()) }
-            }
+            // What cannot be opened keeps nobody else from starting.
+            Some(key) => match opened(&key, &aad(row.id.0), &row.name_sealed) {
+                Ok(name) => {
+                    let lookup = self.account_lookup(name.reveal());
+                    let taken = store::account_by_lookup(tx, &lookup).await?.is_some();
+                    if taken { kept } else { (NameForm::Folded, lookup.to_vec()) }
+                }
+                Err(_) => kept,
+            },
             // Of who was erased nothing can be read.
             None => kept,
         };
@@ -128,9 +131,11 @@ impl Identity {
     }
 }
 
-/// Whether it may be chosen as a name: whoever is named by an address has shown that it is theirs.
+/// Whether it is an address, also one that is only written with other characters; such may not be chosen as a name: whoever
+/// is named by an address has shown that it is theirs.
 pub(crate) fn is_address(name: &str) -> bool {
-    name.contains('@') || Contact::phone(name, None).is_ok()
+    let is_one = |name: &str| name.contains('@') || Contact::phone(name, None).is_ok();
+    is_one(name) || is_one(&plain(name))
 }
 
 /// Whether anything of a name can be seen.

@@ -3,7 +3,7 @@
 
 use super::{KeyRow, aad, store};
 use crate::accounts::opened;
-use crate::{Identity, IdentityError, KeyEnd};
+use crate::{Identity, IdentityError, KeyAuthority, KeyEnd};
 use tacit_kernel::ids::{AccountId, KeyId};
 use tacit_storage::{ReadTx, StorageError, StorageErrorKind, WriteTx};
 use tacit_vault::{SealKey, keyed_hash};
@@ -44,7 +44,8 @@ impl Identity {
     /// to it finds it by its id.
     ///
     /// # Errors
-    /// [`IdentityError::KeyNotFound`], [`IdentityError::KeyInUse`], [`IdentityError::TooMany`]; storage, keyring.
+    /// [`IdentityError::KeyNotFound`], [`IdentityError::KeyInUse`], [`IdentityError::KeyHeld`] if staff disabled it,
+    /// [`IdentityError::TooMany`]; storage, keyring.
     pub async fn key_retire_in_tx(&self, tx: &mut WriteTx<'_>, id: KeyId) -> Result<(), IdentityError> {
         let mut row = store::key_by_id(tx, id).await?.ok_or(IdentityError::KeyNotFound)?;
         if row.enabled {
@@ -52,6 +53,10 @@ impl Identity {
         }
         if row.retired_at.is_some() {
             return Ok(());
+        }
+        // Who runs the platform must find what they disabled.
+        if row.disabled_by == KeyAuthority::Staff && row.ended.is_none() {
+            return Err(IdentityError::KeyHeld);
         }
         // Its row stays, so that there must be an end to them.
         self.count_in_tx(tx, &self.retiring(row.account)).await?;
@@ -83,7 +88,7 @@ impl Identity {
     async fn key_name_renew_in_tx(&self, tx: &mut WriteTx<'_>, row: &KeyRow) -> Result<(), IdentityError> {
         // Of who was erased nothing can be read, and nobody asks for it.
         let Some(key) = self.subject_key(row.account).await? else { return Ok(()) };
-        let name = opened(&key, &aad(row.id.0), &row.name_sealed)?;
+        let Ok(name) = opened(&key, &aad(row.id.0), &row.name_sealed) else { return Ok(()) };
         let lookup = self.key_lookup(row.account, name.reveal());
         if store::key_by_name(tx, row.account, &lookup).await?.is_none() {
             store::key_name_renew(tx, row.id, &lookup).await?;

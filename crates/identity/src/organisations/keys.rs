@@ -28,6 +28,9 @@ const END_OF_PROJECT_ALONE: Sql = Sql::new(
     "UPDATE api_keys SET status = 'disabled', ended = 'revoked', updated_at = $3 \
      WHERE account_id = $1 AND project_id = $2 AND member_id IS NULL AND ended IS NULL",
 );
+const END_OF_ERASED: Sql = Sql::new(
+    "UPDATE api_keys SET status = 'disabled', ended = 'revoked', updated_at = $2 WHERE member_id = $1 AND ended IS NULL",
+);
 const COUNT_OF_MEMBER: Sql =
     Sql::new("SELECT COUNT(*) AS n FROM api_keys WHERE account_id = $1 AND member_id = $2 AND status = 'active'");
 const COUNT_OF_PROJECT_ALONE: Sql = Sql::new(
@@ -36,8 +39,14 @@ const COUNT_OF_PROJECT_ALONE: Sql = Sql::new(
 );
 
 /// The statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] =
-    &[&DISABLE_OF_MEMBER, &DISABLE_OF_PROJECT, &END_OF_PROJECT_ALONE, &COUNT_OF_MEMBER, &COUNT_OF_PROJECT_ALONE];
+pub(crate) const STATEMENTS: &[&Sql] = &[
+    &DISABLE_OF_MEMBER,
+    &DISABLE_OF_PROJECT,
+    &END_OF_PROJECT_ALONE,
+    &END_OF_ERASED,
+    &COUNT_OF_MEMBER,
+    &COUNT_OF_PROJECT_ALONE,
+];
 
 impl Identity {
     /// Makes a key for a member whose role is below the own, or for the one who acts if nobody is named. The returned secret is shown once and kept
@@ -133,7 +142,7 @@ impl Identity {
     }
 
     /// Disables all keys of a member; gateways learn of it at once.
-    pub(crate) async fn keys_of_member_disable_in_tx(
+    pub(super) async fn keys_of_member_disable_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
         organisation: AccountId,
@@ -142,6 +151,20 @@ impl Identity {
         let now = self.clock.now();
         tx.execute(&DISABLE_OF_MEMBER, &[organisation.into(), member.into(), now.into()]).await?;
         Ok(self.keys_ended_in_tx(tx, organisation).await?)
+    }
+
+    /// Ends for good all keys that somebody has or had as a member anywhere: whoever is erased is taken out of them, and a
+    /// key without a member could be put to use again as one of its project.
+    pub(crate) async fn keys_of_erased_end_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        member: AccountId,
+    ) -> Result<(), IdentityError> {
+        tx.execute(&END_OF_ERASED, &[member.into(), self.clock.now().into()]).await?;
+        for organisation in store::of_member(tx, member).await? {
+            self.keys_ended_in_tx(tx, organisation).await?;
+        }
+        Ok(())
     }
 
     /// Disables all keys of a project, those that are its alone for good; gateways learn of it at once.

@@ -222,6 +222,6 @@ pub(super) async fn member_delete(
 }
 
 /// All organisations of which somebody is a member.
-pub(crate) async fn of_member(tx: &mut ReadTx<'_>, account: AccountId) -> Result<Vec<AccountId>, StorageError> {
+pub(super) async fn of_member(tx: &mut ReadTx<'_>, account: AccountId) -> Result<Vec<AccountId>, StorageError> {
     tx.all(&OF_MEMBER, &[account.into()]).await?.iter().map(|row| row.get("organisation_id")).collect()
 }

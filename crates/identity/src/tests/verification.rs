@@ -273,6 +273,8 @@ both_engines! {
         for _ in 0..20 {
             let case = world.submitted(ann, &person()).await;
             world.decide(case.id, staff(), Verdict::Reject(VerdictReason::Unreadable)).await.unwrap();
+            // Papers are bounded by the hour.
+            world.clock.advance_micros(crate::tests::world::HOUR / 6);
         }
         assert!(matches!(world.open(ann, &person()).await, Err(IdentityError::TooMuch)));
         let list = async |tx: &mut ReadTx<'_>| {

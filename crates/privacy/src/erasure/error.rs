@@ -11,6 +11,9 @@ pub enum ErasureError {
     /// No account of that id.
     #[error("there is no such account")]
     Account,
+    /// That reason is for the platform itself.
+    #[error("that an account was restored is for the platform to find; give another reason")]
+    Reason,
     /// Something must be done first.
     #[error("{}", say(.0))]
     Obstacle(Obstacle),
@@ -51,9 +54,14 @@ impl From<ErasureError> for Fault {
         let code = match &error {
             ErasureError::Fault(_) => "",
             ErasureError::Account => "account.not_found",
+            ErasureError::Reason => "erasure.reason",
             ErasureError::Obstacle(obstacle) => obstacle.code(),
         };
-        let kind = if matches!(error, ErasureError::Account) { ErrorKind::NotFound } else { ErrorKind::Conflict };
+        let kind = match error {
+            ErasureError::Account => ErrorKind::NotFound,
+            ErasureError::Reason => ErrorKind::Invalid,
+            _ => ErrorKind::Conflict,
+        };
         match error {
             ErasureError::Fault(fault) => fault,
             other => Self::new(kind, code, other.to_string()),
@@ -63,8 +71,8 @@ impl From<ErasureError> for Fault {
 
 /// Why rows did not go.
 pub(super) enum PurgeError {
-    /// Rows that were written meanwhile lead to one that was to go.
-    ForeignKey,
+    /// Rows that were written meanwhile lead to one that was to go, or are such as the pseudonym has already.
+    Late,
     /// Anything else.
     Fault(Fault),
 }
@@ -72,7 +80,7 @@ pub(super) enum PurgeError {
 impl From<StorageError> for PurgeError {
     fn from(error: StorageError) -> Self {
         match error.kind {
-            StorageErrorKind::ForeignKey => Self::ForeignKey,
+            StorageErrorKind::ForeignKey | StorageErrorKind::Unique => Self::Late,
             _ => Self::Fault(error.into()),
         }
     }

@@ -83,6 +83,11 @@ pub struct Kept {
     pub until: Timestamp,
 }
 
+/// All of it random: an id that tells the time would lead from the rows to the erasure.
+pub(super) fn pseudonym() -> Uuid {
+    uuid::Builder::from_random_bytes(rand::random()).into_uuid()
+}
+
 impl Erasure {
     pub(super) fn begin(account: AccountId, reason: Reason, forfeits: bool, now: Timestamp) -> Self {
         Self {
@@ -96,8 +101,7 @@ impl Erasure {
             unreadable_at: None,
             purged_at: None,
             done_at: None,
-            // All of it random: an id that tells the time would lead from the rows to this erasure.
-            pseudonym: Some(uuid::Builder::from_random_bytes(rand::random()).into_uuid()),
+            pseudonym: Some(pseudonym()),
             place: 0,
             epoch: 0,
         }

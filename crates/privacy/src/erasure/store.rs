@@ -3,7 +3,7 @@
 use super::{Erasure, Reason, State};
 use std::collections::BTreeMap;
 use tacit_kernel::ids::{AccountId, ErasureId};
-use tacit_storage::{Page, ReadTx, Row, Sql, StorageError, Value, WriteTx};
+use tacit_storage::{Page, ReadTx, Row, Sql, StorageError, StorageErrorKind, Value, WriteTx};
 
 const BEGIN: Sql = Sql::new(
     "INSERT INTO erasures (id, account_id, pseudonym, reason, forfeits, state, place, epoch, counts, begun_at, \
@@ -11,7 +11,7 @@ const BEGIN: Sql = Sql::new(
 );
 const GO_ON: Sql = Sql::new(
     "UPDATE erasures SET account_id = $2, pseudonym = $3, state = $4, place = $5, epoch = $6, counts = $7, \
-     unreadable_at = $8, purged_at = $9, done_at = $10 WHERE id = $1",
+     unreadable_at = $8, purged_at = $9, done_at = $10, forfeits = $11 WHERE id = $1",
 );
 const BY_ID: Sql = Sql::new(
     "SELECT id, account_id, pseudonym, reason, forfeits, state, place, epoch, counts, begun_at, unreadable_at, purged_at, \
@@ -81,7 +81,12 @@ pub(super) async fn begin(tx: &mut WriteTx<'_>, e: &Erasure) -> Result<(), Stora
         e.purged_at.into(),
         e.done_at.into(),
     ];
-    tx.execute(&BEGIN, &row).await.map(drop)
+    // Another one begins it at the same time: looked at once more, it is begun.
+    let begun = tx.execute(&BEGIN, &row).await.map_err(|error| match error.kind {
+        StorageErrorKind::Unique => StorageError { kind: StorageErrorKind::Busy, ..error },
+        _ => error,
+    });
+    begun.map(drop)
 }
 
 /// Says how far it came.
@@ -97,6 +102,7 @@ pub(super) async fn go_on(tx: &mut WriteTx<'_>, e: &Erasure) -> Result<(), Stora
         e.unreadable_at.into(),
         e.purged_at.into(),
         e.done_at.into(),
+        e.forfeits.into(),
     ];
     tx.execute(&GO_ON, &row).await.map(drop)
 }

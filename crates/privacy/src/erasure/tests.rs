@@ -6,8 +6,8 @@ use super::*;
 use crate::retention::Days;
 use person::{Person, put, put_offer, put_organisation, put_row};
 use std::collections::{BTreeMap, BTreeSet};
-use tacit_identity::Hashing;
 use tacit_identity::passwords::Cost;
+use tacit_identity::{AccountChange, Hashing};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::time::ManualClock;
 use tacit_kernel::{Personal, Ppm};
@@ -114,6 +114,8 @@ impl World {
     /// Steps until it is done; the keyring is turned as the control plane does.
     async fn through(&self, id: ErasureId) -> Erasure {
         self.steps().await;
+        let purged = self.erasing.find(id).await.unwrap().unwrap();
+        assert_eq!(purged.state, State::Purged, "old pages of the keyring would open the key still");
         self.erasing.keys.turn().await.unwrap();
         self.steps().await;
         let erasure = self.erasing.find(id).await.unwrap().unwrap();
@@ -180,7 +182,7 @@ both_engines! {
             assert!(table != "account_profiles" || stay == 1, "{table}: {gone:?} {come:?}");
         }
         assert_eq!(world.leading(org.account).await.contains("organisations.account_id -> accounts.id"), true);
-        let member_key = world.query("SELECT status FROM api_keys WHERE member_id IS NULL AND status = 'disabled'".to_owned());
+        let member_key = world.query("SELECT status FROM api_keys WHERE member_id IS NULL AND status = 'disabled' AND ended = 'revoked'".to_owned());
         assert_eq!(member_key.await.len(), 1, "a key whose member is gone serves nobody");
     }
 
@@ -217,6 +219,9 @@ both_engines! {
         assert!(matches!(
             world.erasing.begin(AccountId::fresh(), Reason::Asked, true).await, Err(ErasureError::Account)
         ));
+        assert!(matches!(
+            world.erasing.begin(ann.account, Reason::Restored, true).await, Err(ErasureError::Reason)
+        ));
         let plan = world.erasing.plan(ann.account).await.unwrap();
         assert_eq!(plan.obstacles, [Obstacle::Held, Obstacle::Money { amount: Nano(5_000) }]);
         assert!(plan.ways.iter().any(|way| way.path.starts_with("passkeys.") && way.rows == 1));
@@ -242,6 +247,14 @@ both_engines! {
         world.steps().await;
         assert_eq!(state().await, State::Unreadable, "the gateway was not heard since");
         ledger.session_seen(&[session]).await.unwrap();
+        let enabled = AccountChange { enabled: Some(true), ..AccountChange::default() };
+        let enabled = world.erasing.identity.account_update(ann.account, &enabled).await;
+        assert!(matches!(enabled, Err(IdentityError::AccountErased)), "nobody brings it back");
+        let ends = world.clock.now().plus_micros(86_400_000_000);
+        let held = world.erasing.retention.hold_put(ann.account, &Personal::new("a court".to_owned()), ends).await;
+        assert!(held.is_err(), "there is nothing left to hold");
+        // Money that comes in meanwhile goes with the rest, also into a second purse.
+        ledger.top_up(ann.account, Nano(7), "late").await.unwrap();
         world.steps().await;
         assert_eq!(state().await, State::Purged);
         world.books_add_up().await;

@@ -15,6 +15,7 @@ const LONGEST: i64 = 3 * 366 * 86_400_000_000;
 
 const HELD: Sql = Sql::new("SELECT DISTINCT account_id FROM legal_holds WHERE ends_at > $1");
 const IS_HELD: Sql = Sql::new("SELECT COUNT(*) AS n FROM legal_holds WHERE account_id = $1 AND ends_at > $2");
+const IS_ERASED: Sql = Sql::new("SELECT COUNT(*) AS n FROM erasures WHERE account_id = $1");
 const PUT: Sql = Sql::new(
     "INSERT INTO legal_holds (id, account_id, reason_sealed, created_at, ends_at) VALUES ($1, $2, $3, $4, $5)",
 );
@@ -23,7 +24,7 @@ const LIST: Sql = Sql::new(
     "SELECT id, account_id, reason_sealed, created_at, ends_at FROM legal_holds WHERE id > $1 ORDER BY id LIMIT $2",
 );
 
-pub(super) const STATEMENTS: &[&Sql] = &[&HELD, &IS_HELD, &PUT, &END, &LIST];
+pub(super) const STATEMENTS: &[&Sql] = &[&HELD, &IS_HELD, &IS_ERASED, &PUT, &END, &LIST];
 
 /// A hold.
 #[derive(Clone, Debug)]
@@ -123,11 +124,16 @@ impl Retention {
         let row = [account.into(), key.seal(&place(id), reason.as_bytes()).into(), now.into(), ends_at.into()];
         let [owner, sealed, created, ends] = row;
         let row = &[id.into(), owner, sealed, created, ends];
-        let put: Result<u64, StorageError> = self
-            .db
-            .write("legal_hold.put", |tx: &mut WriteTx<'_>| Box::pin(async move { tx.execute(&PUT, row).await }))
-            .await;
-        put?;
+        let put = async |tx: &mut WriteTx<'_>| {
+            let erased = tx.one(&IS_ERASED, &[account.into()]).await?.map_or(Ok(0_i64), |row| row.get("n"))?;
+            if erased > 0 { Ok(0) } else { tx.execute(&PUT, row).await }
+        };
+        let put = &put;
+        let written: Result<u64, StorageError> =
+            self.db.write("legal_hold.put", |tx: &mut WriteTx<'_>| Box::pin(put(tx))).await;
+        if written? == 0 {
+            return Err(HoldError::Account);
+        }
         Ok(Hold { id, account, reason: Some(Personal::new(reason)), created_at: now, ends_at })
     }
 

@@ -132,7 +132,7 @@ both_engines! {
         let bob = given(&served, "bob", "440524188001010014").await;
         console.ask_due(&agency).await.unwrap();
         let rejected = served.get(&bob).by("bob").send().await.json();
-        assert_eq!((&rejected["state"], &rejected["reason"]), (&json!("rejected"), &json!("mismatch")));
+        assert_eq!((&rejected["state"], &rejected["reason"]), (&json!("rejected"), &json!("not_confirmed")));
         console.ask_due(&agency).await.unwrap();
         assert_eq!(fake.questions(), 2, "each is asked about once");
     }

@@ -44,7 +44,7 @@ const PERSON: &[&str] = &[
      'completed', 200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'provider', 0, 0, 1, 1, 0, 'curl', {x}, {x})",
     "INSERT INTO call_attempts VALUES ({a}, 1, {c}, {c}, 0, 1, NULL, 500)",
     "INSERT INTO usage_daily VALUES ({me}, {a}, 1, 1, 1, 0)",
-    "INSERT INTO gateway_sessions VALUES ({c}, 'gw', '1', 1, 0, 0, 9223372036854775807, NULL)",
+    "INSERT INTO gateway_sessions VALUES ({c}, 'gw', '1', 1, 0, 0, 9223372036854775807, 1)",
     "INSERT INTO leases VALUES ({c}, {me}, 0, 0, 1, 0)",
     "INSERT INTO set_aside_events VALUES ({a}, {c}, 'ended', {a}, {me}, {a}, 0, 'key', {x}, 0, 1)",
 ];
