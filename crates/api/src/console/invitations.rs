@@ -106,6 +106,8 @@ async fn invitations_list(
     )),
     (status = 409, description = "The caller has as many that nobody used.", body = Problem,
         content_type = "application/problem+json"),
+    (status = 422, description = "The idempotency key has a wrong form.", body = Problem,
+        content_type = "application/problem+json"),
 ))]
 async fn invitations_create(
     State(console): State<Console>,

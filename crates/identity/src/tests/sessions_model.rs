@@ -168,10 +168,7 @@ async fn take(world: &World, model: &mut Model, account: AccountId, step: &Step)
             let proof = Proof::Password(secret(PASSWORD));
             match world.identity.step_up(&session.token, &proof, &origin(2)).await {
                 Ok(raised) => {
-                    assert!(
-                        session.complete && !model.app.is_some(),
-                        "where there is a second factor, less is nothing"
-                    );
+                    assert!(session.complete && model.app.is_none(), "where there is a second factor, less is nothing");
                     model.raised(at, &raised);
                 }
                 // Tries that were wrong may be waited for.

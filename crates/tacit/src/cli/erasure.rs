@@ -22,8 +22,8 @@ pub(crate) enum ErasureCommand {
         /// Its id or name.
         account: String,
         /// Why: asked, `consent_withdrawn`, unlawful or minor.
-        #[arg(long, default_value = "asked", value_parser = reason)]
-        reason: Reason,
+        #[arg(long, default_value = "asked", value_parser = cause)]
+        cause: Reason,
         /// Money that is left is given up.
         #[arg(long)]
         forfeit: bool,
@@ -40,7 +40,7 @@ pub(crate) enum ErasureCommand {
     },
 }
 
-fn reason(text: &str) -> Result<Reason, String> {
+fn cause(text: &str) -> Result<Reason, String> {
     Reason::parse(text)
         .filter(|reason| *reason != Reason::Restored)
         .ok_or_else(|| "one of asked, consent_withdrawn, unlawful, minor".to_owned())
@@ -59,8 +59,8 @@ pub(super) async fn run(global: &Global, command: &ErasureCommand) -> anyhow::Re
             let obstacles = if plan.obstacles.is_empty() { "none".to_owned() } else { plan.obstacles.join(", ") };
             s.out.text(&format!("\nobstacles: {obstacles}\n"))
         }
-        ErasureCommand::Begin { account, reason, forfeit, irreversible: _ } => {
-            let new = NewErasure { account: account.clone(), reason: *reason, forfeit: *forfeit };
+        ErasureCommand::Begin { account, cause, forfeit, irreversible: _ } => {
+            let new = NewErasure { account: account.clone(), reason: *cause, forfeit: *forfeit };
             s.out.one(&s.client.post::<Erasure>("/v1/erasures", &new).await?)
         }
         ErasureCommand::List(args) => {
