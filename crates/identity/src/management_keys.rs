@@ -121,7 +121,7 @@ impl Identity {
         change: &ManagementKeyChange,
     ) -> Result<ManagementKey, IdentityError> {
         let mut row = store::by_id(tx, account, id).await?.ok_or(IdentityError::KeyNotFound)?;
-        if !row.enabled || row.expires_at.is_some_and(|end| end <= self.clock.now()) {
+        if !row.enabled {
             return Err(IdentityError::KeyEnded);
         }
         let key = self.subject_key(account).await?.ok_or(IdentityError::AccountErased)?;

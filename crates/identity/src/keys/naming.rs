@@ -3,7 +3,7 @@
 
 use super::{KeyRow, aad, store};
 use crate::accounts::opened;
-use crate::{Identity, IdentityError, KeyAuthority, KeyEnd};
+use crate::{Identity, IdentityError, KeyEnd};
 use tacit_kernel::ids::{AccountId, KeyId};
 use tacit_storage::{ReadTx, StorageError, StorageErrorKind, WriteTx};
 use tacit_vault::{SealKey, keyed_hash};
@@ -44,8 +44,7 @@ impl Identity {
     /// to it finds it by its id.
     ///
     /// # Errors
-    /// [`IdentityError::KeyNotFound`], [`IdentityError::KeyInUse`], [`IdentityError::KeyHeld`] if staff disabled it,
-    /// [`IdentityError::TooMany`]; storage, keyring.
+    /// [`IdentityError::KeyNotFound`], [`IdentityError::KeyInUse`], [`IdentityError::TooMany`]; storage, keyring.
     pub async fn key_retire_in_tx(&self, tx: &mut WriteTx<'_>, id: KeyId) -> Result<(), IdentityError> {
         let mut row = store::key_by_id(tx, id).await?.ok_or(IdentityError::KeyNotFound)?;
         if row.enabled {
@@ -53,10 +52,6 @@ impl Identity {
         }
         if row.retired_at.is_some() {
             return Ok(());
-        }
-        // Who runs the platform must find what they disabled.
-        if row.disabled_by == KeyAuthority::Staff && row.ended.is_none() {
-            return Err(IdentityError::KeyHeld);
         }
         // Its row stays, so that there must be an end to them.
         self.count_in_tx(tx, &self.retiring(row.account)).await?;
