@@ -20,11 +20,12 @@ async fn erase(platform: &Platform) -> anyhow::Result<Value> {
 
 async fn receipt(platform: &Platform, id: &str) -> anyhow::Result<Value> {
     let show = ["privacy", "erasure", "show", id];
-    platform
-        .until("the erasure is done", async || {
-            platform.cli(&show).await.is_ok_and(|shown| text(&shown, "/state") == "done")
-        })
-        .await?;
+    // Each has its own patience: gateways are heard every half a minute.
+    for reached in [&["purged", "done"][..], &["done"]] {
+        let is_reached =
+            async || platform.cli(&show).await.is_ok_and(|shown| reached.contains(&text(&shown, "/state")));
+        platform.until("the erasure comes further", is_reached).await?;
+    }
     platform.cli(&show).await
 }
 
