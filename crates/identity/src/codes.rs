@@ -7,6 +7,7 @@ pub(crate) use store::STATEMENTS;
 
 use crate::contacts::Contact;
 use crate::sessions::Origin;
+use crate::throttle::Text;
 use crate::{Identity, IdentityError};
 use rand::RngExt as _;
 use secrecy::{ExposeSecret, SecretString};
@@ -105,13 +106,15 @@ impl Identity {
         let (target, owner) = (self.contact_lookup(to), self.account_by_contact_in_tx(tx, to).await?);
         let counted = self.sending_by_in_tx(tx, owner, (&target, purpose.word()), origin).await?;
         self.count_in_tx(tx, &counted).await?;
-        self.text_sent_in_tx(tx, owner, (to, Some(origin))).await?;
+        let wanted = purpose.wants_owner().is_none_or(|wants| wants == owner.is_some());
+        let told = !wanted && purpose == CodePurpose::Register;
+        let text = if wanted || told { Text::Sent } else { Text::Unsent };
+        self.text_in_tx(tx, (text, owner), (to, Some(origin))).await?;
         let (code, expires_at) = self.code_made_in_tx(tx, purpose, to).await?;
-        let owned = owner.is_some();
-        Ok(match purpose.wants_owner() {
-            Some(wants) if wants != owned && purpose == CodePurpose::Register => CodeWish::AlreadyRegistered,
-            Some(wants) if wants != owned => CodeWish::Nothing,
-            _ => CodeWish::Send { code, expires_at },
+        Ok(match (wanted, told) {
+            (true, _) => CodeWish::Send { code, expires_at },
+            (false, true) => CodeWish::AlreadyRegistered,
+            (false, false) => CodeWish::Nothing,
         })
     }
 

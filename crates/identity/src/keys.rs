@@ -20,7 +20,7 @@ use tacit_storage::{Page, Paged, ReadTx, WriteTx};
 use tacit_vault::{Aad, SealKey, keyed_hash};
 use uuid::Uuid;
 
-pub use model::{ApiKey, Belongs, BudgetOf, KeyAuthority, KeyBudget, KeyChange, KeyEnd, KeyFacts};
+pub use model::{ApiKey, Belongs, BudgetOf, KeyAuthority, KeyBudget, KeyChange, KeyEnd, KeyFacts, Retired};
 pub(crate) use store::{STATEMENTS, count_active as count_active_in_tx};
 
 /// Keys of one account, in use or not, but for those that were put away.
@@ -233,8 +233,13 @@ impl Identity {
     ///
     /// # Errors
     /// Storage, keyring.
-    pub async fn key_list(&self, account: Option<AccountId>, page: Page) -> Result<Paged<ApiKey>, IdentityError> {
-        self.db.read("key.list", |tx| Box::pin(self.key_list_in_tx(tx, account, page))).await
+    pub async fn key_list(
+        &self,
+        account: Option<AccountId>,
+        retired: Retired,
+        page: Page,
+    ) -> Result<Paged<ApiKey>, IdentityError> {
+        self.db.read("key.list", |tx| Box::pin(self.key_list_in_tx(tx, account, (retired, page)))).await
     }
 
     /// [`Self::key_list`] as part of a larger transaction.
@@ -245,10 +250,10 @@ impl Identity {
         &self,
         tx: &mut ReadTx<'_>,
         account: Option<AccountId>,
-        page: Page,
+        (retired, page): (Retired, Page),
     ) -> Result<Paged<ApiKey>, IdentityError> {
         let mut items = Vec::new();
-        for row in store::key_list(tx, account, page).await? {
+        for row in store::key_list(tx, account, (retired, page)).await? {
             items.push(self.key_opened(row).await?);
         }
         Ok(page.take(items, |key| key.id.0))
@@ -262,10 +267,10 @@ impl Identity {
         &self,
         organisation: AccountId,
         member: AccountId,
-        page: Page,
+        (retired, page): (Retired, Page),
     ) -> Result<Paged<ApiKey>, IdentityError> {
-        let of = (organisation, member);
-        let rows = self.db.read("key.list", |tx| Box::pin(store::key_list_of_member(tx, of, page))).await?;
+        let (of, page_of) = ((organisation, member), (retired, page));
+        let rows = self.db.read("key.list", |tx| Box::pin(store::key_list_of_member(tx, of, page_of))).await?;
         let mut items = Vec::new();
         for row in rows {
             items.push(self.key_opened(row).await?);
@@ -281,10 +286,10 @@ impl Identity {
         &self,
         organisation: AccountId,
         project: ProjectId,
-        page: Page,
+        (retired, page): (Retired, Page),
     ) -> Result<Paged<ApiKey>, IdentityError> {
-        let of = (organisation, project);
-        let rows = self.db.read("key.list", |tx| Box::pin(store::key_list_of_project(tx, of, page))).await?;
+        let (of, page_of) = ((organisation, project), (retired, page));
+        let rows = self.db.read("key.list", |tx| Box::pin(store::key_list_of_project(tx, of, page_of))).await?;
         let mut items = Vec::new();
         for row in rows {
             items.push(self.key_opened(row).await?);
@@ -341,6 +346,7 @@ impl Identity {
             limits_by: row.limits_by,
             created_at: row.created_at,
             updated_at: row.updated_at,
+            retired_at: row.retired_at,
         })
     }
 }

@@ -42,7 +42,7 @@ pub mod verification;
 pub use accounts::{Account, AccountChange, AccountFilter};
 pub use error::IdentityError;
 pub use groups::Group;
-pub use keys::{ApiKey, KeyAuthority, KeyChange, KeyEnd, KeyFacts};
+pub use keys::{ApiKey, KeyAuthority, KeyChange, KeyEnd, KeyFacts, Retired};
 pub use passwords::Hashing;
 
 use std::sync::Arc;

@@ -20,7 +20,8 @@ pub(crate) mod world;
 
 use crate::passwords::Cost;
 use crate::{
-    AccountChange, AccountFilter, Hashing, Identity, IdentityError, KeyChange, STATEMENTS, second_factor as factor,
+    AccountChange, AccountFilter, Hashing, Identity, IdentityError, KeyChange, Retired, STATEMENTS,
+    second_factor as factor,
 };
 use secrecy::ExposeSecret;
 use std::sync::Arc;
@@ -165,10 +166,10 @@ both_engines! {
                 identity.key_create(account.id, &named, CallSource::Api, &Limits::default()).await.unwrap();
             }
         }
-        let all = identity.key_list(None, Page::default()).await.unwrap();
+        let all = identity.key_list(None, Retired::Not, Page::default()).await.unwrap();
         assert_eq!((all.items.len(), all.next), (6, None));
-        let first = identity.key_list(Some(made[1].id), Page { after: None, limit: 2 }).await.unwrap();
-        let rest = identity.key_list(Some(made[1].id), Page { after: first.next, limit: 2 }).await.unwrap();
+        let first = identity.key_list(Some(made[1].id), Retired::Not, Page { after: None, limit: 2 }).await.unwrap();
+        let rest = identity.key_list(Some(made[1].id), Retired::Not, Page { after: first.next, limit: 2 }).await.unwrap();
         assert_eq!((first.items.len(), rest.items.len(), rest.next), (2, 1, None));
         assert!(first.items.iter().chain(&rest.items).all(|k| k.account == made[1].id));
     }
@@ -289,6 +290,6 @@ both_engines! {
         for racer in racers {
             racer.await.unwrap();
         }
-        assert_eq!(identity.key_list(Some(ann.id), Page::default()).await.unwrap().items.len(), 1);
+        assert_eq!(identity.key_list(Some(ann.id), Retired::Not, Page::default()).await.unwrap().items.len(), 1);
     }
 }

@@ -59,6 +59,11 @@ const HOUR: i64 = 3600 * SECOND;
 /// Text messages with codes and invitations, each of which costs: to one number, or at the wish of one account that is known
 /// by its device. How many is a setting.
 const TEXTS: Bound = Bound { domain: "texts", window: 24 * HOUR };
+/// Those to one number that one network asks for: it has half of the number's, so that others have some too.
+const TEXTS_OF_NETWORK: Bound = Bound { domain: "texts-of-network", window: 24 * HOUR };
+/// Text messages that are not sent, since the number is nobody's: bounded as those that are, so that the answer tells nothing, and
+/// counted apart, so that they use up nothing.
+const TEXTS_UNSENT: Bound = Bound { domain: "texts-unsent", window: 24 * HOUR };
 /// Text messages that one account asks for, to whatever numbers.
 const TEXTS_ASKED: Bound = Bound { domain: "texts-asked", window: 24 * HOUR };
 /// Papers of verification, which are large: of one case, and of one account.
@@ -77,6 +82,15 @@ struct Bound {
 /// What is begun and waits for its other half: a row each. A page that offers passkeys begins with each look at it.
 const BEGUN_FROM: Rule = Rule { domain: "begun-from", free: 300, first: 1, most: 60 };
 const BEGUN_FROM_NETWORK: Rule = Rule { domain: "begun-from-network", free: 3000, first: 1, most: 10 };
+
+/// What becomes of a text message that is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Text {
+    /// It goes out.
+    Sent,
+    /// Nobody is written to, which whoever asked is not told.
+    Unsent,
+}
 
 /// Something that is counted.
 pub(crate) struct Counted {
@@ -228,10 +242,10 @@ impl Identity {
     ///
     /// # Errors
     /// [`IdentityError::TooMany`] with the time until tomorrow; storage.
-    pub(crate) async fn text_sent_in_tx(
+    pub(crate) async fn text_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
-        account: Option<AccountId>,
+        (text, account): (Text, Option<AccountId>),
         (to, origin): (&Contact, Option<&Origin>),
     ) -> Result<(), IdentityError> {
         if to.kind() != ContactKind::Phone {
@@ -241,9 +255,17 @@ impl Identity {
             Some(origin) => self.known_device_in_tx(tx, account, origin).await?.and(account),
             None => None,
         };
-        let target = self.contact_lookup(to);
-        let what = known.as_ref().map_or(target.as_slice(), |account| account.0.as_bytes());
-        self.bound_in_tx(tx, (&TEXTS, self.texts_per_day), what).await
+        if let Some(account) = known {
+            return self.bound_in_tx(tx, (&TEXTS, self.texts_per_day), account.0.as_bytes()).await;
+        }
+        let (target, most) = (self.contact_lookup(to), self.texts_per_day);
+        if let Some(origin) = origin {
+            let place = network(origin.address.to_canonical()).to_string();
+            let what = [[text as u8].as_slice(), &target, place.as_bytes()].concat();
+            self.bound_in_tx(tx, (&TEXTS_OF_NETWORK, most.div_ceil(2)), &what).await?;
+        }
+        let bound = if text == Text::Sent { &TEXTS } else { &TEXTS_UNSENT };
+        self.bound_in_tx(tx, (bound, most), &target).await
     }
 
     /// Counts a text message that somebody asks for who is signed in, wherever it goes.

@@ -166,16 +166,25 @@ impl Identity {
     /// [`VerificationError::NotFound`], `State`; storage, keyring. What was withdrawn and could not be deleted is deleted
     /// within the next minute.
     pub async fn case_withdraw(&self, account: AccountId, id: VerificationId) -> Result<(), IdentityError> {
-        let withdraw = async |tx: &mut WriteTx<'_>| {
-            let mut row = self.case_to_change_in_tx(tx, (account, id), CaseEvent::Withdraw).await?;
-            let now = self.clock.now();
-            (row.updated_at, row.forget_at) = (now, Some(now));
-            self.check_end_in_tx(tx, id).await?;
-            Ok::<_, IdentityError>(store::update(tx, &row).await?)
-        };
-        let withdraw = &withdraw;
-        self.db.write("verification.withdraw", |tx| Box::pin(withdraw(tx))).await?;
+        self.db.write("verification.withdraw", |tx| Box::pin(self.case_withdraw_in_tx(tx, account, id))).await?;
         self.case_forget(id).await
+    }
+
+    /// [`Self::case_withdraw`] as part of a larger transaction, after which [`Self::case_forget`] deletes what it held.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn case_withdraw_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+        id: VerificationId,
+    ) -> Result<(), IdentityError> {
+        let mut row = self.case_to_change_in_tx(tx, (account, id), CaseEvent::Withdraw).await?;
+        let now = self.clock.now();
+        (row.updated_at, row.forget_at) = (now, Some(now));
+        self.check_end_in_tx(tx, id).await?;
+        Ok(store::update(tx, &row).await?)
     }
 
     /// A case of an account.

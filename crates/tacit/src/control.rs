@@ -35,6 +35,8 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
 pub(crate) struct Stores {
     pub(crate) db: Db,
     pub(crate) keys: Arc<KeyStore>,
+    /// Accounts in the data that were erased, as after a restore.
+    erased: u64,
 }
 
 impl Stores {
@@ -67,7 +69,7 @@ impl Stores {
         if erased > 0 {
             tracing::warn!(event = "keyring.erased_in_data", count = erased, "erased accounts are in the data still");
         }
-        Ok(Self { db, keys })
+        Ok(Self { db, keys, erased })
     }
 }
 
@@ -108,7 +110,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), days);
     let erasing = Erasing::new(parts, identity.clone(), ledger.clone(), retention.clone(), audit.clone());
     // Of data that was restored from a backup nobody is served before whoever was erased since is known to be.
-    let replayed = erasing.replay().await.map_err(detailed)?;
+    let replayed = if stores.erased > 0 { erasing.replay().await.map_err(detailed)? } else { 0 };
     if replayed > 0 {
         tracing::warn!(event = "erasure.replayed", count = replayed, "erased accounts were in the data and are erased");
     }

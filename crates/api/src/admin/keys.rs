@@ -7,7 +7,7 @@ use super::{Admin, Answer, accounts, not_found};
 use axum::extract::{Path, State};
 use axum::{Json, Router, routing::get};
 use serde::{Deserialize, Serialize};
-use tacit_identity::{ApiKey, KeyChange};
+use tacit_identity::{ApiKey, KeyChange, Retired};
 use tacit_kernel::Personal;
 use tacit_kernel::call::CallSource;
 use tacit_kernel::ids::{AccountId, KeyId};
@@ -81,6 +81,9 @@ pub struct Key {
     pub created_at: Moment,
     /// When it last changed.
     pub updated_at: Moment,
+    /// When its owner put it away, if that was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired_at: Option<Moment>,
 }
 
 /// A key that was just made.
@@ -105,6 +108,7 @@ impl From<ApiKey> for Key {
             limits: k.limits,
             created_at: k.created_at.into(),
             updated_at: k.updated_at.into(),
+            retired_at: k.retired_at.map(Moment::from),
         }
     }
 }
@@ -118,7 +122,7 @@ async fn list(State(admin): State<Admin>, Params(query): Params<KeyQuery>) -> An
         Some(reference) => Some(accounts::find(&admin, reference).await?.id),
         None => None,
     };
-    let page = admin.identity.key_list(account, page_of(query.after.as_deref(), query.limit)?).await?;
+    let page = admin.identity.key_list(account, Retired::Too, page_of(query.after.as_deref(), query.limit)?).await?;
     Ok(Json(Page::of(page, Key::from)))
 }
 

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tacit_identity::access::Permission;
 use tacit_identity::roles::Acting;
-use tacit_identity::{ApiKey, KeyAuthority, KeyChange};
+use tacit_identity::{ApiKey, KeyAuthority, KeyChange, Retired};
 use tacit_kernel::call::CallSource;
 use tacit_kernel::ids::{AccountId, KeyId};
 use tacit_kernel::limits::Limits;
@@ -51,6 +51,8 @@ struct AccountKey {
     created_at: Moment,
     /// When it last changed.
     updated_at: Moment,
+    /// When its owner put it away, if that was done.
+    retired_at: Option<Moment>,
 }
 
 /// A key to make for somebody.
@@ -110,6 +112,7 @@ impl From<ApiKey> for AccountKey {
             limits_by: key.limits_by.into(),
             created_at: key.created_at.into(),
             updated_at: key.updated_at.into(),
+            retired_at: key.retired_at.map(Moment::from),
         }
     }
 }
@@ -137,7 +140,7 @@ async fn found(console: &Console, tx: &mut ReadTx<'_>, (account, id): (AccountId
     found.filter(|key| key.account == account).ok_or_else(|| not_found("key.not_found", "key").into())
 }
 
-/// The API keys of an account, oldest first.
+/// The API keys of an account, oldest first, also those that its owner put away.
 #[utoipa::path(get, path = "/api/v1/accounts/{account}/keys", tag = "accounts", params(
     ("account" = String, Path, description = "The account's id."), PageQuery,
 ), responses(
@@ -153,7 +156,7 @@ async fn account_keys_list(
     let known =
         console.db.read("console.account.known", |tx| Box::pin(console.identity.account_by_id_in_tx(tx, account)));
     known.await?.ok_or_else(|| not_found("account.not_found", "account"))?;
-    let keys = console.identity.key_list(Some(account), page).await?;
+    let keys = console.identity.key_list(Some(account), Retired::Too, page).await?;
     Ok(Json(Page::of(keys, AccountKey::from)))
 }
 

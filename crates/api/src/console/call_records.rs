@@ -1,7 +1,7 @@
 //! `/api/v1/call-records`: the calls of all accounts, for staff. Address and user agent stay sealed; who needs them says why,
 //! and the person sees it.
 
-use super::recording::Reasoned;
+use super::recording::{Reasoned, Why};
 use super::unmask::SHOWN;
 use super::{Access, Answer, Console, Input, Params, Reference, Routes, not_found};
 use crate::forms::calls::{Attempt, Call, Charge, Explained, explained, provider_names, reveal, shown};
@@ -60,16 +60,6 @@ struct CallRecordQuery {
     /// At most so many, 1 to 500; 100 if not given.
     #[param(minimum = 0, maximum = 4294967295u32)]
     limit: Option<u32>,
-}
-
-/// Why an address is needed.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Why {
-    /// Why. The person is shown this.
-    #[schema(min_length = 1, max_length = 1000)]
-    #[serde(rename = "reason")]
-    _reason: String,
 }
 
 /// Where a call came from, in clear.

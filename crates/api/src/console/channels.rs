@@ -2,7 +2,7 @@
 //! shown to nobody but who may see it, says why and is recorded.
 
 use super::idempotency::{Replayed, Undone};
-use super::recording::Reasoned;
+use super::recording::{Reasoned, Why};
 use super::{Access, Answer, Console, ETag, Idempotent, IfMatch, Input, Params, Reference, Routes, Signed};
 use super::{not_found, taken};
 use crate::forms::Secret;
@@ -14,7 +14,7 @@ use axum::extract::Path;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tacit_catalog::{CatalogError, Outcome};
 use tacit_identity::access::Permission;
 use tacit_kernel::ids::ChannelId;
@@ -198,16 +198,6 @@ fn may_set_prices(caller: &Signed) -> Result<(), Refusal> {
     Err(Refusal::from(Fault::new(ErrorKind::Forbidden, "access.denied", message)).about("multiplier"))
 }
 
-/// Why a credential is needed.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct WhyCredential {
-    /// Why; kept sealed in the audit log.
-    #[schema(min_length = 1, max_length = 1000)]
-    #[serde(rename = "reason")]
-    _reason: String,
-}
-
 /// A credential in clear.
 #[derive(Serialize, ToSchema)]
 struct RevealedCredential {
@@ -220,14 +210,14 @@ struct RevealedCredential {
 #[utoipa::path(post, path = "/api/v1/channels/{channel}/credentials/{credential}/reveal", tag = "catalogue", params(
     ("channel" = String, Path, description = "The channel's id."),
     ("credential" = String, Path, description = "The credential's id."),
-), request_body = WhyCredential, responses(
+), request_body = Why, responses(
     (status = 200, description = "The credential.", body = RevealedCredential),
 ))]
 async fn credentials_reveal(
     State(console): State<Console>,
     Path((channel, credential)): Path<(String, String)>,
     _: Reasoned,
-    Input(_): Input<WhyCredential>,
+    Input(_): Input<Why>,
 ) -> Answer<RevealedCredential> {
     let id: ChannelId = channel.parse().map_err(|_| not_found("channel.not_found", "channel"))?;
     let missing = || not_found("credential.not_found", "credential");

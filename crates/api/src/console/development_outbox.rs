@@ -1,8 +1,11 @@
 //! `/api/v1/development-outbox`: what a development platform would have written to people. Nothing was sent; whoever develops
 //! reads here what would have arrived, codes included. That is a person's also there: the list is masked, and who reads a
-//! message is written down as a look at whom it concerns. Elsewhere there is no such outbox, and these routes say so.
+//! message says why, which is written down as a look at whom it concerns. Elsewhere there is no such outbox, and these routes
+//! say so.
 
-use super::{Access, Answer, Console, Params, Routes};
+use super::recording::{Reasoned, Why};
+use super::unmask::SHOWN;
+use super::{Access, Answer, Console, Input, Params, Routes};
 use crate::forms::{Moment, Page, PageQuery, page_of};
 use crate::problem::Refusal;
 use axum::Json;
@@ -11,9 +14,10 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use tacit_identity::access::Permission;
 use tacit_identity::contacts::Contact;
-use tacit_kernel::Masked;
-use tacit_kernel::ids::MessageId;
+use tacit_kernel::ids::{AccountId, MessageId};
+use tacit_kernel::{Fault, Masked};
 use tacit_operations::messages::{Channel, KeptContent, KeptMessage, Kind, Language, MessagesError};
+use tacit_storage::ReadTx;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -49,6 +53,8 @@ struct OutboxMessage {
     at: Moment,
     /// What it says; `null` once its account was erased.
     content: Option<OutboxContent>,
+    /// When whoever shows this hides it again.
+    hide_at: Moment,
 }
 
 /// What a message says.
@@ -76,7 +82,7 @@ struct OutboxContent {
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .add(Access::Needs(Permission::MessagesUnmask), routes!(outbox_list))
-        .add(Access::Needs(Permission::MessagesUnmask), routes!(outbox_show))
+        .add(Access::Needs(Permission::MessagesUnmask), routes!(outbox_unmask))
 }
 
 /// Messages of the development outbox, newest first, with masked recipients. 404 on a platform that is none for development.
@@ -89,13 +95,19 @@ async fn outbox_list(State(console): State<Console>, Params(query): Params<PageQ
     Ok(Json(Page::of(kept, line)))
 }
 
-/// A message of the development outbox as it would have arrived. 404 on a platform that is none for development.
-#[utoipa::path(get, path = "/api/v1/development-outbox/{message}", tag = "system", params(
+/// Shows a message of the development outbox as it would have arrived. The look and its reason are recorded before, and shown
+/// to whom it concerns. 404 on a platform that is none for development.
+#[utoipa::path(post, path = "/api/v1/development-outbox/{message}/unmask", tag = "system", params(
     ("message" = String, Path, description = "Its id."),
-), responses(
+), request_body = Why, responses(
     (status = 200, description = "The message.", body = OutboxMessage),
 ))]
-async fn outbox_show(State(console): State<Console>, Path(message): Path<String>) -> Answer<OutboxMessage> {
+async fn outbox_unmask(
+    State(console): State<Console>,
+    Path(message): Path<String>,
+    _: Reasoned,
+    Input(_): Input<Why>,
+) -> Answer<OutboxMessage> {
     let id = message.parse();
     let kept = match id {
         Ok(id) => console.messages.kept(id).await,
@@ -111,7 +123,33 @@ async fn outbox_show(State(console): State<Console>, Path(message): Path<String>
         text,
         html,
     });
-    Ok(Json(OutboxMessage { id, at: at.into(), content }))
+    let hide_at = console.clock.now().plus_micros(SHOWN).into();
+    Ok(Json(OutboxMessage { id, at: at.into(), content, hide_at }))
+}
+
+/// Whom a message concerns: whose it is, or who can be reached where a code went that was asked for without signing in.
+///
+/// # Errors
+/// Storage, keyring.
+pub(super) async fn concerned(console: &Console, id: MessageId) -> Result<Option<AccountId>, Fault> {
+    let kept = match console.messages.kept(id).await {
+        Ok(kept) => kept,
+        Err(MessagesError::NotDevelopment | MessagesError::NotFound) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let to = kept.content.and_then(|content| contact(content.channel, &content.to));
+    let (Some(to), None) = (to, kept.account) else { return Ok(kept.account) };
+    let identity = &console.identity;
+    let owner = &async |tx: &mut ReadTx<'_>| identity.account_by_contact_in_tx(tx, &to).await;
+    Ok(console.db.read("console.outbox.concerned", |tx| Box::pin(owner(tx))).await?)
+}
+
+/// An address as accounts hold it; `None` if it is none.
+fn contact(channel: Channel, to: &str) -> Option<Contact> {
+    match channel {
+        Channel::Email => Contact::email(to).ok(),
+        Channel::Sms => Contact::phone(to, None).ok(),
+    }
 }
 
 /// Here the outbox is a thing that is there or not.
@@ -130,12 +168,8 @@ fn line(KeptMessage { id, at, content, .. }: KeptMessage) -> OutboxLine {
     let at = at.into();
     match content {
         Some(KeptContent { kind, channel, language, to, .. }) => {
-            let to = match channel {
-                Channel::Email => Contact::email(&to),
-                Channel::Sms => Contact::phone(&to, None),
-            };
             // Whatever is no address is not shown at all.
-            let to = to.ok().map(|to| to.masked());
+            let to = contact(channel, &to).map(|to| to.masked());
             OutboxLine { id, at, kind: Some(kind), channel: Some(channel), language: Some(language), to }
         }
         None => OutboxLine { id, at, kind: None, channel: None, language: None, to: None },

@@ -5,7 +5,7 @@ use super::idempotency::{Replayed, Undone};
 use super::{
     Access, Answer, Console, ETag, Idempotent, IfMatch, Input, Member, Params, Reference, Routes, Signed, not_found,
 };
-use crate::forms::{Moment, Page, PageQuery, Secret, Status, page_of};
+use crate::forms::{Moment, Page, Secret, Status, page_of};
 use crate::problem::Refusal;
 use axum::Json;
 use axum::extract::State;
@@ -14,13 +14,13 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tacit_identity::access;
 use tacit_identity::organisations::{OrganisationPermission, OrganisationRole};
-use tacit_identity::{ApiKey, KeyAuthority, KeyChange, KeyEnd};
+use tacit_identity::{ApiKey, KeyAuthority, KeyChange, KeyEnd, Retired};
 use tacit_kernel::Personal;
 use tacit_kernel::call::CallSource;
 use tacit_kernel::ids::{AccountId, KeyId, ProjectId};
 use tacit_kernel::limits::Limits;
 use tacit_storage::{ReadTx, WriteTx};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 /// A key as it may be shown.
@@ -61,6 +61,34 @@ pub(super) struct Key {
     created_at: Moment,
     /// When it last changed.
     updated_at: Moment,
+    /// When it was put away, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    retired_at: Option<Moment>,
+}
+
+/// Which keys are wanted.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct KeysQuery {
+    /// Also those that were put away.
+    #[serde(default)]
+    retired: bool,
+    /// `next` of the page before.
+    #[serde(default)]
+    after: Option<String>,
+    /// At most so many, 1 to 500; 100 if not given.
+    #[serde(default)]
+    #[param(minimum = 0, maximum = 4294967295u32)]
+    limit: Option<u32>,
+}
+
+impl KeysQuery {
+    fn page(&self) -> Result<(Retired, tacit_storage::Page), Refusal> {
+        let retired = if self.retired { Retired::Too } else { Retired::Not };
+        Ok((retired, page_of(self.after.as_deref(), self.limit)?))
+    }
 }
 
 /// On whose authority something is done to a key, from the lowest up.
@@ -185,6 +213,7 @@ impl From<ApiKey> for Key {
             limits_by: key.limits_by.into(),
             created_at: key.created_at.into(),
             updated_at: key.updated_at.into(),
+            retired_at: key.retired_at.map(Moment::from),
         }
     }
 }
@@ -254,12 +283,12 @@ async fn within(console: &Console, tx: &mut ReadTx<'_>, reach: Reach, id: KeyId)
 }
 
 /// A page of keys.
-pub(super) async fn list(console: &Console, scope: Scope, query: &PageQuery) -> Answer<Page<Key>> {
-    let page = page_of(query.after.as_deref(), query.limit)?;
+pub(super) async fn list(console: &Console, scope: Scope, query: &KeysQuery) -> Answer<Page<Key>> {
+    let (retired, page) = query.page()?;
     let Reach { account, member, .. } = scope.reach();
     let keys = match member {
-        Some(member) => console.identity.key_list_of_member(account, member, page).await?,
-        None => console.identity.key_list(Some(account), page).await?,
+        Some(member) => console.identity.key_list_of_member(account, member, (retired, page)).await?,
+        None => console.identity.key_list(Some(account), retired, page).await?,
     };
     Ok(Json(Page::of(keys, Key::from)))
 }
@@ -269,10 +298,9 @@ pub(super) async fn list_of_project(
     console: &Console,
     organisation: AccountId,
     project: ProjectId,
-    query: &PageQuery,
+    query: &KeysQuery,
 ) -> Answer<Page<Key>> {
-    let page = page_of(query.after.as_deref(), query.limit)?;
-    let keys = console.identity.key_list_of_project(organisation, project, page).await?;
+    let keys = console.identity.key_list_of_project(organisation, project, query.page()?).await?;
     Ok(Json(Page::of(keys, Key::from)))
 }
 
@@ -356,13 +384,13 @@ async fn changed(
 }
 
 /// The caller's API keys, oldest first.
-#[utoipa::path(get, path = "/api/v1/keys", tag = "keys", params(PageQuery), responses(
+#[utoipa::path(get, path = "/api/v1/keys", tag = "keys", params(KeysQuery), responses(
     (status = 200, description = "A page of keys.", body = Page<Key>),
 ))]
 async fn keys_list(
     State(console): State<Console>,
     caller: Signed,
-    Params(query): Params<PageQuery>,
+    Params(query): Params<KeysQuery>,
 ) -> Answer<Page<Key>> {
     list(&console, Scope::Own(caller.account), &query).await
 }

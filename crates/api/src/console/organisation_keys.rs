@@ -2,9 +2,9 @@
 //! change their own, as they would at `/api/v1/keys`.
 
 use super::idempotency::Undone;
-use super::keys::{self, CreatedKey, Key, KeyPatch, LimitsForm, Scope};
+use super::keys::{self, CreatedKey, Key, KeyPatch, KeysQuery, LimitsForm, Scope};
 use super::{Access, Answer, Console, Idempotent, IfMatch, Inner, Input, Member, Params, Routes, Signed};
-use crate::forms::{Page, PageQuery, Secret};
+use crate::forms::{Page, Secret};
 use crate::problem::{Problem, Refusal};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -52,14 +52,14 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// The API keys of an organisation that the caller may see, oldest first.
 #[utoipa::path(get, path = "/api/v1/organisations/{organisation}/keys", tag = "organisations", params(
-    ("organisation" = String, Path, description = "Its id."), PageQuery,
+    ("organisation" = String, Path, description = "Its id."), KeysQuery,
 ), responses(
     (status = 200, description = "A page of keys.", body = Page<Key>),
 ))]
 async fn organisation_keys_list(
     State(console): State<Console>,
     member: Member,
-    Params(query): Params<PageQuery>,
+    Params(query): Params<KeysQuery>,
 ) -> Answer<Page<Key>> {
     keys::list(&console, Scope::Of(member), &query).await
 }

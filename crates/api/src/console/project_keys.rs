@@ -2,9 +2,9 @@
 //! alone. They are changed and revoked where all keys of the organisation are.
 
 use super::idempotency::Undone;
-use super::keys::{self, CreatedKey, Key, LimitsForm};
+use super::keys::{self, CreatedKey, Key, KeysQuery, LimitsForm};
 use super::{Access, Answer, Console, Idempotent, Inner, Input, Member, Params, Routes, Signed};
-use crate::forms::{Page, PageQuery, Secret};
+use crate::forms::{Page, Secret};
 use crate::problem::{Problem, Refusal};
 use axum::extract::State;
 use axum::response::Response;
@@ -44,7 +44,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
 /// The API keys of a project, its own and those of members, oldest first.
 #[utoipa::path(get, path = "/api/v1/organisations/{organisation}/projects/{project}/keys", tag = "organisations", params(
     ("organisation" = String, Path, description = "Its id."),
-    ("project" = String, Path, description = "The project's id."), PageQuery,
+    ("project" = String, Path, description = "The project's id."), KeysQuery,
 ), responses(
     (status = 200, description = "A page of keys.", body = Page<Key>),
 ))]
@@ -52,7 +52,7 @@ async fn project_keys_list(
     State(console): State<Console>,
     member: Member,
     Inner(project): Inner<ProjectId>,
-    Params(query): Params<PageQuery>,
+    Params(query): Params<KeysQuery>,
 ) -> Answer<Page<Key>> {
     let (identity, organisation) = (&console.identity, member.organisation);
     let find = async |tx: &mut ReadTx<'_>| identity.project_in_tx(tx, organisation, project).await;

@@ -19,6 +19,7 @@ use tacit_kernel::audit::{Action, ObjectKind, Phase};
 use tacit_kernel::ids::{AccountId, CallId, EventId, MessageId, VerificationId};
 use tacit_kernel::{ErrorKind, Fault, Personal};
 use tacit_storage::audit::{Actor, NewEntry, Object};
+use utoipa::ToSchema;
 
 /// What is recorded of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,6 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("GET" | "HEAD", "/api/v1/audit/entries/{seq}") => (A::AuditRead, O::Audit),
         ("GET" | "HEAD", "/api/v1/sent-messages") => (A::MessageList, O::Message),
         ("GET" | "HEAD", "/api/v1/development-outbox") => (A::MessageList, O::Message),
-        ("GET" | "HEAD", "/api/v1/development-outbox/{message}") => (A::MessageRead, O::Message),
         ("GET" | "HEAD", "/api/v1/set-aside") => (A::EventList, O::Event),
         ("GET" | "HEAD", "/api/v1/call-records") => (A::CallList, O::Call),
         ("GET" | "HEAD", "/api/v1/call-records/{call}") => (A::CallRead, O::Call),
@@ -142,6 +142,7 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("PATCH", "/api/v1/accounts/{account}/keys/{key}") => (A::KeyUpdate, O::Key),
         ("POST", "/api/v1/accounts/{account}/movements") => (A::WalletMove, O::Wallet),
         ("POST", "/api/v1/call-records/{call}/unmask") => (A::CallReveal, O::Call),
+        ("POST", "/api/v1/development-outbox/{message}/unmask") => (A::MessageRead, O::Message),
         ("POST", "/api/v1/groups") => (A::GroupCreate, O::Group),
         ("PATCH", "/api/v1/groups/{group}") => (A::GroupUpdate, O::Group),
         ("DELETE", "/api/v1/groups/{group}") => (A::GroupDelete, O::Group),
@@ -264,7 +265,7 @@ async fn subject_of(console: &Console, route: &str, uri: &Uri) -> Result<Option<
     }
     if let Some(text) = named(route, uri.path(), "{message}") {
         let Ok(id) = text.parse::<MessageId>() else { return Ok(None) };
-        return Ok(console.messages.kept_account(id).await?);
+        return super::development_outbox::concerned(console, id).await;
     }
     if let Some(text) = named(route, uri.path(), "{event}") {
         let Ok(id) = text.parse::<EventId>() else { return Ok(None) };
@@ -286,6 +287,16 @@ pub(super) struct Begun {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reasoned {
     told: bool,
+}
+
+/// Why something is to be shown, where nothing else is to be said. What it says is read for the log, before it is looked at here.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Why {
+    /// Why; kept sealed in the audit log. The person whose data it is is shown this.
+    #[schema(min_length = 1, max_length = 1000)]
+    #[serde(rename = "reason")]
+    _reason: String,
 }
 
 impl Begun {

@@ -363,16 +363,26 @@ async fn verification_cases_put(
 /// Withdraws a case: what it holds is deleted at once.
 #[utoipa::path(delete, path = "/api/v1/verification/cases/{case}", tag = "verification", params(
     ("case" = String, Path, description = "Its id."),
+    ("if-match" = Option<String>, Header, description = "Withdraw it only if this is its version."),
 ), responses(
     (status = 204, description = "It is gone."),
     (status = 409, description = "It is decided, or over.", body = Problem, content_type = "application/problem+json"),
+    (status = 412, description = "It has another version.", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn verification_cases_withdraw(
     State(console): State<Console>,
     caller: Signed,
+    versions: IfMatch,
     Reference(id): Reference<VerificationId>,
 ) -> Result<StatusCode, Refusal> {
-    console.identity.case_withdraw(caller.account, id).await?;
+    let (console, account) = (&console, caller.account);
+    let withdraw = async |tx: &mut WriteTx<'_>| {
+        unchanged(console, tx, (account, id), &versions).await?;
+        Ok::<_, Undone>(console.identity.case_withdraw_in_tx(tx, account, id).await?)
+    };
+    let withdraw = &withdraw;
+    console.db.write("console.verification.withdraw", |tx| Box::pin(withdraw(tx))).await?;
+    console.identity.case_forget(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,7 +1,7 @@
 //! `/api/v1/verification-reviews`: what staff does with cases of verification. Lists and cases are masked; whoever must see
 //! more says why, which is written into the audit log before it is shown.
 
-use super::recording::Reasoned;
+use super::recording::{Reasoned, Why};
 use super::unmask::SHOWN;
 use super::verification::{CasePaper, undone};
 use super::verification_forms::{Case, CaseState, Document, PaperKind, VerdictReason};
@@ -40,17 +40,6 @@ struct ReviewQuery {
     #[serde(default)]
     #[param(minimum = 0, maximum = 4294967295u32)]
     limit: Option<u32>,
-}
-
-/// Why somebody must see more.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = VerificationLook)]
-struct Look {
-    /// In words; written into the audit log, and shown to the person.
-    #[schema(min_length = 1, max_length = 1000)]
-    #[serde(rename = "reason")]
-    _reason: String,
 }
 
 /// What a case says, in clear. Name, document and number only while it waits for a verdict.
@@ -167,7 +156,7 @@ async fn verification_reviews_show(
 /// What a case says, in clear. Why it must be seen is written into the audit log.
 #[utoipa::path(post, path = "/api/v1/verification-reviews/{case}/details", tag = "verification", params(
     ("case" = String, Path, description = "Its id."),
-), request_body = Look, responses(
+), request_body = Why, responses(
     (status = 200, description = "Name and number.", body = Clear),
     (status = 409, description = "It does not wait for a verdict, and has no note.", body = Problem,
         content_type = "application/problem+json"),
@@ -176,7 +165,7 @@ async fn verification_reviews_details(
     State(console): State<Console>,
     Reference(id): Reference<VerificationId>,
     _: Reasoned,
-    Input(_): Input<Look>,
+    Input(_): Input<Why>,
 ) -> Answer<Clear> {
     let case = found(&console, id).await?;
     // Who has decided, and what is being written, is past or before any need to see it.
@@ -199,7 +188,7 @@ async fn verification_reviews_details(
 #[utoipa::path(post, path = "/api/v1/verification-reviews/{case}/papers/{paper}", tag = "verification", params(
     ("case" = String, Path, description = "The id of the case."),
     ("paper" = PaperKind, Path, description = "What the paper is of."),
-), request_body = Look, responses(
+), request_body = Why, responses(
     (status = 200, description = "The paper, as it was sent.", content(
         (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "application/pdf"),
     ), headers(
@@ -213,7 +202,7 @@ async fn verification_reviews_paper(
     State(console): State<Console>,
     CasePaper(id, kind): CasePaper,
     _: Reasoned,
-    Input(_): Input<Look>,
+    Input(_): Input<Why>,
 ) -> Result<Response, Refusal> {
     let case = found(&console, id).await?;
     if case.state != v::CaseState::Submitted {

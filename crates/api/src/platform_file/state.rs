@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use tacit_catalog::prices::price_in_force;
 use tacit_catalog::{Catalog, Channel, Model, PriceVersion, Provider};
-use tacit_identity::{Account, AccountFilter, ApiKey, Group, Identity};
+use tacit_identity::{Account, AccountFilter, ApiKey, Group, Identity, Retired};
 use tacit_kernel::ids::{AccountId, GroupId};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::{Fault, Personal, Timestamp};
@@ -88,7 +88,7 @@ impl Present {
     ) -> Result<(), Fault> {
         let mut page = Page { after: None, limit: 500 };
         loop {
-            let Paged { items, next } = identity.key_list_in_tx(tx, Some(id), page).await?;
+            let Paged { items, next } = identity.key_list_in_tx(tx, Some(id), (Retired::Not, page)).await?;
             for key in items {
                 let Some(name) = key.name.clone().map(Personal::into_inner) else { continue };
                 self.keys.insert((account.to_owned(), name), key);

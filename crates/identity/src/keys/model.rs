@@ -67,6 +67,15 @@ impl KeyEnd {
     }
 }
 
+/// Whether a list has keys that were put away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retired {
+    /// Only those that were not.
+    Not,
+    /// These too.
+    Too,
+}
+
 /// An API key, without the key itself: only its keyed hash is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
@@ -97,6 +106,8 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// When it was put away, if it was.
+    pub retired_at: Option<Timestamp>,
 }
 
 /// What to change of a key; `None` leaves it as it is.

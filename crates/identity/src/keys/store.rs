@@ -1,6 +1,6 @@
 //! The SQL of API keys.
 
-use super::{Belongs, BudgetOf, KeyAuthority, KeyBudget, KeyEnd, KeyFacts};
+use super::{Belongs, BudgetOf, KeyAuthority, KeyBudget, KeyEnd, KeyFacts, Retired};
 use crate::organisations::{OrganisationPermission, OrganisationRole};
 use tacit_kernel::Timestamp;
 use tacit_kernel::call::CallSource;
@@ -16,22 +16,22 @@ const BY_ID: Sql = Sql::new(
 const LIST: Sql = Sql::new(
     "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, disabled_by, ended, \
      limits, limits_by, created_at, updated_at, name_lookup, retired_at \
-     FROM api_keys WHERE id > $1 AND retired_at IS NULL ORDER BY id LIMIT $2",
+     FROM api_keys WHERE id > $1 AND (retired_at IS NULL OR $3 = 1) ORDER BY id LIMIT $2",
 );
 const LIST_OF_ACCOUNT: Sql = Sql::new(
     "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, disabled_by, ended, \
      limits, limits_by, created_at, updated_at, name_lookup, retired_at \
-     FROM api_keys WHERE account_id = $1 AND id > $2 AND retired_at IS NULL ORDER BY id LIMIT $3",
+     FROM api_keys WHERE account_id = $1 AND id > $2 AND (retired_at IS NULL OR $4 = 1) ORDER BY id LIMIT $3",
 );
 const LIST_OF_MEMBER: Sql = Sql::new(
     "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, disabled_by, ended, \
      limits, limits_by, created_at, updated_at, name_lookup, retired_at \
-     FROM api_keys WHERE account_id = $1 AND member_id = $2 AND id > $3 AND retired_at IS NULL ORDER BY id LIMIT $4",
+     FROM api_keys WHERE account_id = $1 AND member_id = $2 AND id > $3 AND (retired_at IS NULL OR $5 = 1) ORDER BY id LIMIT $4",
 );
 const LIST_OF_PROJECT: Sql = Sql::new(
     "SELECT id, account_id, member_id, project_id, name_sealed, hash, hint, source, status, disabled_by, ended, \
      limits, limits_by, created_at, updated_at, name_lookup, retired_at \
-     FROM api_keys WHERE account_id = $1 AND project_id = $2 AND id > $3 AND retired_at IS NULL ORDER BY id LIMIT $4",
+     FROM api_keys WHERE account_id = $1 AND project_id = $2 AND id > $3 AND (retired_at IS NULL OR $5 = 1) ORDER BY id LIMIT $4",
 );
 /// Of those that are not found by their name yet.
 const NAMES: Sql = Sql::new(
@@ -84,6 +84,12 @@ pub(crate) const STATEMENTS: &[&Sql] = &[
     &ACTIVE,
     &ALL,
 ];
+
+impl Retired {
+    fn flag(self) -> Value {
+        i64::from(self == Self::Too).into()
+    }
+}
 
 /// A row, its name still sealed.
 pub(super) struct KeyRow {
@@ -143,12 +149,12 @@ pub(super) async fn key_by_id(tx: &mut ReadTx<'_>, id: KeyId) -> Result<Option<K
 pub(super) async fn key_list(
     tx: &mut ReadTx<'_>,
     account: Option<AccountId>,
-    page: Page,
+    (retired, page): (Retired, Page),
 ) -> Result<Vec<KeyRow>, StorageError> {
     let (after, limit) = (Value::from(page.after.unwrap_or_default()), Value::from(page.fetch()));
     let rows = match account {
-        Some(account) => tx.all(&LIST_OF_ACCOUNT, &[account.into(), after, limit]).await?,
-        None => tx.all(&LIST, &[after, limit]).await?,
+        Some(account) => tx.all(&LIST_OF_ACCOUNT, &[account.into(), after, limit, retired.flag()]).await?,
+        None => tx.all(&LIST, &[after, limit, retired.flag()]).await?,
     };
     rows.iter().map(key).collect()
 }
@@ -157,9 +163,10 @@ pub(super) async fn key_list(
 pub(super) async fn key_list_of_member(
     tx: &mut ReadTx<'_>,
     (account, member): (AccountId, AccountId),
-    page: Page,
+    (retired, page): (Retired, Page),
 ) -> Result<Vec<KeyRow>, StorageError> {
-    let values = [account.into(), member.into(), page.after.unwrap_or_default().into(), page.fetch().into()];
+    let after = page.after.unwrap_or_default();
+    let values = [account.into(), member.into(), after.into(), page.fetch().into(), retired.flag()];
     tx.all(&LIST_OF_MEMBER, &values).await?.iter().map(key).collect()
 }
 
@@ -167,9 +174,10 @@ pub(super) async fn key_list_of_member(
 pub(super) async fn key_list_of_project(
     tx: &mut ReadTx<'_>,
     (account, project): (AccountId, ProjectId),
-    page: Page,
+    (retired, page): (Retired, Page),
 ) -> Result<Vec<KeyRow>, StorageError> {
-    let values = [account.into(), project.into(), page.after.unwrap_or_default().into(), page.fetch().into()];
+    let after = page.after.unwrap_or_default();
+    let values = [account.into(), project.into(), after.into(), page.fetch().into(), retired.flag()];
     tx.all(&LIST_OF_PROJECT, &values).await?.iter().map(key).collect()
 }
 

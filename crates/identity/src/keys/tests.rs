@@ -1,7 +1,7 @@
 use super::store::{self, KeyRow};
 use super::{Belongs, KeyAuthority, MOST, aad};
 use crate::tests::world::World;
-use crate::{IdentityError, KeyChange, KeyEnd};
+use crate::{IdentityError, KeyChange, KeyEnd, Retired};
 use tacit_kernel::call::CallSource;
 use tacit_kernel::ids::KeyId;
 use tacit_kernel::limits::Limits;
@@ -66,8 +66,10 @@ both_engines! {
         retire(first.id).await.unwrap();
         let again = make("first").await.unwrap().0;
         assert!(again.id != first.id && matches!(make("one more").await, Err(IdentityError::TooMuch)));
-        let listed = world.identity.key_list(Some(account), Page { after: None, limit: 2 }).await.unwrap().items;
+        let listed = world.identity.key_list(Some(account), Retired::Not, Page { after: None, limit: 2 }).await.unwrap().items;
         assert!(listed.iter().all(|key| key.id != first.id), "it is in no list");
+        let all = world.identity.key_list(Some(account), Retired::Too, Page { after: None, limit: 2 }).await.unwrap().items;
+        assert_eq!((all[0].id, all[0].retired_at), (first.id, Some(world.clock.now())), "but in one of all");
         let found = world.identity.key_by_ref(&first.id.to_string()).await.unwrap().unwrap();
         assert_eq!((found.enabled, found.ended), (false, Some(KeyEnd::Revoked)), "and there for what refers to it");
         let back = KeyChange { enabled: Some(true), ..KeyChange::default() };

@@ -39,7 +39,7 @@ both_engines! {
 
     async fn a_number_gets_so_many_texts_a_day_and_no_stranger_uses_up_its_owners(db: Db) {
         let mut world = World::new(db).await;
-        world.identity = world.identity.with_texts_per_day(2);
+        world.identity = world.identity.with_texts_per_day(4);
         // To the beginning of a day.
         world.clock.advance_micros(2 * HOUR);
         let (phone, mail) = (Contact::phone("+8613800138000", None).unwrap(), email("ann@example.org"));
@@ -53,11 +53,24 @@ both_engines! {
             world.clock.advance_micros(60 * SECOND);
             world.wish(purpose, to, from).await
         };
-        wish(&phone, CodePurpose::SignIn, &origin(7)).await.unwrap();
-        let Err(IdentityError::TooMany { seconds }) = wish(&phone, CodePurpose::PasswordReset, &origin(8)).await else {
-            panic!("from wherever and for whatever purpose")
+        let until = |got: Result<CodeWish, IdentityError>, whose: &str| match got {
+            Err(IdentityError::TooMany { seconds }) => assert!(seconds > 3600 && seconds <= 86_400, "{whose}: {seconds}"),
+            other => panic!("{whose}: {other:?}"),
         };
-        assert!(seconds > 3600 && seconds <= 86_400, "{seconds}");
+        // One was sent from there to register: half of four, and none more.
+        wish(&phone, CodePurpose::SignIn, &origin(1)).await.unwrap();
+        until(wish(&phone, CodePurpose::PasswordReset, &origin(1)).await, "a network");
+        for n in [2, 3] {
+            wish(&phone, CodePurpose::SignIn, &origin(n)).await.unwrap();
+        }
+        until(wish(&phone, CodePurpose::PasswordReset, &origin(4)).await, "from wherever and for whatever purpose");
+        // What is not sent is bounded too, and uses up nothing.
+        let nobodys = Contact::phone("+8613800138009", None).unwrap();
+        for n in 4..8 {
+            assert!(matches!(wish(&nobodys, CodePurpose::SignIn, &origin(n)).await, Ok(CodeWish::Nothing)));
+        }
+        until(wish(&nobodys, CodePurpose::SignIn, &origin(8)).await, "a number that is nobody's");
+        assert!(matches!(wish(&nobodys, CodePurpose::Register, &origin(8)).await, Ok(CodeWish::Send { .. })));
         wish(&mail, CodePurpose::SignIn, &origin(8)).await.unwrap();
         wish(&phone, CodePurpose::SignIn, &device).await.unwrap();
         let asks = async |to: &Contact| {
@@ -65,9 +78,9 @@ both_engines! {
             let ask = &ask;
             world.db.write("test.ask", |tx| Box::pin(ask(tx))).await
         };
-        for n in 0..4 {
+        for n in 0..6 {
             let other = Contact::phone(&format!("+861380013800{n}"), None).unwrap();
-            assert_eq!(asks(&other).await.is_ok(), n < 2, "an account asks for so many, to whatever numbers");
+            assert_eq!(asks(&other).await.is_ok(), n < 4, "an account asks for so many, to whatever numbers");
             asks(&mail).await.unwrap();
         }
         world.clock.advance_micros(24 * HOUR);

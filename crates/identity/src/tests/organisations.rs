@@ -7,7 +7,7 @@ use crate::access::BuiltInRole;
 use crate::keys::{BudgetOf, KeyBudget};
 use crate::organisations::{Invited, MemberChange, Organisation, OrganisationRole as Role, Project, ProjectChange};
 use crate::roles::Acting;
-use crate::{AccountChange, ApiKey, IdentityError, KeyChange};
+use crate::{AccountChange, ApiKey, IdentityError, KeyChange, Retired};
 use model::Model;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -357,7 +357,7 @@ both_engines! {
         let (_, anns) = world.key(by, (None, None), "anns").await.unwrap();
         let serving = async || (world.serves(&plain_text).await, world.serves(&project_text).await);
         assert_eq!(serving().await, (true, true));
-        let own = world.identity.key_list_of_member(id, bob, Page::default()).await.unwrap().items;
+        let own = world.identity.key_list_of_member(id, bob, (Retired::Not, Page::default())).await.unwrap().items;
         assert_eq!(own, [plain.clone(), of_project.clone()]);
 
         assert!(!world.archive(by, project.id, false).await.unwrap().active);
@@ -415,10 +415,10 @@ both_engines! {
         let (key, text) = world.project_key((id, eve), project, "deploy").await.unwrap();
         assert_eq!((key.account, key.belongs.member, key.belongs.project), (id, None, Some(project)));
         let (bobs, _) = world.key((id, bob), (None, Some(project)), "bobs").await.unwrap();
-        let of_project = world.identity.key_list_of_project(id, project, Page::default()).await.unwrap().items;
+        let of_project = world.identity.key_list_of_project(id, project, (Retired::Not, Page::default())).await.unwrap().items;
         assert_eq!(of_project, [key.clone(), bobs]);
-        assert_eq!(world.identity.key_list_of_project(elsewhere.0, project, Page::default()).await.unwrap().items, []);
-        assert_eq!(world.identity.key_list_of_member(id, eve, Page::default()).await.unwrap().items, []);
+        assert_eq!(world.identity.key_list_of_project(elsewhere.0, project, (Retired::Not, Page::default())).await.unwrap().items, []);
+        assert_eq!(world.identity.key_list_of_member(id, eve, (Retired::Not, Page::default())).await.unwrap().items, []);
 
         // A budget of who made it does not bind it, and their leaving does not end it.
         world.change(by, eve, MemberChange { role: None, budget: Some(month(5)) }).await.unwrap();

@@ -29,7 +29,10 @@ impl Identity {
     }
 
     /// Deletes what a case holds to which nothing can happen any more.
-    pub(super) async fn case_forget(&self, id: VerificationId) -> Result<(), IdentityError> {
+    ///
+    /// # Errors
+    /// Storage, keyring.
+    pub async fn case_forget(&self, id: VerificationId) -> Result<(), IdentityError> {
         self.keys.destroy_fleeting(id.0).await?;
         let forget = async |tx: &mut WriteTx<'_>| {
             self.papers_delete_in_tx(tx, id).await?;

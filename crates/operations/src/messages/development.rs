@@ -92,15 +92,6 @@ impl Messages {
         self.kept_opened(row.ok_or(MessagesError::NotFound)?).await
     }
 
-    /// Whom a kept message concerns, wherever it is kept.
-    ///
-    /// # Errors
-    /// Storage.
-    pub async fn kept_account(&self, id: MessageId) -> Result<Option<AccountId>, MessagesError> {
-        let row = self.0.db.read("messages.kept", |tx| Box::pin(store::kept_one(tx, id))).await.map_err(of_storage)?;
-        Ok(row.and_then(|row| row.account))
-    }
-
     /// Whether there is an outbox at all.
     ///
     /// # Errors

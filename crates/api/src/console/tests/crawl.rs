@@ -42,7 +42,7 @@ const CLEAR: [&str; 6] = [
     "/api/v1/accounts/{account}/unmask",
     "/api/v1/call-records/{call}/unmask",
     "/api/v1/channels/{channel}/credentials/{credential}/reveal",
-    "/api/v1/development-outbox/{message}",
+    "/api/v1/development-outbox/{message}/unmask",
     "/api/v1/verification-reviews/{case}/details",
     "/api/v1/verification-reviews/{case}/papers/{paper}",
 ];

@@ -36,3 +36,22 @@ fn a_schema_has_its_name_for_itself() {
     assert!(twice.is_empty(), "two schemas of one name: give one another with #[schema(as = …)]: {twice:?}");
     assert!(known.len() > 100, "{}", known.len());
 }
+
+/// `docs/api.md` promises it.
+#[test]
+fn what_is_shown_with_its_version_is_changed_by_its_version() {
+    let document = serde_json::to_value(document()).unwrap();
+    let mut held = 0;
+    for (path, routes) in document["paths"].as_object().unwrap() {
+        if routes["get"]["responses"]["200"]["headers"]["etag"].is_null() {
+            continue;
+        }
+        for method in ["patch", "put", "delete"] {
+            let Some(route) = routes.get(method) else { continue };
+            let takes = |name: &str| route["parameters"].as_array().unwrap().iter().any(|p| p["name"] == name);
+            assert!(takes("if-match") && route["responses"].get("412").is_some(), "{method} {path}");
+            held += 1;
+        }
+    }
+    assert!(held > 20, "{held}");
+}

@@ -209,6 +209,41 @@ both_engines! {
             assert_eq!(got.refusal(), (422, code.into()), "{query}");
         }
     }
+
+    async fn what_a_member_puts_away_their_admin_and_staff_see(db: Db) {
+        let served = served(db).await;
+        let organisation = served.organisation().await;
+        let keys = format!("/api/v1/organisations/{organisation}/keys");
+        let made = served.ask(Method::POST, &keys).by("org-developer").json(&json!({"name": "own"})).send().await.json();
+        let key = format!("{keys}/{}", made["key"]["id"].as_str().unwrap());
+        let put_away = async |by: &str| served.ask(Method::POST, &format!("{key}/retire")).by(by).send().await;
+        assert_eq!(put_away("org-viewer").await.refusal(), (403, "access.denied".into()));
+        assert_eq!(put_away("org-developer").await.refusal(), (409, "key.in_use".into()));
+        // What staff disabled can be put away, and is not lost to staff.
+        let staffs = format!("/api/v1/accounts/{organisation}/keys");
+        let disable = json!({"status": "disabled", "reason": "it is everywhere"});
+        let disabled = served.ask(Method::PATCH, &key.replace(&keys, &staffs)).by("risk-stepped-up").json(&disable).send().await;
+        assert_eq!(disabled.status, 200, "{}", String::from_utf8_lossy(&disabled.body));
+        for _ in 0..2 {
+            assert_eq!(put_away("org-developer").await.status, 204);
+        }
+        let seen = async |by: &str, path: &str| {
+            let page = served.get(path).by(by).send().await.json();
+            let said = |key: &Value| (key["disabled_by"].clone(), key["ended"].clone(), key["retired_at"].is_string());
+            page["items"].as_array().unwrap().iter().map(said).collect::<Vec<_>>()
+        };
+        let away = [(json!("staff"), json!("revoked"), true)];
+        let all = format!("{keys}?retired=true");
+        for by in ["org-developer", "org-admin"] {
+            assert!(seen(by, &keys).await.is_empty(), "{by}");
+            assert_eq!(seen(by, &all).await, away, "{by}");
+        }
+        assert_eq!(seen("auditor", &staffs).await, away);
+        let again = served.ask(Method::POST, &keys).by("org-developer").json(&json!({"name": "own"})).send().await;
+        assert_eq!(again.status, 201, "its name is free");
+        let back = served.ask(Method::PATCH, &key).by("org-admin").json(&json!({"status": "active"})).send().await;
+        assert_eq!(back.refusal(), (409, "key.ended".into()));
+    }
 }
 
 /// All of them at the same time.

@@ -63,7 +63,7 @@ fn by_staff(method: &str, path: &str) -> Option<Option<Value>> {
         ("POST", "/api/v1/accounts/{account}/movements") => {
             Some(json!({"kind": "grant", "amount": "1", "reason": "a crawl"}))
         }
-        ("POST", "/api/v1/call-records/{call}/unmask") => Some(because),
+        ("POST", "/api/v1/call-records/{call}/unmask" | "/api/v1/development-outbox/{message}/unmask") => Some(because),
         ("PUT" | "DELETE", "/api/v1/roles/{role}") => Some(json!({"permissions": []})),
         ("PUT" | "DELETE", "/api/v1/staff/{account}/roles/{role}") => None,
         ("PATCH", "/api/v1/groups/{group}") => Some(json!({"multiplier": "1"})),
