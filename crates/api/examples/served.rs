@@ -37,6 +37,10 @@ use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Personal, Ppm, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
+use tacit_privacy::copy::Copies;
+use tacit_privacy::erasure::Erasing;
+use tacit_privacy::requests::Requests;
+use tacit_privacy::retention::{Days, Retention};
 use tacit_privacy::{Controller, Map, Policy, Profile};
 use tacit_storage::audit::Audit;
 use tacit_storage::{Engine, testing};
@@ -193,7 +197,15 @@ async fn main() -> Result<(), Failed> {
         permissions: BuiltInRole::Owner.permissions(),
         stepped_up: true,
     };
+    let policy = Arc::new(Policy::new(map, Profile::named("youyun")?, Controller::default())?);
+    let parts = (db.clone(), keys.clone(), clock.clone() as Arc<dyn Clock>);
+    let ledger = Ledger::new(db.clone(), clock.clone());
+    let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), Days::default());
+    let erasing = Erasing::new(parts.clone(), identity.clone(), ledger, retention, audit.clone());
+    let requests = Requests::new(parts, erasing, audit.clone(), (15, 7));
     let console = Console {
+        requests,
+        copies: Arc::new(Copies::new(db.clone(), keys.clone(), policy.clone(), clock.clone())),
         ledger: Ledger::new(db.clone(), clock.clone()),
         db: db.clone(),
         keys,
@@ -207,7 +219,7 @@ async fn main() -> Result<(), Failed> {
             languages: vec!["en".into()],
         }),
         published: Arc::new(Published {
-            policy: Policy::new(map, Profile::named("youyun")?, Controller::default())?,
+            policy,
             build: "00".into(),
             security_contact: Some("https://tacit.example/report".into()),
             url: Some("https://tacit.example".into()),

@@ -43,6 +43,8 @@ mod organisation_money;
 mod organisation_notices;
 mod organisation_offers;
 mod organisations;
+mod own_data;
+mod own_requests;
 mod passkeys;
 mod people;
 mod platform;
@@ -53,6 +55,8 @@ mod published;
 mod recording;
 mod registered_models;
 mod registration;
+mod rights_forms;
+mod rights_requests;
 mod roles;
 mod routes;
 mod second_factor;
@@ -104,6 +108,8 @@ use tacit_identity::registration::RegistrationRules;
 use tacit_kernel::{Clock, ErrorKind, Fault};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::Messages;
+use tacit_privacy::copy::Copies;
+use tacit_privacy::requests::Requests;
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
 use tacit_storage::keyring::KeyStore;
@@ -130,6 +136,10 @@ pub struct Console {
     pub platform: Arc<Platform>,
     /// What is published about personal data.
     pub published: Arc<Published>,
+    /// What people ask for about their data.
+    pub requests: Requests,
+    /// Copies of what is held about people.
+    pub copies: Arc<Copies>,
     /// Messages to people.
     pub messages: Messages,
     /// Who did what.
@@ -194,6 +204,9 @@ pub fn routes() -> Routes {
     let routes = account_resets::routes(routes);
     let routes = unmask::routes(routes);
     let routes = looks::routes(routes);
+    let routes = own_data::routes(routes);
+    let routes = own_requests::routes(routes);
+    let routes = rights_requests::routes(routes);
     let routes = account_keys::routes(routes);
     let routes = calls::routes(routes);
     let routes = call_records::routes(routes);

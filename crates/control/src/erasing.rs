@@ -16,6 +16,10 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             () = shared.stop.cancelled() => return,
             _ = turn.tick() => {}
         }
+        // Who cancelled their account, and did not take it back.
+        if let Err(fault) = shared.requests.cool().await {
+            status::log(&fault);
+        }
         loop {
             match shared.erasing.step().await {
                 Ok(true) if !shared.stop.is_cancelled() => shared.nudge.notify_one(),
@@ -28,6 +32,13 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         }
         match shared.erasing.open().await {
             Ok(open) => drop(shared.metrics.erasures_open.set(i64::try_from(open).unwrap_or(i64::MAX))),
+            Err(fault) => status::log(&fault),
+        }
+        match shared.requests.counts().await {
+            Ok((open, overdue)) => {
+                shared.metrics.rights_requests_open.set(i64::try_from(open).unwrap_or(i64::MAX));
+                shared.metrics.rights_requests_overdue.set(i64::try_from(overdue).unwrap_or(i64::MAX));
+            }
             Err(fault) => status::log(&fault),
         }
     }

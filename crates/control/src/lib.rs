@@ -51,6 +51,7 @@ use tacit_kernel::{Clock, Fault};
 use tacit_ledger::Ledger;
 use tacit_link::{Endpoint, LinkError, Listener, Tls};
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::Retention;
 use tacit_storage::keyring::KeyStore;
 use tacit_storage::{Db, Engine};
@@ -78,6 +79,8 @@ pub struct ControlConfig {
     pub retention: Retention,
     /// What erases people.
     pub erasing: Erasing,
+    /// What people ask for about their data.
+    pub requests: Requests,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where gateways connect.
@@ -108,6 +111,7 @@ pub(crate) struct Shared {
     ledger: Ledger,
     retention: Retention,
     erasing: Erasing,
+    requests: Requests,
     clock: Arc<dyn Clock>,
     currency: String,
     strict: bool,
@@ -148,6 +152,7 @@ impl Control {
             ledger,
             retention,
             erasing,
+            requests,
             clock,
             link,
             tls,
@@ -172,6 +177,7 @@ impl Control {
             ledger,
             retention,
             erasing,
+            requests,
             clock,
             currency,
             strict,

@@ -97,6 +97,8 @@ pub(crate) struct Metrics {
     pub(crate) forgetting: Family<OutcomeLabel, Counter>,
     pub(crate) retention_behind: Family<ClassLabel, Gauge>,
     pub(crate) erasures_open: Gauge,
+    pub(crate) rights_requests_open: Gauge,
+    pub(crate) rights_requests_overdue: Gauge,
     pub(crate) ledger_problems: Gauge,
     pub(crate) ledger_checked_at: Gauge,
 }
@@ -126,6 +128,8 @@ impl Metrics {
             forgetting: Family::default(),
             retention_behind: Family::default(),
             erasures_open: Gauge::default(),
+            rights_requests_open: Gauge::default(),
+            rights_requests_overdue: Gauge::default(),
             ledger_problems: Gauge::default(),
             ledger_checked_at: Gauge::default(),
         };
@@ -167,6 +171,10 @@ impl Metrics {
         r.register("retention_behind_seconds", "Since when the oldest row of a class may have been due", behind);
         let open = metrics.erasures_open.clone();
         r.register("erasures_open", "Erasures that are not done yet", open);
+        let open = metrics.rights_requests_open.clone();
+        r.register("rights_requests_open", "Requests of people about their data that are under way", open);
+        let overdue = metrics.rights_requests_overdue.clone();
+        r.register("rights_requests_overdue", "Those that should have been answered by now", overdue);
         r.register("ledger_problems", "Problems that the last check found", metrics.ledger_problems.clone());
         let at = metrics.ledger_checked_at.clone();
         r.register("ledger_checked_at", "When the last check ended, in seconds since 1970", at);

@@ -52,6 +52,9 @@ const ASKED_ABOUT: Rule = Rule { domain: "asked-about", free: 4, first: 86_400, 
 /// Names that one account tries: the answer tells whether somebody has it.
 const RENAMED: Rule = Rule { domain: "renamed", free: 5, first: 600, most: 86_400 };
 
+/// Copies that one account takes of what is held about it: each reads all of it.
+const COPIED: Rule = Rule { domain: "copied", free: 5, first: 600, most: 86_400 };
+
 /// Keys that one account puts away, which leave a row each.
 const RETIRED: Rule = Rule { domain: "retired", free: 1000, first: 60, most: 3600 };
 
@@ -230,6 +233,14 @@ impl Identity {
     /// What is counted where somebody takes another name.
     pub(crate) fn renaming(&self, account: AccountId) -> [Counted; 1] {
         [self.counted(&RENAMED, account.0.as_bytes())]
+    }
+
+    /// Counts a copy that an account asks for of what is held about it.
+    ///
+    /// # Errors
+    /// [`IdentityError::TooMany`]; storage.
+    pub async fn copy_asked_in_tx(&self, tx: &mut WriteTx<'_>, account: AccountId) -> Result<(), IdentityError> {
+        self.count_in_tx(tx, &[self.counted(&COPIED, account.0.as_bytes())]).await
     }
 
     /// What is counted where an account puts a key away.

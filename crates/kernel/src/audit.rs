@@ -26,6 +26,20 @@ words! {
         AccountUpdate = "account.update",
         /// An account is looked for by its exact name or address.
         AccountSearch = "account.search",
+        /// Somebody asks for something about their data.
+        RightsRequestMake = "rights_request.make",
+        /// Somebody takes back a request, answers a question about it, or appeals.
+        RightsRequestChange = "rights_request.change",
+        /// Requests of people are looked at, a page of them, without what was said.
+        RightsRequestList = "rights_request.list",
+        /// A request is looked at, without what was said.
+        RightsRequestRead = "rights_request.read",
+        /// What was said in a request is shown.
+        RightsRequestReveal = "rights_request.reveal",
+        /// A request is decided.
+        RightsRequestDecide = "rights_request.decide",
+        /// Somebody takes a copy of what is held about themselves.
+        DataCopy = "data.copy",
         /// Personal fields of an account are shown in clear.
         AccountUnmask = "account.unmask",
         /// A person is erased.
@@ -260,6 +274,8 @@ words! {
         LegalHold = "legal_hold",
         /// The platform as a whole.
         Platform = "platform",
+        /// A request of somebody about their data.
+        RightsRequest = "rights_request",
         /// The keyring.
         Keyring = "keyring",
         /// The audit log.
@@ -295,6 +311,8 @@ impl Action {
         Self::LedgerList,
         Self::VerificationRead,
         Self::VerificationReveal,
+        Self::RightsRequestRead,
+        Self::RightsRequestReveal,
         Self::AuditList,
         Self::AuditRead,
     ];

@@ -35,6 +35,16 @@ pub fn fresh() -> Uuid {
     Uuid::now_v7()
 }
 
+/// An id of the kind with that prefix, as it is shown.
+#[must_use]
+pub fn typed(prefix: &str, uuid: Uuid) -> String {
+    let mut text = String::with_capacity(prefix.len() + 27);
+    text.push_str(prefix);
+    text.push('_');
+    encode(uuid, &mut text);
+    text
+}
+
 /// Parses `prefix_suffix` into its UUID.
 ///
 /// # Errors
@@ -67,11 +77,7 @@ macro_rules! define {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let mut text = String::with_capacity($prefix.len() + 27);
-                text.push_str($prefix);
-                text.push('_');
-                encode(self.0, &mut text);
-                f.write_str(&text)
+                f.write_str(&typed($prefix, self.0))
             }
         }
 
@@ -155,6 +161,8 @@ macro_rules! every_id {
             RetentionRunId = "rrun";
             /// A legal hold.
             LegalHoldId = "hold";
+            /// A request of somebody about their data.
+            RightsRequestId = "rreq";
             /// An erasure of an account, and its receipt.
             ErasureId = "ers";
         }

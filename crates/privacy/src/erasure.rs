@@ -409,4 +409,4 @@ pub(crate) const STATEMENTS: &[&Sql] = store::STATEMENTS;
 use error::PurgeError;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

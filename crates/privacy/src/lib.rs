@@ -4,11 +4,13 @@
 //! The map is gathered by the program, since its parts stand beside what they describe ([`Map::new`]).
 
 mod clauses;
+pub mod copy;
 pub mod erasure;
 mod fideslang;
 mod map;
 mod policy;
 mod record;
+pub mod requests;
 pub mod retention;
 mod texts;
 

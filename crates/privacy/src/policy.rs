@@ -91,7 +91,7 @@ struct Class {
 }
 
 #[derive(Serialize)]
-struct Recipient {
+pub(crate) struct Recipient {
     name: String,
     categories: BTreeSet<String>,
     purposes: BTreeSet<String>,
@@ -143,6 +143,18 @@ impl Policy {
     #[must_use]
     pub const fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    pub(crate) const fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    pub(crate) const fn map(&self) -> &Map {
+        &self.map
+    }
+
+    pub(crate) const fn controller(&self) -> &Controller {
+        &self.controller
     }
 
     /// The record of processing.
@@ -216,7 +228,7 @@ impl Policy {
         self.map.cookies().filter_map(|element| cookie(element).transpose()).collect()
     }
 
-    fn recipients(&self, language: Language) -> Result<Vec<Recipient>, TextsError> {
+    pub(crate) fn recipients(&self, language: Language) -> Result<Vec<Recipient>, TextsError> {
         let recipient = |name: &str| {
             let (mut categories, mut purposes) = (BTreeSet::new(), BTreeSet::new());
             for element in self.map.sent_to(name) {

@@ -143,7 +143,10 @@ impl Retention {
             };
             self.audit.append(tx, &entry).await?;
         }
-        Ok(store::prune(tx, self.days.cutoff(Class::Audit, self.clock.now())).await?)
+        let (now, before) = (self.clock.now(), self.days.cutoff(Class::Audit, self.clock.now()));
+        // Proof of the same kind, kept as long.
+        crate::requests::store::forget(tx, before, now).await?;
+        Ok(store::prune(tx, before).await?)
     }
 
     /// What a run over each class would delete now. It reads all of what may be due.
@@ -214,7 +217,7 @@ impl std::fmt::Debug for Retention {
 /// The constant statements of this crate, so that a test can prepare each on both engines.
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
-    [store::STATEMENTS, holds::STATEMENTS, crate::erasure::STATEMENTS].concat()
+    [store::STATEMENTS, holds::STATEMENTS, crate::erasure::STATEMENTS, crate::requests::store::STATEMENTS].concat()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod classes;
 mod columns;
+pub mod copying;
 pub mod erasing;
 mod owners;
 

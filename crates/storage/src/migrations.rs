@@ -47,6 +47,7 @@ pub(crate) static MAIN: Migrations = Migrations {
         include_str!("../migrations/0015_retention.sql"),
         include_str!("../migrations/0016_names.sql"),
         include_str!("../migrations/0018_erasure.sql"),
+        include_str!("../migrations/0019_rights_requests.sql"),
     ],
 };
 

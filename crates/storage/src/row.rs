@@ -2,8 +2,10 @@
 
 use crate::error::{StorageError, StorageErrorKind};
 use crate::sqlite::{Cell, FromCell, SqliteRow};
+use crate::value::Value;
 use serde::de::DeserializeOwned;
 use sqlx::postgres::PgRow;
+use sqlx::{Column as _, Row as _, TypeInfo as _};
 use std::fmt;
 use tacit_kernel::{Nano, Ppm, Timestamp};
 use uuid::Uuid;
@@ -54,6 +56,32 @@ impl Row {
     /// As [`Row::get`]; also if it is not the JSON of a `T`.
     pub fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, StorageError> {
         serde_json::from_str(&self.get::<String>(column)?).map_err(|_| bad(column))
+    }
+}
+
+impl Row {
+    /// Reads a column as it is, whatever it holds. On SQLite an id is bytes.
+    pub(crate) fn any(&self, column: &'static str) -> Result<Value, StorageError> {
+        match &self.0 {
+            Inner::Sqlite(row) => match row.cell(column).ok_or_else(|| absent(column))? {
+                Cell::Null => Ok(Value::Null),
+                Cell::Integer(n) => Ok(Value::I64(*n)),
+                Cell::Text(text) => Ok(Value::Text(text.to_string())),
+                Cell::Bytes16(bytes) => Ok(Value::Bytes(bytes.to_vec())),
+                Cell::Bytes(bytes) => Ok(Value::Bytes(bytes.to_vec())),
+                Cell::Other => Err(bad(column)),
+            },
+            Inner::Postgres(row) => {
+                let found = row.columns().iter().find(|found| found.name() == column).ok_or_else(|| absent(column))?;
+                Ok(match found.type_info().name() {
+                    "INT8" => self.get::<Option<i64>>(column)?.into(),
+                    "TEXT" => self.get::<Option<String>>(column)?.into(),
+                    "BYTEA" => self.get::<Option<Vec<u8>>>(column)?.into(),
+                    "UUID" => self.get::<Option<Uuid>>(column)?.into(),
+                    _ => return Err(bad(column)),
+                })
+            }
+        }
     }
 }
 

@@ -256,6 +256,7 @@ pub(crate) struct Privacy {
     pub(crate) regulator: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) security_contact: Option<String>,
+    pub(crate) cooling_off_days: u32,
 }
 
 /// Which addresses may be used in clear.

@@ -10,6 +10,8 @@ use tacit_api::console::{self, Console, Cookies, Crowd, Organisations, People, P
 use tacit_api::server::{self, Listener};
 use tacit_kernel::Clock;
 use tacit_operations::messages::Messages;
+use tacit_privacy::copy::Copies;
+use tacit_privacy::requests::Requests;
 use tacit_storage::Db;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +24,7 @@ pub(crate) async fn start(
     config: &Config,
     stores: &Stores,
     admin: &Admin,
-    messages: &Messages,
+    (messages, requests): (&Messages, &Requests),
     stop: CancellationToken,
 ) -> anyhow::Result<JoinHandle<()>> {
     let endpoint = &config.console.listen;
@@ -34,7 +36,11 @@ pub(crate) async fn start(
             tokio::net::TcpListener::bind(address).await.with_context(refused)?.into()
         }
     };
+    let policy = Arc::new(crate::privacy::policy(config)?);
+    let (db, keys, clock) = (stores.db.clone(), Arc::clone(&stores.keys), Arc::clone(&admin.clock));
     let console = Console {
+        requests: requests.clone(),
+        copies: Arc::new(Copies::new(db, keys, Arc::clone(&policy), clock)),
         db: stores.db.clone(),
         keys: Arc::clone(&stores.keys),
         identity: admin.identity.clone(),
@@ -48,7 +54,7 @@ pub(crate) async fn start(
             languages: vec!["en".to_owned(), "zh".to_owned()],
         }),
         published: Arc::new(Published {
-            policy: crate::privacy::policy(config)?,
+            policy,
             build: crate::privacy::build()?,
             security_contact: config.privacy.security_contact.clone(),
             url: config.console.url.clone(),

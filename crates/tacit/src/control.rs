@@ -17,6 +17,7 @@ use tacit_kernel::{Clock, ErrorKind, Fault, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, delivery};
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::{Days, Retention};
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
@@ -108,7 +109,9 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let days = Days::new(config.retention.call_records_days, config.retention.audit_days)?;
     let parts = (db.clone(), keys.clone(), clock.clone());
     let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), days);
-    let erasing = Erasing::new(parts, identity.clone(), ledger.clone(), retention.clone(), audit.clone());
+    let erasing = Erasing::new(parts.clone(), identity.clone(), ledger.clone(), retention.clone(), audit.clone());
+    let answered = crate::privacy::profile(config)?.days_to_answer;
+    let requests = Requests::new(parts, erasing.clone(), audit.clone(), (answered, config.privacy.cooling_off_days));
     // Of data that was restored from a backup nobody is served before whoever was erased since is known to be.
     let replayed = if stores.erased > 0 { erasing.replay().await.map_err(detailed)? } else { 0 };
     if replayed > 0 {
@@ -123,6 +126,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         ledger: ledger.clone(),
         retention: retention.clone(),
         erasing: erasing.clone(),
+        requests: requests.clone(),
         clock: clock.clone(),
         link: config.link.listen.to_link()?,
         tls: config.link.tls(&config.link.listen)?,
@@ -180,7 +184,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
             })
         }),
     };
-    let console = console::start(config, &stores, &admin, &messages, stop.clone()).await?;
+    let console = console::start(config, &stores, &admin, (&messages, &requests), stop.clone()).await?;
     let admin = tokio::spawn(server::serve(socket, router(admin), stop.clone().cancelled_owned()));
     let delivery = tokio::spawn(delivery::run(messages.clone(), stop.clone()));
     if let Some(address) = config.control.admin_listen.0 {

@@ -18,8 +18,12 @@ pub(crate) fn map() -> Map {
 
 /// What is published under that configuration.
 pub(crate) fn policy(config: &Config) -> anyhow::Result<Policy> {
-    let profile = Profile::named(&config.privacy.profile)?;
-    Ok(published(profile, controller(config))?)
+    Ok(published(profile(config)?, controller(config))?)
+}
+
+/// The published policy that the platform keeps.
+pub(crate) fn profile(config: &Config) -> anyhow::Result<Profile> {
+    Ok(Profile::named(&config.privacy.profile)?)
 }
 
 /// SHA-256 of the program that runs: anybody can compare it with one they built.

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use tacit_kernel::datamap::retention::CLASSES;
 use tacit_kernel::{ErrorKind, Fault};
 use tacit_privacy::{Language, Page, Policy};
@@ -20,7 +21,7 @@ const SECURITY_DAYS: i64 = 180;
 #[derive(Debug)]
 pub struct Published {
     /// The policy and its pages.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// SHA-256 of the program that runs, in hexadecimal digits.
     pub build: String,
     /// Where holes in the security are to be told, as a URL.
@@ -33,7 +34,7 @@ pub struct Published {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct LanguageQuery {
+pub(super) struct LanguageQuery {
     /// `en` or `zh`; if it is not given, what the browser prefers.
     #[serde(default)]
     language: Option<String>,
@@ -92,7 +93,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
 }
 
 /// What the query says, else the first language of the browser that there are pages in.
-fn language(query: &LanguageQuery, headers: &HeaderMap) -> Result<Language, Refusal> {
+pub(super) fn language(query: &LanguageQuery, headers: &HeaderMap) -> Result<Language, Refusal> {
     if let Some(tag) = &query.language {
         let unknown = || Fault::new(ErrorKind::Invalid, "request.language", "there are pages in en and zh");
         return Ok(Language::parse(tag).ok_or_else(unknown)?);

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use tacit_identity::access::{Permission, Via};
 use tacit_identity::verification::PaperKind;
 use tacit_kernel::audit::{Action, ObjectKind, Phase};
-use tacit_kernel::ids::{AccountId, CallId, EventId, MessageId, VerificationId};
+use tacit_kernel::ids::{AccountId, CallId, EventId, MessageId, RightsRequestId, VerificationId};
 use tacit_kernel::{ErrorKind, Fault, Personal};
 use tacit_storage::audit::{Actor, NewEntry, Object};
 use utoipa::ToSchema;
@@ -50,12 +50,24 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("GET" | "HEAD", "/api/v1/set-aside") => (A::EventList, O::Event),
         ("GET" | "HEAD", "/api/v1/call-records") => (A::CallList, O::Call),
         ("GET" | "HEAD", "/api/v1/call-records/{call}") => (A::CallRead, O::Call),
+        ("GET" | "HEAD", "/api/v1/rights-requests") => (A::RightsRequestList, O::RightsRequest),
+        ("GET" | "HEAD", "/api/v1/rights-requests/{request}") => (A::RightsRequestRead, O::RightsRequest),
         ("GET" | "HEAD", "/api/v1/verification-reviews") => (A::VerificationList, O::Verification),
         ("GET" | "HEAD", "/api/v1/verification-reviews/{case}") => (A::VerificationRead, O::Verification),
         ("GET" | "HEAD", _) => return Some(Recorded::Nothing),
         // A route of the tests of the guard.
         #[cfg(test)]
         ("POST", "/api/v1/plain") => return Some(Recorded::Nothing),
+        ("POST", "/api/v1/account/copy") => (A::DataCopy, O::Account),
+        ("POST", "/api/v1/account/requests") => (A::RightsRequestMake, O::RightsRequest),
+        (
+            "POST",
+            "/api/v1/account/requests/{request}/withdraw"
+            | "/api/v1/account/requests/{request}/reply"
+            | "/api/v1/account/requests/{request}/appeal",
+        ) => (A::RightsRequestChange, O::RightsRequest),
+        ("POST", "/api/v1/rights-requests/{request}/details") => (A::RightsRequestReveal, O::RightsRequest),
+        ("POST", "/api/v1/rights-requests/{request}/decision") => (A::RightsRequestDecide, O::RightsRequest),
         ("POST", "/api/v1/codes") => (A::CodeSend, O::Message),
         ("POST", "/api/v1/registration") => (A::AccountRegister, O::Account),
         ("POST", "/api/v1/sign-in/password" | "/api/v1/sign-in/code" | "/api/v1/sign-in/second-factor") => {
@@ -219,6 +231,9 @@ fn said(method: &Method, (path, uri): (&str, &Uri), body: &[u8]) -> (Option<Pers
     if path == "/api/v1/call-records/{call}/unmask" {
         fields.extend(["address", "user_agent"]);
     }
+    if path == "/api/v1/rights-requests/{request}/details" {
+        fields.extend(["text", "answer"]);
+    }
     if path == "/api/v1/verification-reviews/{case}/details" {
         fields.extend(["name", "number", "note"]);
     }
@@ -266,6 +281,13 @@ async fn subject_of(console: &Console, route: &str, uri: &Uri) -> Result<Option<
     if let Some(text) = named(route, uri.path(), "{message}") {
         let Ok(id) = text.parse::<MessageId>() else { return Ok(None) };
         return super::development_outbox::concerned(console, id).await;
+    }
+    // One's own requests are one's own, whichever one names.
+    if route.starts_with("/api/v1/rights-requests/") {
+        let Some(Ok(id)) = named(route, uri.path(), "{request}").map(str::parse::<RightsRequestId>) else {
+            return Ok(None);
+        };
+        return Ok(console.requests.account_of(id).await?);
     }
     if let Some(text) = named(route, uri.path(), "{event}") {
         let Ok(id) = text.parse::<EventId>() else { return Ok(None) };

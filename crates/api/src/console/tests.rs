@@ -6,9 +6,11 @@ mod development_outbox;
 mod generated;
 mod keys;
 mod organisations;
+mod own_data;
 mod people;
 mod published;
 mod requests;
+mod rights_requests;
 mod staff_accounts;
 mod staff_catalogue;
 mod staff_records;
@@ -41,6 +43,10 @@ use tacit_kernel::time::ManualClock;
 use tacit_kernel::{Personal, Ppm};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
+use tacit_privacy::copy::Copies;
+use tacit_privacy::erasure::Erasing;
+use tacit_privacy::requests::Requests;
+use tacit_privacy::retention::{Days, Retention};
 use tacit_privacy::{Controller, Map, Policy, Profile};
 use tacit_storage::audit::Audit;
 use tacit_storage::{Db, testing};
@@ -195,7 +201,15 @@ async fn served_with(db: Db, wishes: Wishes) -> Served {
     let map = Map::new(super::COOKIES.iter().chain(tacit_storage::datamap::COLUMNS).copied());
     let told = Arc::new(AtomicUsize::new(0));
     let tell = told.clone();
+    let policy = Arc::new(Policy::new(map, Profile::named("youyun").unwrap(), Controller::default()).unwrap());
+    let parts = (db.clone(), keys.clone(), clock.clone() as Arc<dyn tacit_kernel::Clock>);
+    let (ledger, audit) = (Ledger::new(db.clone(), clock.clone()), Audit::new(db.clone(), keys.clone(), clock.clone()));
+    let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), Days::default());
+    let erasing = Erasing::new(parts.clone(), identity.clone(), ledger, retention, audit.clone());
+    let requests = Requests::new(parts, erasing, audit, (15, 7));
     let console = Console {
+        requests,
+        copies: Arc::new(Copies::new(db.clone(), keys.clone(), policy.clone(), clock.clone())),
         db: db.clone(),
         keys: keys.clone(),
         identity: identity.clone(),
@@ -209,7 +223,7 @@ async fn served_with(db: Db, wishes: Wishes) -> Served {
             languages: vec!["en".into(), "zh".into()],
         }),
         published: Arc::new(Published {
-            policy: Policy::new(map, Profile::named("youyun").unwrap(), Controller::default()).unwrap(),
+            policy,
             build: "00".into(),
             security_contact: Some("https://tacit.example/report".into()),
             url: Some("https://tacit.example".into()),

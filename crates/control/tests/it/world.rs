@@ -15,6 +15,7 @@ use tacit_kernel::{Clock, Dialect, Nano, Personal, Ppm, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_link::{Client, connect, convert, wire};
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::{Days, Retention};
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
@@ -127,7 +128,9 @@ impl World {
         let parts = (self.db.clone(), Arc::clone(&self.keys), Arc::new(SystemClock) as Arc<dyn Clock>);
         let audit = Audit::new(self.db.clone(), Arc::clone(&self.keys), Arc::new(SystemClock));
         let retention = Retention::new(parts.clone(), self.ledger.clone(), audit.clone(), Days::default());
-        let erasing = Erasing::new(parts, self.identity.clone(), self.ledger.clone(), retention.clone(), audit);
+        let erasing =
+            Erasing::new(parts.clone(), self.identity.clone(), self.ledger.clone(), retention.clone(), audit.clone());
+        let requests = Requests::new(parts, erasing.clone(), audit, (15, 7));
         let config = ControlConfig {
             db: self.db.clone(),
             keys: Arc::clone(&self.keys),
@@ -136,6 +139,7 @@ impl World {
             ledger: self.ledger.clone(),
             retention,
             erasing,
+            requests,
             clock: Arc::new(SystemClock),
             link: self.endpoint(socket),
             tls: None,

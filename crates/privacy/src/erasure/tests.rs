@@ -1,6 +1,6 @@
 //! Whoever is erased is gone, nobody else is touched, and a crash anywhere changes neither.
 
-mod person;
+pub(crate) mod person;
 
 use super::*;
 use crate::retention::Days;
@@ -16,15 +16,16 @@ use tacit_storage::datamap::COLUMNS;
 use tacit_storage::testing::{MIGRATED_AT, test_db, test_key_store};
 use tacit_storage::{Engine, Row, SqlText, StorageError, Value, both_engines};
 
-struct World {
-    db: Db,
-    clock: Arc<ManualClock>,
-    erasing: Erasing,
+pub(crate) struct World {
+    pub(crate) db: Db,
+    pub(crate) keys: Arc<KeyStore>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) erasing: Erasing,
     people: u8,
 }
 
 impl World {
-    async fn new(db: Db) -> Self {
+    pub(crate) async fn new(db: Db) -> Self {
         let clock = Arc::new(ManualClock::at(MIGRATED_AT));
         let keys = test_key_store(&clock).await;
         let hashing = Hashing::start(1, Cost { memory: 64, passes: 1 }).unwrap();
@@ -35,10 +36,22 @@ impl World {
         let days = Days::new(180, 1095).unwrap();
         let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), days);
         identity.group_put("all", Ppm::ONE).await.unwrap();
-        Self { db, clock, erasing: Erasing::new(parts, identity, ledger, retention, audit), people: 0 }
+        let erasing = Erasing::new(parts, identity, ledger, retention, audit);
+        Self { db, keys, clock, erasing, people: 0 }
     }
 
-    async fn account(&mut self) -> Person {
+    /// Somebody looks at an account.
+    pub(crate) async fn look_at(&self, account: AccountId, reason: Option<Personal<String>>) {
+        let object = Object::one(ObjectKind::Account, account);
+        let look = NewEntry::begun(Actor::Operator(0), Action::AccountRead, object, Some(account));
+        self.erasing.audit.record(&NewEntry { reason, ..look }).await.unwrap();
+    }
+
+    pub(crate) const fn ledger(&self) -> &Ledger {
+        &self.erasing.ledger
+    }
+
+    pub(crate) async fn account(&mut self) -> Person {
         self.people += 1;
         let name = Personal::new(format!("person {}", self.people));
         let identity = &self.erasing.identity;
@@ -48,7 +61,7 @@ impl World {
     }
 
     /// Two people and an organisation that the second owns: each has a row in everything.
-    async fn society(&mut self) -> [Person; 3] {
+    pub(crate) async fn society(&mut self) -> [Person; 3] {
         let [ann, ben, org] = [self.account().await, self.account().await, self.account().await];
         put_organisation(&self.db, org, ben.account).await;
         let member = self.account().await;
@@ -57,14 +70,12 @@ impl World {
         put_offer(&self.db, ann, ben.account, org).await;
         for person in [ann, member, org] {
             self.erasing.ledger.top_up(person.account, Nano(5_000), &format!("paid {}", person.number)).await.unwrap();
-            let object = Object::one(ObjectKind::Account, person.account);
-            let look = NewEntry::begun(Actor::Operator(0), Action::AccountRead, object, Some(person.account));
-            self.erasing.audit.record(&look).await.unwrap();
+            self.look_at(person.account, None).await;
         }
         [ann, member, org]
     }
 
-    async fn query(&self, text: String) -> Vec<Row> {
+    pub(crate) async fn query(&self, text: String) -> Vec<Row> {
         let text: &'static str = text.leak();
         let rows: Result<Vec<Row>, StorageError> =
             self.db.read("test.query", |tx| Box::pin(async move { tx.query(SqlText::new(text)).await })).await;
@@ -106,7 +117,7 @@ impl World {
         found
     }
 
-    async fn steps(&self) {
+    pub(crate) async fn steps(&self) {
         self.clock.advance_micros(HEARD);
         while self.erasing.step().await.unwrap() {}
     }
@@ -158,7 +169,7 @@ both_engines! {
         let done = world.through(begun.id).await;
         assert_eq!(world.leading(ann.account).await, BTreeSet::new());
         assert_eq!((done.account, done.pseudonym), (None, None));
-        assert_eq!(done.kept().iter().map(|kept| kept.table).collect::<Vec<_>>(), ["calls", "ledger_accounts"]);
+        assert_eq!(done.kept().iter().map(|kept| kept.table).collect::<Vec<_>>(), ["calls", "rights_requests", "ledger_accounts"]);
         world.books_add_up().await;
 
         let canary = person::hex(&ann.canary());

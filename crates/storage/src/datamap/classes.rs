@@ -162,6 +162,12 @@ pub(super) const HOLD: Class = Class::account("user.account", "legal_holds.accou
     .cites(&["YY-7", "01-4.2"])
     .withheld(Withheld::OfOthers)
     .corrected(Correcting::Record);
+/// What somebody asked for about their data, kept as proof that their rights were served (China's PIPL, article 56).
+pub(super) const RIGHTS_REQUEST: Class =
+    Class::account("user.account", "rights_requests.account_id -> accounts.id", &[Purpose::Law])
+        .kept(Retention::Class(AUDIT_CLASS))
+        .cites(&["YY-8", "01-5.6"])
+        .corrected(Correcting::Record);
 /// That somebody is erased; once it is done it leads to nobody.
 pub(super) const ERASURE: Class = Class::account("user.account", "erasures.account_id -> accounts.id", &[Purpose::Law])
     .kept(Retention::Class(AUDIT_CLASS))

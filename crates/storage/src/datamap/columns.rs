@@ -90,7 +90,8 @@ columns! {
     organisation_invitations {
         MEMBER_INVITATION.category("user.unique_id") => organisation_id, inviter_id;
         MEMBER_INVITATION => id, role, recipient_kind, created_at, expires_at;
-        MEMBER_INVITATION.category("user.contact").protected(Protection::SealedSubject) => recipient_sealed;
+        MEMBER_INVITATION.category("user.contact").protected(Protection::SealedSubject).withheld(Withheld::OfOthers)
+            => recipient_sealed;
         MEMBER_INVITATION.category("user.contact").protected(Protection::KeyedHash) => recipient_lookup;
         MEMBER_INVITATION.category("user.authorization.credentials").protected(Protection::KeyedHash) => token_hash;
     }
@@ -244,6 +245,12 @@ columns! {
         HOLD.category("user.unique_id") => id, account_id;
         HOLD => created_at, ends_at;
         HOLD.category("user.content").protected(Protection::SealedSubject) => reason_sealed;
+    }
+    rights_requests {
+        RIGHTS_REQUEST.category("user.unique_id") => id, account_id;
+        RIGHTS_REQUEST => kind, state, verified, refusal, forfeits, received_at, due_at, paused_at, cooling_until, closed_at,
+            updated_at;
+        RIGHTS_REQUEST.category("user.content").protected(Protection::SealedSubject) => said_sealed, answer_sealed;
     }
     erasures {
         ERASURE.category("user.unique_id") => account_id, pseudonym;

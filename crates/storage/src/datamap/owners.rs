@@ -110,6 +110,8 @@ pub const OWNERS: &[Owner] = &[
     Owner::new("calls.account_id -> accounts.id", Pseudonymous(NETWORK_LOGS))
         .renamed(&["key_id"])
         .emptied(&["ip_sealed", "user_agent_sealed"]),
+    Owner::new("rights_requests.account_id -> accounts.id", Pseudonymous(HANDLING_RECORDS))
+        .emptied(&["said_sealed", "answer_sealed"]),
     Owner::new("legal_holds.account_id -> accounts.id", Deleted),
     Owner::new("usage_daily.account_id -> accounts.id", Deleted),
     Owner::new(

@@ -38,11 +38,12 @@ const CANARIES: [&str; 12] = [
     "CanaryPhone",
 ];
 /// Where they are shown in clear, for that they are there for.
-const CLEAR: [&str; 6] = [
+const CLEAR: [&str; 7] = [
     "/api/v1/accounts/{account}/unmask",
     "/api/v1/call-records/{call}/unmask",
     "/api/v1/channels/{channel}/credentials/{credential}/reveal",
     "/api/v1/development-outbox/{message}/unmask",
+    "/api/v1/rights-requests/{request}/details",
     "/api/v1/verification-reviews/{case}/details",
     "/api/v1/verification-reviews/{case}/papers/{paper}",
 ];

@@ -28,6 +28,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Where holes in the security are to be told, as a URL; stands in /.well-known/security.txt (RFC 9116).",
     ),
     setting(
+        "privacy.cooling_off_days",
+        Kind::Number { min: 0, max: 15 },
+        "7",
+        "Days for which somebody who cancels their account may take it back before everything of it is erased.",
+    ),
+    setting(
         "retention.call_records_days",
         Kind::Number { min: CALL_RECORD.min as i64, max: CALL_RECORD.max as i64 },
         "400",

@@ -38,6 +38,7 @@ pub(super) fn asked(method: &str, path: &str, person: &Person, things: &Things) 
         .replace("{model}", model)
         .replace("{event}", &things.event)
         .replace("{message}", &things.message)
+        .replace("{request}", &things.request)
         .replace("{account}", &person.account.to_string())
         .replace("{call}", &person.call.to_string())
         .replace("{page}", "cookies")
@@ -64,6 +65,10 @@ fn by_staff(method: &str, path: &str) -> Option<Option<Value>> {
             Some(json!({"kind": "grant", "amount": "1", "reason": "a crawl"}))
         }
         ("POST", "/api/v1/call-records/{call}/unmask" | "/api/v1/development-outbox/{message}/unmask") => Some(because),
+        ("POST", "/api/v1/rights-requests/{request}/details") => Some(because),
+        ("POST", "/api/v1/rights-requests/{request}/decision") => {
+            Some(json!({"decision": "ask", "answer": "since when?"}))
+        }
         ("PUT" | "DELETE", "/api/v1/roles/{role}") => Some(json!({"permissions": []})),
         ("PUT" | "DELETE", "/api/v1/staff/{account}/roles/{role}") => None,
         ("PATCH", "/api/v1/groups/{group}") => Some(json!({"multiplier": "1"})),
@@ -116,6 +121,7 @@ fn by_anybody(method: &str, path: &str, person: &Person) -> Option<Option<Value>
             | "/api/v1/sign-in/passkey/begin"
             | "/api/v1/step-up/passkey/begin"
             | "/api/v1/account/passkeys/begin"
+            | "/api/v1/account/copy"
             | "/api/v1/invitations"
             | "/api/v1/second-factor"
             | "/api/v1/second-factor/recovery-codes"
@@ -142,6 +148,11 @@ fn by_anybody(method: &str, path: &str, person: &Person) -> Option<Option<Value>
             Some(json!({"name": "crawled"}))
         }
         ("PATCH", "/api/v1/keys/{key}" | "/api/v1/organisations/{organisation}/keys/{key}") => Some(json!({})),
+        ("POST", "/api/v1/account/requests") => Some(json!({"kind": "complaint", "text": "it is slow"})),
+        ("POST", "/api/v1/account/requests/{request}/withdraw") => None,
+        ("POST", "/api/v1/account/requests/{request}/reply" | "/api/v1/account/requests/{request}/appeal") => {
+            Some(json!({"text": "since Monday"}))
+        }
         ("POST", "/api/v1/leaked-keys") => Some(json!({"key": "sk-crawled"})),
         ("PATCH", "/api/v1/organisations/{organisation}") => Some(json!({"name": "Looms"})),
         (
@@ -175,6 +186,10 @@ pub(super) const REFUSED: &[(&str, &str, &str)] = &[
     ("PATCH", "/api/v1/keys/{key}", OWN),
     ("DELETE", "/api/v1/keys/{key}", OWN),
     ("POST", "/api/v1/keys/{key}/retire", OWN),
+    ("GET", "/api/v1/account/requests/{request}", OWN),
+    ("POST", "/api/v1/account/requests/{request}/withdraw", OWN),
+    ("POST", "/api/v1/account/requests/{request}/reply", OWN),
+    ("POST", "/api/v1/account/requests/{request}/appeal", OWN),
     ("POST", "/api/v1/organisations/{organisation}/keys/{key}/retire", "it is in use"),
     ("DELETE", "/api/v1/invitations/{invitation}", OWN),
     ("PATCH", "/api/v1/management-keys/{key}", OWN),

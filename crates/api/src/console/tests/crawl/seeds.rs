@@ -40,6 +40,7 @@ pub(super) struct Things {
     pub(super) model: String,
     pub(super) event: String,
     pub(super) message: String,
+    pub(super) request: String,
 }
 
 /// An organisation that she is in, and what is hers or about her there.
@@ -227,6 +228,8 @@ pub(super) async fn things(served: &Served, person: &Person) -> Things {
     let case = cases(served, &person.token).await;
     let fellows = fellows(served, person).await;
     let message = letter(served, person.account).await;
+    let asked = json!({ "kind": "explanation", "text": "Why does Wilhelmina wait?" });
+    let request = id(&made(served, &person.token, "/api/v1/account/requests", asked).await);
     let deploy = &Personal::new("deploys of Wilhelmina".to_owned());
     let make = async |tx: &mut WriteTx<'_>| {
         let nothing = (Scopes::NONE, Permissions::NONE);
@@ -257,5 +260,6 @@ pub(super) async fn things(served: &Served, person: &Person) -> Things {
         model,
         event: aside.first().unwrap().id.to_string(),
         message,
+        request,
     }
 }
