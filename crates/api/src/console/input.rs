@@ -127,12 +127,8 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Reference<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let none = || not_found("request.reference", "thing");
         let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| none())?;
-        parsed(&text).map(Self).ok_or_else(none)
+        text.parse().map(Self).map_err(|_| none())
     }
-}
-
-fn parsed<T: FromStr>(text: &str) -> Option<T> {
-    (!text.contains('\0')).then(|| text.parse().ok()).flatten()
 }
 
 /// The second parameter of a path, as an id; as [`Reference`].
@@ -144,7 +140,7 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Inner<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let none = || not_found("request.reference", "thing");
         let Path((_, text)) = Path::<(String, String)>::from_request_parts(parts, state).await.map_err(|_| none())?;
-        parsed(&text).map(Self).ok_or_else(none)
+        text.parse().map(Self).map_err(|_| none())
     }
 }
 
