@@ -168,18 +168,18 @@ impl Owner {
         Ok((name, signed_in.session.account, signed_in.token))
     }
 
-    async fn seed(&self) -> Result<Value, Failed> {
+    async fn seed(&self) -> Result<BTreeMap<&'static str, Value>, Failed> {
         let (_, somebody, token) = self.registered("somebody").await?;
         let me = self.identity.caller_by_session(&self.token().await?).await?.ok_or("the owner is gone")?.account;
-        let mut seeded = json!({ "token": token.expose_secret(), "account": somebody, "me": me });
+        let mut seeded = BTreeMap::from([("token", json!(token.expose_secret())), ("account", json!(somebody))]);
         for (account, key, call) in [(somebody, "account_key", "call_record"), (me, "own_key", "call")] {
             let name = Personal::new(format!("laptop of {somebody}"));
             let made = self.identity.key_create(account, &name, CallSource::Api, &Limits::default()).await?.0.id;
-            seeded[call] = json!(called(&self.identity, &self.ledger, SystemClock.now(), (account, made)).await?);
-            seeded[key] = json!(made);
+            let called = called(&self.identity, &self.ledger, SystemClock.now(), (account, made)).await?;
+            seeded.extend([(key, json!(made)), (call, json!(called))]);
         }
         let aside = self.ledger.aside_list(true, Page::default()).await?.items;
-        seeded["events"] = aside.iter().map(|aside| json!(aside.id)).collect();
+        seeded.insert("events", aside.iter().map(|aside| json!(aside.id)).collect());
         Ok(seeded)
     }
 }
@@ -205,7 +205,7 @@ async fn replace(owner: &Owner, headers: &mut HeaderMap) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn seed(State(owner): State<Arc<Owner>>) -> Result<Json<Value>, (StatusCode, String)> {
+async fn seed(State(owner): State<Arc<Owner>>) -> Result<impl IntoResponse, (StatusCode, String)> {
     let seeded = Box::pin(owner.seed()).await;
     seeded.map(Json).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
