@@ -1,16 +1,26 @@
 //! A console on a loopback address, for tests that try what a document promises (tests/e2e). Two who may do everything ask
 //! there: the management key `tm-owner`, and an owner in person, whose cookie of a session says `owner`. Says its address on
-//! standard output and ends with standard input.
+//! standard output and ends with standard input. The database is of the engine that the argument names, `sqlite` or `postgres`.
 //!
 //! Behind the word `owner` is a real session that was opened a moment ago. A fuzzer ends it by signing out, ends all of them,
 //! changes the password, takes the role away: whenever the session is not good any more another one is opened, so that what
 //! comes after is asked by an owner too.
+//!
+//! `POST /seed` makes what no request to a console can make, and tells its ids: somebody who is signed in, and of them and of the
+//! owner a key, a call and an event that was set aside. Everything else a test can ask for at the console itself.
+
+#[path = "../src/console/tests/called.rs"]
+mod called;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use called::called;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::Ipv4Addr;
@@ -25,25 +35,29 @@ use tacit_api::console::{
 use tacit_api::server;
 use tacit_catalog::{Catalog, ModelSpec};
 use tacit_identity::access::{BuiltInRole, Caller, Scopes, Via};
+use tacit_identity::identities::{Arrived, Stranger};
 use tacit_identity::passkeys::PasskeySite;
 use tacit_identity::passwords::{Cost, Hashing};
 use tacit_identity::registration::{AgeBand, Language, Need, Registration, RegistrationRules};
 use tacit_identity::roles::Acting;
 use tacit_identity::sessions::Origin;
+use tacit_identity::sign_in::SignedIn;
 use tacit_identity::verification::{KindRules, PaperKind, VerificationRules, VerificationWay};
 use tacit_identity::{Identity, IdentityError};
-use tacit_kernel::ids::{GroupId, ManagementKeyId};
+use tacit_kernel::call::CallSource;
+use tacit_kernel::ids::{AccountId, GroupId, ManagementKeyId};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Personal, Ppm, SystemClock};
 use tacit_ledger::Ledger;
-use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
+use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates, delivery};
 use tacit_privacy::copy::Copies;
 use tacit_privacy::erasure::Erasing;
 use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::{Days, Retention};
 use tacit_privacy::{Controller, Map, Policy, Profile};
 use tacit_storage::audit::Audit;
-use tacit_storage::{Engine, testing};
+use tacit_storage::{Engine, Page, testing};
+use tokio_util::sync::CancellationToken;
 
 /// Knows the management key, and everybody whom the identity service knows.
 struct Known {
@@ -65,19 +79,26 @@ impl Authenticate for Known {
 /// Opens sessions of an owner.
 struct Owner {
     identity: Identity,
+    ledger: Ledger,
     group: GroupId,
-    /// What the session of the moment is known by, and who owns it.
+    /// What the session of the moment is known by, and by which name a provider of identities knows who owns it.
     now: tokio::sync::Mutex<(SecretString, String)>,
     /// Each sign-in comes from an address of its own, so that those which fail slow nobody.
     tries: AtomicU32,
 }
 
+/// Somebody as a provider of identities knows them.
+fn stranger(name: &str) -> Stranger {
+    Stranger::new("served", name.to_owned(), None, name)
+}
+
 const PASSWORD: &str = "correct horse battery staple";
 
 impl Owner {
-    fn of(identity: Identity, group: GroupId) -> Self {
+    fn of(identity: Identity, ledger: Ledger, group: GroupId) -> Self {
         Self {
             identity,
+            ledger,
             group,
             now: tokio::sync::Mutex::new((SecretString::default(), String::new())),
             tries: AtomicU32::new(0),
@@ -103,15 +124,37 @@ impl Owner {
         Ok(now.0.clone())
     }
 
+    /// By way of a provider: a fuzzer takes the password away, and the name.
     async fn signed_in(&self, name: &str) -> Result<SecretString, IdentityError> {
-        let signed_in = self.identity.sign_in_with_password(name, SecretString::from(PASSWORD), &self.origin()).await?;
-        let permissions = self.identity.permissions_of(signed_in.session.account).await?;
-        let good = signed_in.session.complete && permissions == BuiltInRole::Owner.permissions();
-        good.then_some(signed_in.token).ok_or(IdentityError::SignInFailed)
+        let signed_in = self.arrived(name).await?;
+        let account = signed_in.session.account;
+        if self.identity.permissions_of(account).await? == BuiltInRole::Owner.permissions() {
+            return Ok(signed_in.token);
+        }
+        // Which ends their sessions.
+        self.identity.role_grant(Acting::Operator, account, BuiltInRole::Owner.as_str()).await?;
+        Ok(self.arrived(name).await?.token)
+    }
+
+    async fn arrived(&self, name: &str) -> Result<SignedIn, IdentityError> {
+        let (browser, origin) = (SecretString::from("browser"), self.origin());
+        match self.identity.identity_arrived(&stranger(name), &browser, &origin).await? {
+            Arrived::SignedIn(signed_in) if signed_in.session.complete => Ok(*signed_in),
+            _ => Err(IdentityError::SignInFailed),
+        }
     }
 
     async fn another(&self) -> Result<(SecretString, String), IdentityError> {
-        let name = format!("owner-{}", ManagementKeyId::fresh());
+        let (name, ..) = self.registered("owner").await?;
+        Ok((self.signed_in(&name).await?, name))
+    }
+
+    /// Somebody, by a name that begins so; signed in.
+    async fn registered(&self, called: &str) -> Result<(String, AccountId, SecretString), IdentityError> {
+        let name = format!("{called}-{}", ManagementKeyId::fresh());
+        let browser = SecretString::from("browser");
+        let arrived = self.identity.identity_arrived(&stranger(&name), &browser, &self.origin()).await?;
+        let Arrived::NotKnown { ticket, .. } = arrived else { return Err(IdentityError::SignInFailed) };
         let rules = RegistrationRules { email: Need::Off, password: Need::Required, ..RegistrationRules::default() };
         let asked = Registration {
             username: Some(Personal::new(name.clone())),
@@ -122,13 +165,26 @@ impl Owner {
             age: AgeBand::Adult,
             guardian: None,
             invitation: None,
-            identity: None,
+            identity: Some((ticket, browser)),
             language: Language::En,
         };
-        let account =
-            Box::pin(self.identity.register(&rules, &asked, self.group, &self.origin())).await?.session.account;
-        self.identity.role_grant(Acting::Operator, account, BuiltInRole::Owner.as_str()).await?;
-        Ok((self.signed_in(&name).await?, name))
+        let signed_in = Box::pin(self.identity.register(&rules, &asked, self.group, &self.origin())).await?;
+        Ok((name, signed_in.session.account, signed_in.token))
+    }
+
+    async fn seed(&self) -> Result<BTreeMap<&'static str, Value>, Failed> {
+        let (_, somebody, token) = self.registered("somebody").await?;
+        let me = self.identity.caller_by_session(&self.token().await?).await?.ok_or("the owner is gone")?.account;
+        let mut seeded = BTreeMap::from([("token", json!(token.expose_secret())), ("account", json!(somebody))]);
+        for (account, key, call) in [(somebody, "account_key", "call_record"), (me, "own_key", "call")] {
+            let name = Personal::new(format!("laptop of {somebody}"));
+            let made = self.identity.key_create(account, &name, CallSource::Api, &Limits::default()).await?.0.id;
+            let called = called(&self.identity, &self.ledger, SystemClock.now(), (account, made)).await?;
+            seeded.extend([(key, json!(made)), (call, json!(called))]);
+        }
+        let aside = self.ledger.aside_list(true, Page::default()).await?.items;
+        seeded.insert("events", aside.iter().map(|aside| json!(aside.id)).collect());
+        Ok(seeded)
     }
 }
 
@@ -153,12 +209,22 @@ async fn replace(owner: &Owner, headers: &mut HeaderMap) -> Result<(), Failed> {
     Ok(())
 }
 
+async fn seed(State(owner): State<Arc<Owner>>) -> Result<impl IntoResponse, (StatusCode, String)> {
+    let seeded = Box::pin(owner.seed()).await;
+    seeded.map(Json).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+}
+
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failed> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let kept = testing::test_db(Engine::Sqlite).await;
+    let engine = match std::env::args().nth(1).as_deref() {
+        Some("sqlite") => Engine::Sqlite,
+        Some("postgres") => Engine::Postgres,
+        _ => return Err("name the engine: sqlite or postgres".into()),
+    };
+    let kept = testing::test_db(engine).await;
     let db = kept.clone();
     let keys = testing::test_key_store(&clock).await;
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default())?);
@@ -183,30 +249,31 @@ async fn main() -> Result<(), Failed> {
         },
     );
     let identity = identity.with_notices(Arc::new(Notices::new(messages.clone(), clock.clone())));
-    let owner = Arc::new(Owner::of(identity.clone(), group.id));
+    let ledger = Ledger::new(db.clone(), clock.clone());
+    let owner = Arc::new(Owner::of(identity.clone(), ledger.clone(), group.id));
+    let stop = CancellationToken::new();
+    let delivering = tokio::spawn(delivery::run(messages.clone(), stop.clone()));
     let people = People(identity.clone());
     let audit = Audit::new(db.clone(), keys.clone(), clock.clone());
     let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
-    let account = identity.account_create(&Personal::new("owner".to_owned()), group.id, &Limits::default()).await?;
     let model = catalog.model_put("some/model", &ModelSpec::default()).await?.value;
     let price = serde_json::from_str(r#"{"tiers":[{"above_input_tokens":0,"input":"1","output":"2.5"}]}"#)?;
     catalog.price_put(model.id, &price, None).await?;
     let caller = Caller {
-        account: account.id,
+        account: identity.caller_by_session(&owner.token().await?).await?.ok_or("the owner is gone")?.account,
         via: Via::ManagementKey(ManagementKeyId::fresh(), Scopes::all()),
         permissions: BuiltInRole::Owner.permissions(),
         stepped_up: true,
     };
     let policy = Arc::new(Policy::new(map, Profile::named("youyun")?, Controller::default())?);
     let parts = (db.clone(), keys.clone(), clock.clone() as Arc<dyn Clock>);
-    let ledger = Ledger::new(db.clone(), clock.clone());
     let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), Days::default());
-    let erasing = Erasing::new(parts.clone(), identity.clone(), ledger, retention, audit.clone());
+    let erasing = Erasing::new(parts.clone(), identity.clone(), ledger.clone(), retention, audit.clone());
     let requests = Requests::new(parts, erasing, audit.clone(), (15, 7));
     let console = Console {
         requests,
         copies: Arc::new(Copies::new(db.clone(), keys.clone(), policy.clone(), clock.clone())),
-        ledger: Ledger::new(db.clone(), clock.clone()),
+        ledger,
         db: db.clone(),
         keys,
         identity,
@@ -244,7 +311,10 @@ async fn main() -> Result<(), Failed> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
     let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
-    server::serve(listener, router(console).layer(from_fn_with_state(owner, in_person)), async { drop(ended.await) })
-        .await;
+    let seeding = Router::new().route("/seed", post(seed)).with_state(owner.clone());
+    let routes = router(console).layer(from_fn_with_state(owner, in_person)).merge(seeding);
+    server::serve(listener, routes, async { drop(ended.await) }).await;
+    stop.cancel();
+    delivering.await?;
     Ok(())
 }

@@ -5,6 +5,8 @@ mod github;
 mod model;
 mod oidc;
 mod qq;
+#[cfg(test)]
+mod tests;
 mod web;
 mod wechat;
 
@@ -51,11 +53,15 @@ impl Provider {
     /// # Errors
     /// What is wrong with the settings.
     pub fn new(settings: ProviderSettings, site: &str, clock: Arc<dyn Clock>) -> Result<Self, String> {
+        let web = Web::new(settings.allow_private, settings.authority.as_deref(), TIME)?;
+        Self::over(web, settings, site, clock)
+    }
+
+    fn over(web: Web, settings: ProviderSettings, site: &str, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if settings.id.is_empty() || settings.id.len() > 32 || !settings.id.chars().all(fine) {
             return Err("id: use 1 to 32 small letters, digits and dashes".into());
         }
-        let web = Web::new(settings.allow_private, settings.authority.as_deref(), TIME)?;
         let redirect = format!("{site}/sign-in/callback/{}", settings.id);
         let kind = match settings.preset {
             Preset::Oidc | Preset::Google => Kind::OpenId(Box::new(OpenId::new(&settings, redirect, web, clock)?)),

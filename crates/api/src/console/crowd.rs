@@ -181,6 +181,19 @@ mod tests {
     }
 
     #[test]
+    fn who_shows_what_is_not_known_takes_nothing_from_who_signs_in() {
+        let from = |n: u8| Some(IpAddr::from([10, n, 0, 1]));
+        // Again and again, for a second may begin meanwhile.
+        for _ in 0..50 {
+            let crowd = Crowd::new(NonZeroU32::MAX, NonZeroU32::new(2).unwrap(), NonZeroU32::MAX);
+            for n in 0..3 {
+                drop(crowd.admit_showing(&SecretString::from("bogus"), from(n)));
+            }
+            assert!(crowd.admit(from(9)).is_ok(), "signing in is open");
+        }
+    }
+
+    #[test]
     fn in_version_6_a_subnet_is_one_address() {
         let crowd = crowd(5);
         let tries: u32 = (0..20).map(|last| admitted(&crowd, &format!("2001:db8:1:2::{last:x}"), 1)).sum();

@@ -69,6 +69,9 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         return Err(Refusal::with_status(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", NOT_OBJECT));
     }
+    if has_nul(bytes) {
+        return Err(Refusal::with_status(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", NUL));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         if !error.inner().is_data() {
@@ -81,6 +84,21 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     Ok(value)
 }
 
+/// Whether a string of that JSON holds U+0000, which a backslash must stand for; it stands for one byte, or for what follows `u`.
+fn has_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        let escaped = rest.get(at + 1..).unwrap_or_default();
+        if escaped.starts_with(b"u0000") {
+            return true;
+        }
+        rest = escaped.get(1..).unwrap_or_default();
+    }
+    false
+}
+
+/// PostgreSQL keeps no text with it, and nobody types it.
+const NUL: &str = "a text has the character U+0000: leave it out";
 const NOT_JSON: &str = "the body is not JSON";
 const NOT_OBJECT: &str = "the body must be a JSON object";
 
@@ -92,6 +110,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
         let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        if pairs.into_iter().any(|(_, value)| value.contains('\0')) {
+            return Err(Refusal::with_status(StatusCode::UNPROCESSABLE_ENTITY, "request.query", NUL));
+        }
         let read = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs));
         read.map(Self).map_err(|error| wrong("request.query", &error))
     }

@@ -1,9 +1,11 @@
 //! The console API over a real socket.
 
 mod access;
+mod called;
 mod crawl;
 mod development_outbox;
 mod generated;
+mod identities;
 mod keys;
 mod organisations;
 mod own_data;
@@ -19,7 +21,7 @@ mod verification_agency;
 
 use super::{
     Access, Authenticate, Authenticating, Client, Console, Cookies, Crowd, Notices, Organisations, People, Platform,
-    Presented, Published, Routes, routes, serving,
+    Presented, Published, Routes, Ways, routes, serving,
 };
 use crate::server;
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -116,6 +118,7 @@ struct Wishes {
     account: NonZeroU32,
     /// Messages are refused, as in production without a channel, and not kept to be read.
     closed: bool,
+    ways: Ways,
 }
 
 impl Default for Wishes {
@@ -126,6 +129,7 @@ impl Default for Wishes {
             crowd: NonZeroU32::MAX,
             account: NonZeroU32::MAX,
             closed: false,
+            ways: Ways::default(),
         }
     }
 }
@@ -145,7 +149,7 @@ async fn served(db: Db) -> Served {
 }
 
 async fn served_with(db: Db, wishes: Wishes) -> Served {
-    let Wishes { routes, verification, crowd, account: of_account, closed } = wishes;
+    let Wishes { routes, verification, crowd, account: of_account, closed, ways } = wishes;
     let clock = Arc::new(ManualClock::at(testing::MIGRATED_AT));
     let keys = testing::test_key_store(&clock).await;
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap());
@@ -233,7 +237,7 @@ async fn served_with(db: Db, wishes: Wishes) -> Served {
         registration: Arc::default(),
         registration_group: "default".into(),
         organisations: Organisations { open: true, url: Some("https://tacit.example".into()) },
-        ways: Arc::default(),
+        ways: Arc::new(ways),
         authenticate: Arc::new(Known { people: People(identity.clone()), callers }),
         crowd: Arc::new(Crowd::new(crowd, NonZeroU32::MAX, of_account)),
         cookies: Cookies::Secure,

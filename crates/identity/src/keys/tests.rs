@@ -3,12 +3,21 @@ use super::{Belongs, KeyAuthority, MOST, aad};
 use crate::tests::world::World;
 use crate::{IdentityError, KeyChange, KeyEnd, Retired};
 use tacit_kernel::call::CallSource;
-use tacit_kernel::ids::KeyId;
+use tacit_kernel::ids::{AccountId, KeyId};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Personal};
 use tacit_storage::{Db, Page, ReadTx, WriteTx, both_engines};
 
 both_engines! {
+    async fn a_name_is_found_by_a_hash_that_tells_nothing_without_the_keyring(db: Db) {
+        let (world, another) = (World::new(db.clone()).await, World::new(db).await);
+        let (ann, ben) = (AccountId::fresh(), AccountId::fresh());
+        let found = world.identity.key_lookup(ann, "laptop");
+        assert_eq!(found, world.identity.key_lookup(ann, "laptop"));
+        assert_ne!(found, world.identity.key_lookup(ben, "laptop"), "two accounts that name keys alike");
+        assert_ne!(found, another.identity.key_lookup(ann, "laptop"), "who has the database and not the keyring");
+    }
+
     async fn an_account_has_a_bounded_number_of_keys_in_use_or_not(db: Db) {
         let world = World::new(db.clone()).await;
         let account = world.person("ann").await.session.account;

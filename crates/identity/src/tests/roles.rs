@@ -201,4 +201,30 @@ both_engines! {
         }
         assert!(refused > 10, "keys cannot be tried out here");
     }
+
+    async fn a_report_of_many_is_one_try_and_none_if_it_was_right(db: Db) {
+        let world = World::new(db.clone()).await;
+        let identity = &world.identity;
+        let ann = world.person("ann").await.session.account;
+        let report = async |found: &[secrecy::SecretString], from: u8| {
+            let address = origin(from).address;
+            let report = async |tx: &mut WriteTx<'_>| identity.leaks_report_in_tx(tx, found, address).await;
+            let report = &report;
+            db.write("test.report", |tx| Box::pin(report(tx))).await
+        };
+        let strange = || keytext::generate(&mut rand::rng());
+        let many: Vec<_> = (0..100).map(|_| strange()).collect();
+        assert!(report(&many, 7).await.is_ok() && report(&many, 7).await.is_ok(), "a hundred are one");
+        let mut refused = 0;
+        for _ in 0..40 {
+            refused += usize::from(report(&[strange()], 8).await.is_err());
+        }
+        assert!(refused > 10, "keys cannot be tried out here");
+        for n in 0..40 {
+            let name = crate::tests::name(&format!("found {n}"));
+            let (_, secret) = identity.key_create(ann, &name, CallSource::Api, &Limits::default()).await.unwrap();
+            let owners = report(&[secret, strange()], 9).await.unwrap();
+            assert_eq!(owners.into_iter().collect::<Vec<_>>(), [ann], "who goes through what was found does not wait");
+        }
+    }
 }

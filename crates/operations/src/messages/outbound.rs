@@ -46,6 +46,22 @@ impl Outbound {
     /// # Errors
     /// That the authority cannot be used.
     pub(crate) fn new(allow_private: bool, authority: Option<&[u8]>, timeout: Duration) -> Result<Self, String> {
+        let resolver = Resolver {
+            allow_private,
+            #[cfg(test)]
+            stand_in: None,
+        };
+        Self::over(resolver, authority, timeout)
+    }
+
+    /// One for which every name is that of `stand_in`: for tests of what is said to hosts that have fixed names.
+    #[cfg(test)]
+    pub(crate) fn to_stand_in(stand_in: SocketAddr, authority: &[u8]) -> Self {
+        let resolver = Resolver { allow_private: false, stand_in: Some(stand_in) };
+        Self::over(resolver, Some(authority), Duration::from_secs(5)).unwrap()
+    }
+
+    fn over(resolver: Resolver, authority: Option<&[u8]>, timeout: Duration) -> Result<Self, String> {
         let wrong = || "messages.sms.ca is not a certificate in PEM".to_owned();
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         if let Some(pem) = authority {
@@ -57,12 +73,12 @@ impl Outbound {
             .map_err(|_| wrong())?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let mut http = HttpConnector::new_with_resolver(Resolver { allow_private });
+        let mut http = HttpConnector::new_with_resolver(resolver);
         http.enforce_http(false);
         http.set_connect_timeout(Some(timeout));
         let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().wrap_connector(http);
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(https);
-        Ok(Self { client, allow_private, timeout })
+        Ok(Self { client, allow_private: resolver.allow_private, timeout })
     }
 
     /// Sends a request and reads the answer. Redirections are not followed: they are answers.
@@ -92,6 +108,8 @@ impl Outbound {
 #[derive(Clone, Copy, Debug)]
 struct Resolver {
     allow_private: bool,
+    #[cfg(test)]
+    stand_in: Option<SocketAddr>,
 }
 
 impl Service<Name> for Resolver {
@@ -104,6 +122,11 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
+        #[cfg(test)]
+        if let Some(stand_in) = self.stand_in {
+            // With a port of its own, which the connector leaves as it is.
+            return Box::pin(async move { Ok(vec![stand_in].into_iter()) });
+        }
         let allow_private = self.allow_private;
         Box::pin(async move {
             // The connector puts the port in.

@@ -71,6 +71,11 @@ impl OpenId {
     ) -> Result<Self, String> {
         let issuer = match (settings.preset, &settings.issuer) {
             (Preset::Google, None) => GOOGLE.to_owned(),
+            (Preset::Google, Some(_)) => {
+                return Err(
+                    "issuer: the preset \"google\" has its own; leave it out, or use the preset \"oidc\"".into()
+                );
+            }
             (_, Some(issuer)) => issuer.clone(),
             (_, None) => return Err("issuer: the preset \"oidc\" needs one".into()),
         };

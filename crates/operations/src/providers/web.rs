@@ -27,6 +27,12 @@ impl Web {
         Outbound::new(allow_private, authority, time).map(Self).map_err(wrong)
     }
 
+    /// See [`Outbound::to_stand_in`].
+    #[cfg(test)]
+    pub(super) fn to_stand_in(stand_in: std::net::SocketAddr, authority: &[u8]) -> Self {
+        Self(Outbound::to_stand_in(stand_in, authority))
+    }
+
     async fn asked(&self, request: HttpRequest) -> Result<HttpResponse, NoAnswer> {
         let (mut parts, body) = request.into_parts();
         parts.headers.insert(header::USER_AGENT, header::HeaderValue::from_static(AGENT));

@@ -72,6 +72,10 @@ impl SignIn {
             if provider.preset == ProviderPreset::Oidc && provider.issuer.is_none() {
                 wrong("sign_in.providers", "the preset \"oidc\" needs an issuer".into());
             }
+            if provider.preset == ProviderPreset::Google && provider.issuer.is_some() {
+                let said = "the preset \"google\" has its own issuer: leave it out, or use the preset \"oidc\"";
+                wrong("sign_in.providers", said.into());
+            }
         }
     }
 }

@@ -306,6 +306,10 @@ fn providers_of_identities_are_tables_of_the_file_with_secrets_by_reference() {
         (provider(&format!("{secret}canary = 1\n")), "give tables"),
         (provider(secret).replace("github", "canary"), "give tables"),
         (provider(secret).replace("github", "oidc"), "needs an issuer"),
+        (
+            provider(&format!("{secret}issuer = \"https://canary.example\"\n")).replace("github", "google"),
+            "leave it out",
+        ),
         (provider(secret).replace("url = \"https://ai.example\"", ""), "console.url: set it"),
         (provider(secret).replace("https://ai.example", "http://ai.example"), "scheme and host alone"),
         (provider(secret).replace("https://ai.example", "https://ai.example/console"), "scheme and host alone"),

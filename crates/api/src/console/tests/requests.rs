@@ -107,6 +107,25 @@ fn a_wrong_field_is_named_and_nothing_is_quoted() {
     });
 }
 
+tacit_storage::both_engines! {
+    async fn no_text_has_the_character_that_postgresql_cannot_keep(db: Db) {
+        let served = served(db).await;
+        for query in ["/api/v1/calls?model=a%00b", "/api/v1/keys?after=%00"] {
+            assert_eq!(served.get(query).by("ann").send().await.refusal(), (422, "request.query".into()), "{query}");
+        }
+        for body in [json!({"name": "a\0"}), json!({"name": "a", "\0": 1})] {
+            let got = served.ask(Method::POST, "/api/v1/keys").by("ann").json(&body).send().await;
+            assert_eq!(got.refusal(), (422, "request.invalid".into()));
+            assert!(got.json()["detail"].as_str().unwrap().contains("U+0000"));
+        }
+        let role = served.ask(Method::DELETE, "/api/v1/roles/a%00b").by("owner-stepped-up").send().await;
+        assert_eq!(role.refusal().0, 404);
+        // What looks like it is none: a backslash, and letters.
+        let asking = served.ask(Method::POST, "/api/v1/keys").by("ann").json(&json!({"name": "\\u0000"}));
+        assert_eq!(asking.send().await.status, 201);
+    }
+}
+
 #[test]
 fn a_body_has_a_bound() {
     on_sqlite(async |served| {

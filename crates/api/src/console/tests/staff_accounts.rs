@@ -117,7 +117,11 @@ both_engines! {
         };
         assert_eq!(make("support-stepped-up", &path, "k").await.refusal(), (403, "access.denied".into()));
         assert_eq!(make("admin", &path, "k").await.refusal(), (403, "access.step_up_required".into()));
+        let before = served.console.audit.size().await.unwrap();
         let made = make("admin-stepped-up", &path, "k").await;
+        let begun = served.console.audit.show(before).await.unwrap().unwrap();
+        assert_eq!(begun.entry.kept.action.as_str(), "key.create");
+        assert_eq!(begun.reason.unwrap().reveal(), "asked for by phone");
         assert_eq!(made.status, 201, "{}", String::from_utf8_lossy(&made.body));
         assert!(made.json()["secret"].as_str().unwrap().starts_with("sk-"));
         assert_eq!((&made.json()["key"]["name"], &made.json()["key"]["limits_by"]), (&json!("h***"), &json!("staff")));
@@ -165,6 +169,8 @@ both_engines! {
             let body = json!({"what": what, "reason": "lost"});
             assert_eq!(post(&served, "admin-stepped-up", &format!("{path}/credentials-reset"), body).await.refusal(), beyond);
         }
+        let key = post(&served, "admin-stepped-up", &format!("{path}/keys"), json!({"name": "handed over"})).await;
+        assert_eq!(key.refusal(), beyond);
         let ended = served.ask(Method::DELETE, &format!("{path}/sessions")).by("owner").send().await;
         assert_eq!(ended.json(), json!({"ended": 0}));
     }

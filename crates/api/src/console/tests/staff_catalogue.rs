@@ -91,9 +91,13 @@ both_engines! {
         let (group, got) = made("/api/v1/groups", json!({"name": "gold", "multiplier": "1"})).await;
         let carla = post(&served, by, "/api/v1/accounts", json!({"name": "Carla", "group": "gold"})).await;
         refused(&group, "group.in_use", "accounts in the group: 1").await;
+        let dora = post(&served, by, "/api/v1/accounts", json!({"name": "Dora", "group": "gold"})).await;
+        refused(&group, "group.in_use", "accounts in the group: 2").await;
         let moved = json!({"group": "default"});
-        let account = format!("/api/v1/accounts/{}", id(&carla));
-        assert_eq!(patch(&served, by, &account, moved).await.status, 200);
+        for account in [&carla, &dora] {
+            let account = format!("/api/v1/accounts/{}", id(account));
+            assert_eq!(patch(&served, by, &account, moved.clone()).await.status, 200);
+        }
         let stale = served.ask(Method::DELETE, &group).by(by).header("if-match", "\"0\"").send().await;
         assert_eq!(stale.refusal(), (412, "request.changed".into()));
         let current = served.ask(Method::DELETE, &group).by(by).header("if-match", got.header("etag")).send().await;

@@ -1,20 +1,16 @@
 //! Somebody of whom everything is held that can be, and what is around her.
 
 use super::*;
+use crate::console::tests::called::called;
 use tacit_identity::access::Permissions;
 use tacit_identity::codes::{CodePurpose, CodeWish};
 use tacit_identity::contacts::Contact;
 use tacit_identity::registration::{AgeBand, Language, Need, ProfileField, Registration, RegistrationRules};
 use tacit_identity::sessions::Origin;
-use tacit_kernel::call::{AgentFamily, CallEvent, CallSource, CallStatus, Endpoint, UsageSource};
-use tacit_kernel::rating::Usage;
+use tacit_kernel::call::CallSource;
 use tacit_kernel::{Clock as _, Nano};
-use tacit_ledger::aside::SetAside;
-use tacit_ledger::journal::JournalBatch;
-use tacit_ledger::settlement::{BegunCall, EndedCall, SessionBatch};
 use tacit_operations::messages::delivery;
 use tacit_storage::WriteTx;
-use tacit_vault::Aad;
 use tokio_util::sync::CancellationToken;
 
 /// Somebody of whom everything is held that can be.
@@ -92,76 +88,14 @@ async fn registered(served: &Served) -> (AccountId, String) {
     (signed_in.session.account, signed_in.token.expose_secret().to_owned())
 }
 
-/// A call of hers, free, with the address and the user agent that the gateway sealed.
-async fn called(served: &Served, account: AccountId, key: KeyId) -> CallId {
-    let Console { identity, ledger, .. } = &served.console;
-    let session = ledger.session_open("gateway", "1", true).await.unwrap().session;
-    let seal = identity.account_call_seal_key(account).await.unwrap().unwrap();
-    let call = CallId::fresh();
-    let sealed = |column, text: &str| Some(seal.seal(&Aad { table: "calls", column, row: call.0 }, text.as_bytes()));
-    let begun = BegunCall {
-        call,
-        key,
-        account,
-        group: identity.group_by_name("default").await.unwrap().unwrap().id,
-        group_multiplier: Ppm::ONE,
-        model: None,
-        model_name: None,
-        price: None,
-        channel: None,
-        provider: None,
-        credential: None,
-        channel_multiplier: Ppm::ONE,
-        started_at: served.clock.now(),
-        reserved: Nano(0),
-        input_estimate: 0,
-        endpoint: Endpoint::ChatCompletions,
-        stream: false,
-        source: CallSource::Api,
-    };
-    let ended = EndedCall {
-        begun: begun.clone(),
-        status: CallStatus::Completed,
-        error: None,
-        http_status: 200,
-        usage: Usage::default(),
-        usage_source: UsageSource::Provider,
-        amount: Nano(0),
-        capped: false,
-        first_byte_micros: Some(1),
-        duration_micros: 2,
-        concurrency: 1,
-        agent: AgentFamily::Curl,
-        sealed_ip: sealed("ip", "203.0.113.99"),
-        sealed_user_agent: sealed("user_agent", "CanaryBrowser/7.7"),
-        risk_marks: 0,
-        tried: 0,
-        failed: vec![],
-    };
-    let aside = SetAside {
-        event: CallEvent::Ended,
-        call: Some(CallId::fresh()),
-        account: Some(account),
-        key: Some(key),
-        amount: Nano(0),
-        reason: "field.amount".to_owned(),
-        message: b"CanaryBrowser/7.7".to_vec(),
-    };
-    let batch = SessionBatch { session, batch: 1, begun: vec![begun], ended: vec![ended], aside: vec![aside] };
-    // What is settled lay in the journal before.
-    let events = JournalBatch { session, batch: 1, events: vec![0] };
-    tacit_ledger::Journal::new(ledger.clone()).write(&[events]).await.unwrap();
-    tacit_ledger::Settler::new(ledger.clone()).commit(&[batch], &|_| None).await.unwrap();
-    call
-}
-
 pub(in crate::console::tests) async fn person(served: &Served) -> Person {
     let (account, token) = registered(served).await;
     let name = Personal::new("laptop of Wilhelmina".to_owned());
     let key = served.console.identity.key_create(account, &name, CallSource::Api, &Limits::default()).await;
     let key = key.unwrap().0.id;
     served.console.ledger.top_up(account, Nano(5 * Nano::UNIT), "seed").await.unwrap();
-    let call = called(served, account, key).await;
+    let Console { identity, ledger, .. } = &served.console;
+    let call = called(identity, ledger, served.clock.now(), (account, key)).await.unwrap();
     // An entry about her, written by whoever looked first.
     let seq = served.console.audit.size().await.unwrap();
     served.get(&format!("/api/v1/accounts/{account}")).by("owner").send().await;
