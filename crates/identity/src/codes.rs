@@ -7,7 +7,6 @@ pub(crate) use store::STATEMENTS;
 
 use crate::contacts::Contact;
 use crate::sessions::Origin;
-use crate::throttle::Text;
 use crate::{Identity, IdentityError};
 use rand::RngExt as _;
 use secrecy::{ExposeSecret, SecretString};
@@ -108,8 +107,8 @@ impl Identity {
         self.count_in_tx(tx, &counted).await?;
         let wanted = purpose.wants_owner().is_none_or(|wants| wants == owner.is_some());
         let told = !wanted && purpose == CodePurpose::Register;
-        let text = if wanted || told { Text::Sent } else { Text::Unsent };
-        self.text_in_tx(tx, (text, owner), (to, Some(origin))).await?;
+        // Whether it is sent or not: the answer is to tell nothing of whether there is such an account.
+        self.text_in_tx(tx, owner, (to, Some(origin))).await?;
         let (code, expires_at) = self.code_made_in_tx(tx, purpose, to).await?;
         Ok(match (wanted, told) {
             (true, _) => CodeWish::Send { code, expires_at },

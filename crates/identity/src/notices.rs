@@ -31,6 +31,8 @@ pub enum Notice<'n> {
     Recovered(Recovered),
     /// A case of verification came so far.
     Case(CaseStep),
+    /// The account was not erased as its owner had asked, since something stands in the way.
+    CancellationStopped,
 }
 
 /// How far a case of verification came, as far as people are told.
@@ -125,7 +127,10 @@ pub trait Notices: Send + Sync {
 
 impl Identity {
     /// Tells an account something at each of its addresses.
-    pub(crate) async fn tell_in_tx(
+    ///
+    /// # Errors
+    /// Storage, keyring.
+    pub async fn tell_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
         account: AccountId,

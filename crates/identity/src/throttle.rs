@@ -55,6 +55,9 @@ const RENAMED: Rule = Rule { domain: "renamed", free: 5, first: 600, most: 86_40
 /// Copies that one account takes of what is held about it: each reads all of it.
 const COPIED: Rule = Rule { domain: "copied", free: 5, first: 600, most: 86_400 };
 
+/// Requests about their data that one account makes: each is written down and told of.
+const RIGHTS_ASKED: Rule = Rule { domain: "rights-asked", free: 10, first: 600, most: 86_400 };
+
 /// Keys that one account puts away, which leave a row each.
 const RETIRED: Rule = Rule { domain: "retired", free: 1000, first: 60, most: 3600 };
 
@@ -64,9 +67,6 @@ const HOUR: i64 = 3600 * SECOND;
 const TEXTS: Bound = Bound { domain: "texts", window: 24 * HOUR };
 /// Those to one number that one network asks for: it has half of the number's, so that others have some too.
 const TEXTS_OF_NETWORK: Bound = Bound { domain: "texts-of-network", window: 24 * HOUR };
-/// Text messages that are not sent, since the number is nobody's: bounded as those that are, so that the answer tells nothing, and
-/// counted apart, so that they use up nothing.
-const TEXTS_UNSENT: Bound = Bound { domain: "texts-unsent", window: 24 * HOUR };
 /// Text messages that one account asks for, to whatever numbers.
 const TEXTS_ASKED: Bound = Bound { domain: "texts-asked", window: 24 * HOUR };
 /// Papers of verification, which are large: of one case, and of one account.
@@ -85,15 +85,6 @@ struct Bound {
 /// What is begun and waits for its other half: a row each. A page that offers passkeys begins with each look at it.
 const BEGUN_FROM: Rule = Rule { domain: "begun-from", free: 300, first: 1, most: 60 };
 const BEGUN_FROM_NETWORK: Rule = Rule { domain: "begun-from-network", free: 3000, first: 1, most: 10 };
-
-/// What becomes of a text message that is asked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Text {
-    /// It goes out.
-    Sent,
-    /// Nobody is written to, which whoever asked is not told.
-    Unsent,
-}
 
 /// Something that is counted.
 pub(crate) struct Counted {
@@ -243,6 +234,14 @@ impl Identity {
         self.count_in_tx(tx, &[self.counted(&COPIED, account.0.as_bytes())]).await
     }
 
+    /// Counts a request of an account about its data.
+    ///
+    /// # Errors
+    /// [`IdentityError::TooMany`]; storage.
+    pub async fn right_asked_in_tx(&self, tx: &mut WriteTx<'_>, account: AccountId) -> Result<(), IdentityError> {
+        self.count_in_tx(tx, &[self.counted(&RIGHTS_ASKED, account.0.as_bytes())]).await
+    }
+
     /// What is counted where an account puts a key away.
     pub(crate) fn retiring(&self, account: AccountId) -> [Counted; 1] {
         [self.counted(&RETIRED, account.0.as_bytes())]
@@ -256,7 +255,7 @@ impl Identity {
     pub(crate) async fn text_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
-        (text, account): (Text, Option<AccountId>),
+        account: Option<AccountId>,
         (to, origin): (&Contact, Option<&Origin>),
     ) -> Result<(), IdentityError> {
         if to.kind() != ContactKind::Phone {
@@ -272,11 +271,10 @@ impl Identity {
         let (target, most) = (self.contact_lookup(to), self.texts_per_day);
         if let Some(origin) = origin {
             let place = network(origin.address.to_canonical()).to_string();
-            let what = [[text as u8].as_slice(), &target, place.as_bytes()].concat();
+            let what = [target.as_slice(), place.as_bytes()].concat();
             self.bound_in_tx(tx, (&TEXTS_OF_NETWORK, most.div_ceil(2)), &what).await?;
         }
-        let bound = if text == Text::Sent { &TEXTS } else { &TEXTS_UNSENT };
-        self.bound_in_tx(tx, (bound, most), &target).await
+        self.bound_in_tx(tx, (&TEXTS, most), &target).await
     }
 
     /// Counts a text message that somebody asks for who is signed in, wherever it goes.

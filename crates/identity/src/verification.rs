@@ -187,6 +187,14 @@ impl Identity {
         Ok(store::update(tx, &row).await?)
     }
 
+    /// The cases of an account.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn case_ids(&self, account: AccountId) -> Result<Vec<VerificationId>, IdentityError> {
+        Ok(self.db.read("verification.ids", |tx| Box::pin(store::ids_of(tx, account))).await?)
+    }
+
     /// A case of an account.
     ///
     /// # Errors

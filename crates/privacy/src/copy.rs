@@ -16,6 +16,7 @@ pub use held::{Held, HeldColumn, HeldSet, NotGiven};
 use crate::{Language, Policy, PolicyError};
 use archive::Archive;
 use serde_json::Value as Json;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,6 +27,7 @@ use tacit_storage::keyring::KeyStore;
 use tacit_storage::{Db, ReadTx, StorageError};
 use tacit_vault::SealKey;
 use tokio::sync::{Semaphore, mpsc};
+use uuid::Uuid;
 
 /// Rows that are read at once.
 const PAGE: u32 = 1000;
@@ -35,7 +37,10 @@ const SHOWN: usize = 50;
 const AT_ONCE: usize = 2;
 /// How long whoever is given a copy may take nothing of it. A snapshot is held as long.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The table of papers, which are files and no rows.
+/// How long a copy takes at most: a snapshot that is held keeps the database from being swept.
+const LONGEST: Duration = Duration::from_secs(600);
+/// The table of papers, and that of their bytes, which are files and no rows.
+const PAPERS: &str = "verification_papers";
 const PIECES: &str = "verification_pieces";
 
 /// A copy that cannot be made.
@@ -50,9 +55,6 @@ pub enum CopyError {
     /// Whoever asked does not take it.
     #[error("the copy is not taken")]
     NotTaken,
-    /// What is sealed does not open, or is not what it should be.
-    #[error("{0} cannot be read")]
-    Unreadable(&'static str),
     /// The archive.
     #[error("archive: {0}")]
     Archive(#[from] zip::result::ZipError),
@@ -83,6 +85,8 @@ pub struct Copies {
     policy: Arc<Policy>,
     clock: Arc<dyn Clock>,
     at_once: Arc<Semaphore>,
+    /// Whose are being made.
+    under_way: Mutex<HashSet<AccountId>>,
 }
 
 /// A set as it went into the archive, for the page.
@@ -98,6 +102,8 @@ struct Making {
     out: mpsc::Sender<io::Result<Vec<u8>>>,
     account: AccountId,
     key: SealKey,
+    /// The case that each paper belongs to.
+    cases: HashMap<Uuid, Uuid>,
 }
 
 impl std::fmt::Debug for Copies {
@@ -110,7 +116,7 @@ impl Copies {
     /// Copies of what is in that database, told in the words of the policy that is published.
     #[must_use]
     pub fn new(db: Db, keys: Arc<KeyStore>, policy: Arc<Policy>, clock: Arc<dyn Clock>) -> Self {
-        Self { db, keys, policy, clock, at_once: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { db, keys, policy, clock, at_once: Arc::new(Semaphore::new(AT_ONCE)), under_way: Mutex::default() }
     }
 
     /// Begins a copy of what is held about that account.
@@ -120,24 +126,30 @@ impl Copies {
     pub async fn begin(self: &Arc<Self>, account: AccountId, language: Language) -> Result<Pieces, CopyError> {
         let key = self.keys.get(account.0).await.map_err(CopyError::Keyring)?.ok_or(CopyError::NotFound)?;
         let permit = Arc::clone(&self.at_once).try_acquire_owned().map_err(|_| CopyError::Busy)?;
+        // One that is not taken is not to keep others from theirs.
+        if !self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(account) {
+            return Err(CopyError::Busy);
+        }
         let (out, pieces) = mpsc::channel(4);
         let copies = Arc::clone(self);
         let task = async move {
             let failing = out.clone();
-            let making = Mutex::new(Some(Making { archive: Archive::new(), out, account, key }));
+            let making = Mutex::new(Some(Making { archive: Archive::new(), out, account, key, cases: HashMap::new() }));
             let gather = async |tx: &mut ReadTx<'_>| {
                 // A transaction that only reads is not begun anew.
                 let making = making.lock().unwrap_or_else(PoisonError::into_inner).take();
-                copies.gather(tx, making.ok_or(CopyError::NotTaken)?, language).await
+                Box::pin(copies.gather(tx, making.ok_or(CopyError::NotTaken)?, language)).await
             };
             let gather = &gather;
-            let made = copies.db.read("privacy.copy", |tx| Box::pin(gather(tx))).await;
+            let making = copies.db.read("privacy.copy", |tx| Box::pin(gather(tx)));
+            let made = tokio::time::timeout(LONGEST, making).await.unwrap_or(Err(CopyError::NotTaken));
             if let Err(error) = made {
                 let detail = error.to_string();
                 tracing::warn!(event = "privacy.copy_failed", error.code = error.code(), detail);
                 let cut = io::Error::other("the copy could not be made to its end");
                 let _ = tokio::time::timeout(PATIENCE, failing.send(Err(cut))).await;
             }
+            copies.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&account);
             drop(permit);
         };
         tokio::spawn(task);
@@ -148,7 +160,7 @@ impl Copies {
         let mut written = Vec::new();
         for given in given()? {
             if given.table == PIECES {
-                making.papers(tx, &given).await?;
+                making.papers(tx, &given, &self.keys).await?;
                 continue;
             }
             let (rows, first) = making.json(tx, &given).await?;
@@ -179,7 +191,7 @@ impl Making {
                 self.archive.write(b"[")?;
             }
             for row in &page {
-                let cells = self.cells(given, row)?;
+                let cells = self.cells(given, row);
                 self.archive.write(if rows == 0 { b"\n" } else { b",\n" })?;
                 self.archive.json(&shown::object(given, &cells))?;
                 rows += 1;
@@ -206,7 +218,7 @@ impl Making {
         loop {
             let page = given.page(tx, self.account, after.as_deref(), PAGE).await?;
             for row in &page {
-                let cells = self.cells(given, row)?;
+                let cells = self.cells(given, row);
                 self.archive.record(cells.iter().map(shown::cell))?;
             }
             self.flush().await?;
@@ -217,14 +229,18 @@ impl Making {
         }
     }
 
-    /// Papers, each as the file that it was.
-    async fn papers(&mut self, tx: &mut ReadTx<'_>, given: &Given) -> Result<(), CopyError> {
+    /// Papers, each as the file that it was. They are sealed with a key of their case, which goes when its time is over.
+    async fn papers(&mut self, tx: &mut ReadTx<'_>, given: &Given, keys: &KeyStore) -> Result<(), CopyError> {
         let (mut after, mut open) = (None, None);
         loop {
             // One piece is a quarter of a megabyte.
             let page = given.page(tx, self.account, after.as_deref(), 4).await?;
             for row in &page {
-                let piece = shown::piece(given, row, &self.key).ok_or(CopyError::Unreadable(PIECES))?;
+                let Some(case) = self.cases.get(&row.key.first().and_then(shown::place).unwrap_or_default()) else {
+                    continue;
+                };
+                let Some(key) = keys.get_fleeting(*case).await.map_err(CopyError::Keyring)? else { continue };
+                let Some(piece) = shown::piece(given, row, &key) else { continue };
                 if open != Some(piece.paper) {
                     self.archive.begin(&format!("papers/{}", piece.file()))?;
                     open = Some(piece.paper);
@@ -239,8 +255,15 @@ impl Making {
         }
     }
 
-    fn cells(&self, given: &Given, row: &GivenRow) -> Result<Vec<Json>, CopyError> {
-        shown::cells(given, row, &self.key).ok_or(CopyError::Unreadable(given.table))
+    fn cells(&mut self, given: &Given, row: &GivenRow) -> Vec<Json> {
+        if given.table == PAPERS {
+            let at = |name| given.columns.iter().position(|element| Given::column(element) == name);
+            let cell = |name| at(name).and_then(|at| row.cells.get(at)).and_then(shown::place);
+            if let (Some(paper), Some(case)) = (cell("id"), cell("case_id")) {
+                self.cases.insert(paper, case);
+            }
+        }
+        shown::cells(given, row, &self.key)
     }
 
     async fn flush(&mut self) -> Result<(), CopyError> {
@@ -266,7 +289,6 @@ impl CopyError {
             Self::NotFound => "account.not_found",
             Self::Busy => "copy.busy",
             Self::NotTaken => "copy.not_taken",
-            Self::Unreadable(_) => "copy.unreadable",
             Self::Archive(_) | Self::Csv(_) | Self::Json(_) | Self::Page(_) => "copy.archive",
             Self::Storage(_) => "storage",
             Self::Keyring(fault) => fault.code,

@@ -13,6 +13,7 @@ pub use model::{Erasure, Kept, Obstacle, Plan, Planned, Reason, State};
 
 use crate::retention::Retention;
 use std::sync::Arc;
+use tacit_identity::notices::Notice;
 use tacit_identity::{Identity, IdentityError};
 use tacit_kernel::audit::{Action, ObjectKind, Phase};
 use tacit_kernel::datamap::OnErasure;
@@ -167,6 +168,12 @@ impl Erasing {
         }
     }
 
+    /// Tells somebody that their account was not erased as they had asked.
+    pub(crate) async fn tell_stopped_in_tx(&self, tx: &mut WriteTx<'_>, account: AccountId) -> Result<(), Fault> {
+        let stopped = self.identity.tell_in_tx(tx, account, Notice::CancellationStopped).await;
+        stopped.map_err(Fault::from)
+    }
+
     /// Does a step of each erasure that is not done. True if one of them came further.
     ///
     /// # Errors
@@ -200,6 +207,12 @@ impl Erasing {
         let subjects: Vec<_> = accounts.iter().map(|account| account.0).collect();
         if subjects.is_empty() {
             return Ok(false);
+        }
+        // What papers of verification are sealed with goes too: after the rows nobody finds it.
+        for account in &accounts {
+            for case in self.identity.case_ids(*account).await? {
+                self.keys.destroy_fleeting(case.0).await?;
+            }
         }
         let destroyed = self.keys.destroy(&subjects).await?;
         let now = self.clock.now();

@@ -17,6 +17,6 @@ mod texts;
 pub use clauses::{Clause, Profile, ProfileError, Proofs};
 pub use fideslang::dataset;
 pub use map::{Erasing, Map, Row};
-pub use policy::{Page, Policy, PolicyError, STYLE};
+pub use policy::{Page, Policy, PolicyError, Recipient, STYLE};
 pub use record::{Controller, Processing, Record};
 pub use texts::{Language, Texts, TextsError};

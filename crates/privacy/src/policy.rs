@@ -90,11 +90,15 @@ struct Class {
     kept: String,
 }
 
-#[derive(Serialize)]
-pub(crate) struct Recipient {
-    name: String,
-    categories: BTreeSet<String>,
-    purposes: BTreeSet<String>,
+/// Who is sent something.
+#[derive(Clone, Debug, Serialize)]
+pub struct Recipient {
+    /// What they are called.
+    pub name: String,
+    /// Which kinds of data.
+    pub categories: BTreeSet<String>,
+    /// What for.
+    pub purposes: BTreeSet<String>,
 }
 
 macro_rules! templates {
@@ -228,7 +232,7 @@ impl Policy {
         self.map.cookies().filter_map(|element| cookie(element).transpose()).collect()
     }
 
-    pub(crate) fn recipients(&self, language: Language) -> Result<Vec<Recipient>, TextsError> {
+    pub(crate) fn recipients(&self, language: Language) -> Result<Vec<Recipient>, PolicyError> {
         let recipient = |name: &str| {
             let (mut categories, mut purposes) = (BTreeSet::new(), BTreeSet::new());
             for element in self.map.sent_to(name) {

@@ -14,7 +14,7 @@ use model::DAY;
 use std::sync::Arc;
 use tacit_kernel::audit::{Action, ObjectKind, Phase};
 use tacit_kernel::ids::{AccountId, RightsRequestId};
-use tacit_kernel::{Clock, ErrorKind, Fault, Personal};
+use tacit_kernel::{Clock, ErrorKind, Fault, Nano, Personal};
 use tacit_storage::audit::{Actor, Audit, NewEntry, Object};
 use tacit_storage::keyring::KeyStore;
 use tacit_storage::{Db, Page, Paged, ReadTx, Retryable, StorageError, StorageErrorKind, WriteTx};
@@ -33,8 +33,8 @@ pub struct New {
     pub said: Option<Personal<String>>,
     /// How they showed that it is them.
     pub verified: Verified,
-    /// Of a cancellation: that money which is left is given up.
-    pub forfeits: bool,
+    /// Of a cancellation: that money which is left is given up, up to that much.
+    pub forfeits: Option<Nano>,
 }
 
 /// What is done with a request.
@@ -141,17 +141,20 @@ impl Requests {
         Self { db, keys, clock, erasing, audit, days, cooling_days: cooling_days.min(days) }
     }
 
-    /// What keeps an account from being cancelled; money only if it is not given up.
+    /// Whether an account can be cancelled by who gives up so much money at most; how much there is.
     ///
     /// # Errors
     /// [`RequestError::Obstacle`]; storage.
-    pub async fn may_cancel(&self, account: AccountId, forfeits: bool) -> Result<(), RequestError> {
+    pub async fn may_cancel(&self, account: AccountId, most: Option<Nano>) -> Result<Nano, RequestError> {
         let plan = self.erasing.plan(account).await.map_err(obstructed)?;
-        let given_up = |obstacle: &Obstacle| forfeits && matches!(obstacle, Obstacle::Money { .. });
-        match plan.obstacles.into_iter().find(|obstacle| !given_up(obstacle)) {
-            Some(obstacle) => Err(RequestError::Obstacle(ErasureError::Obstacle(obstacle))),
-            None => Ok(()),
+        let mut held = Nano::ZERO;
+        for obstacle in plan.obstacles {
+            match obstacle {
+                Obstacle::Money { amount } if most.is_some_and(|most| amount <= most) => held = amount,
+                obstacle => return Err(RequestError::Obstacle(ErasureError::Obstacle(obstacle))),
+            }
         }
+        Ok(held)
     }
 
     /// Makes a request. A cancellation by who had just shown anew that it is them is done by itself when its time for reflection
@@ -291,29 +294,47 @@ impl Requests {
     pub async fn cool(&self) -> Result<u64, Fault> {
         let now = self.clock.now();
         let cooled = self.db.read("rights_request.cooled", |tx| Box::pin(store::cooled(tx, now))).await?;
-        let mut done = 0;
+        let (mut done, mut failed) = (0, None);
         for stored in cooled {
-            let request = stored.opened(None);
+            match self.cool_one(stored.opened(None)).await {
+                Ok(ended) => done += u64::from(ended),
+                Err(fault) => failed = Some(fault),
+            }
+        }
+        failed.map_or(Ok(done), Err)
+    }
+
+    async fn cool_one(&self, request: Request) -> Result<bool, Fault> {
+        // What was begun was announced.
+        let announced = if request.state == State::Executing {
+            None
+        } else {
             let object = Object::one(ObjectKind::Account, request.account);
             // Of who is erased already nothing can be sealed.
             let subject = self.keys.get(request.account.0).await?.map(|_| request.account);
             let entry = NewEntry::begun(Actor::System, Action::AccountErase, object, subject);
-            let seq = self.audit.record(&entry).await?;
-            let ended = match self.cancel(request.id).await {
-                Ok(_) => Phase::Done,
-                // Another control plane was first, or the person took it back in this moment.
-                Err(RequestError::NotFound | RequestError::State) => Phase::Refused,
-                // A hold, an organisation, money that came in: it waits for somebody to look at it.
-                Err(RequestError::Obstacle(_)) => Phase::Refused,
-                Err(error) => return Err(error.into()),
-            };
-            done += u64::from(ended == Phase::Done);
-            let mut outcome = entry.outcome(seq, ended);
-            // Their salt is gone.
-            outcome.subject = outcome.subject.filter(|_| ended != Phase::Done);
-            self.audit.record(&outcome).await?;
+            Some((self.audit.record(&entry).await?, entry))
+        };
+        let ended = match self.cancel(request.id).await {
+            Ok(_) => Phase::Done,
+            // Another control plane was first, or the person took it back in this moment; or a hold, an organisation, money
+            // that came in: then it waits for somebody to look at it.
+            Err(RequestError::NotFound | RequestError::State | RequestError::Obstacle(_)) => Phase::Refused,
+            Err(error) => return Err(error.into()),
+        };
+        let (about, entry) = match announced {
+            Some((seq, entry)) => (Some(seq), entry),
+            None => {
+                (None, NewEntry::begun(Actor::System, Action::AccountErase, Object::any(ObjectKind::Account), None))
+            }
+        };
+        let mut outcome = NewEntry { phase: ended, about, ..entry };
+        if ended == Phase::Done {
+            // Else the last word about an erased person would name them.
+            (outcome.subject, outcome.object.id) = (None, None);
         }
-        Ok(done)
+        self.audit.record(&outcome).await?;
+        Ok(ended == Phase::Done)
     }
 
     /// Fulfils a cancellation: the account is erased. When this returns nothing of it can be read. From its beginning on it cannot
@@ -324,7 +345,15 @@ impl Requests {
     /// keyring, and then [`Self::cool`] goes on.
     pub async fn cancel(&self, id: RightsRequestId) -> Result<Request, RequestError> {
         let request = self.executed(id, Event::Execute).await?;
-        match self.erasing.begin(request.account, Reason::Asked, request.forfeits).await {
+        // What came in since is not given up by who did not know of it.
+        let begun = match self.may_cancel(request.account, request.forfeits).await {
+            Ok(held) => self.erasing.begin(request.account, Reason::Asked, held > Nano::ZERO).await,
+            Err(RequestError::Obstacle(error)) => Err(error),
+            // Whoever is being erased is held back by nothing.
+            Err(RequestError::NotFound) => Err(ErasureError::Account),
+            Err(error) => return Err(error),
+        };
+        match begun {
             // It was erased, and the process ended before that was written down here.
             Ok(_) | Err(ErasureError::Account) => self.executed(id, Event::Fulfil).await,
             Err(ErasureError::Fault(fault)) => Err(fault.into()),
@@ -345,7 +374,15 @@ impl Requests {
             if event == Event::Execute && now.state == State::Executing {
                 return Ok(now);
             }
+            // The time for reflection is the person's, and nobody shortens it.
+            if event == Event::Execute && now.cooling_until.is_some_and(|until| until > self.clock.now()) {
+                return Err(RequestError::State);
+            }
+            let account = now.account;
             let next = now.after(event, self.clock.now(), self.days).ok_or(RequestError::State)?;
+            if event == Event::Obstruct {
+                self.erasing.tell_stopped_in_tx(tx, account).await?;
+            }
             store::update(tx, &next, self.keys.get(next.account.0).await?.as_ref()).await?;
             Ok(next)
         };

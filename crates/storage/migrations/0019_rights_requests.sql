@@ -10,7 +10,8 @@ CREATE TABLE rights_requests (
     -- How whoever asked showed that it is them; nothing is asked for by who has not.
     verified TEXT NOT NULL CHECK (verified IN ('session', 'step_up', 'address')),
     refusal TEXT CHECK (refusal IN ('unfounded', 'repeated', 'law', 'others', 'not_held')),
-    forfeits BIGINT NOT NULL CHECK (forfeits IN (0, 1)),
+    -- Of a cancellation: up to how much money that is left is given up.
+    forfeits BIGINT CHECK (forfeits > 0),
     said_sealed BYTEA,
     answer_sealed BYTEA,
     received_at BIGINT NOT NULL,

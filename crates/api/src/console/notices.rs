@@ -65,6 +65,7 @@ fn content(notice: Notice<'_>, language: Language, at: Timestamp) -> Content {
         Notice::KeyMadeByStaff => said(key_by_staff(language)),
         Notice::RecoveryCodesRenewed => said(recovery_codes(language)),
         Notice::Recovered(what) => recovered(what, language),
+        Notice::CancellationStopped => said(cancellation_stopped(language)),
         Notice::Case(step) => said(verification_notices::text(step, language)),
     }
 }
@@ -96,6 +97,21 @@ const fn leaked(language: Language) -> (&'static str, &'static str) {
             "API 密钥已停用",
             "有人在不应出现的地方发现了您的一个 API 密钥并进行了举报，该密钥已立即停用。请在控制台检查您的密钥，创建新的密钥，\
              并核对调用记录。",
+        ),
+    }
+}
+
+const fn cancellation_stopped(language: Language) -> (&'static str, &'static str) {
+    match language {
+        Language::En => (
+            "Your account was not deleted yet",
+            "You asked for the deletion of your account, and its time has come, but something stands in the way: an organisation \
+             that you own, money that came in since, or a demand of the law. We look at it and answer you; the console shows how \
+             far it is.",
+        ),
+        Language::Zh => (
+            "您的账户尚未注销",
+            "您申请的账户注销时间已到，但仍有事项待处理，例如您拥有的组织、此后到账的余额或法律要求。我们会核实并答复您，进展见控制台。",
         ),
     }
 }

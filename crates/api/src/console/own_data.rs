@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tacit_identity::IdentityError;
 use tacit_identity::access::Scope;
 use tacit_kernel::{ErrorKind, Fault};
+use tacit_privacy::Recipient;
 use tacit_privacy::copy::{CopyError, Held, HeldColumn, HeldSet, NotGiven};
 use tacit_storage::WriteTx;
 use tokio_stream::wrappers::ReceiverStream;
@@ -27,6 +28,19 @@ struct HeldData {
     sets: Vec<HeldDataSet>,
     /// What a copy does not hold, by the reasons.
     withheld: Vec<WithheldData>,
+    /// Who may be sent some of it. Who looked at it is under `/api/v1/account/looks`.
+    recipients: Vec<DataRecipient>,
+}
+
+/// Who may be sent data.
+#[derive(Serialize, ToSchema)]
+struct DataRecipient {
+    /// What they are called.
+    name: String,
+    /// Which kinds of data.
+    categories: BTreeSet<String>,
+    /// What for.
+    purposes: BTreeSet<String>,
 }
 
 /// A set of rows.
@@ -82,9 +96,14 @@ impl From<HeldSet> for HeldDataSet {
 }
 
 impl From<Held> for HeldData {
-    fn from(Held { sets, withheld }: Held) -> Self {
+    fn from(Held { sets, withheld, recipients }: Held) -> Self {
         let not = |NotGiven { reason, categories, columns }| WithheldData { reason, categories, columns };
-        Self { sets: sets.into_iter().map(Into::into).collect(), withheld: withheld.into_iter().map(not).collect() }
+        let to = |Recipient { name, categories, purposes }| DataRecipient { name, categories, purposes };
+        Self {
+            sets: sets.into_iter().map(Into::into).collect(),
+            withheld: withheld.into_iter().map(not).collect(),
+            recipients: recipients.into_iter().map(to).collect(),
+        }
     }
 }
 
@@ -140,9 +159,10 @@ async fn account_copy(
     let (identity, account) = (&console.identity, caller.account);
     let count = async |tx: &mut WriteTx<'_>| identity.copy_asked_in_tx(tx, account).await;
     let count = &count;
+    // Who is told to come later has had none.
+    let pieces = console.copies.begin(account, language).await.map_err(refused)?;
     let counted: Result<(), IdentityError> = console.db.write("console.copy", |tx| Box::pin(count(tx))).await;
     counted?;
-    let pieces = console.copies.begin(account, language).await.map_err(refused)?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/zip")),
         (header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"my-data.zip\"")),

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tacit_identity::access::Scope;
 use tacit_kernel::ids::RightsRequestId;
-use tacit_kernel::{ErrorKind, Fault, Personal};
+use tacit_kernel::{ErrorKind, Fault, Nano, Personal};
 use tacit_privacy::requests::{Change, Event, New, RequestError, Verified};
 use tacit_storage::{ReadTx, WriteTx};
 use utoipa::ToSchema;
@@ -28,7 +28,7 @@ struct NewRequest {
     #[schema(max_length = 8000)]
     #[serde(default)]
     text: Option<String>,
-    /// Of a cancellation: money that is left is given up.
+    /// Of a cancellation: money that is there now is given up. What comes in later is not.
     #[serde(default)]
     forfeits: bool,
 }
@@ -90,19 +90,29 @@ async fn own_requests_create(
 ) -> Result<Response, Refusal> {
     let once = &idempotent.of(&console, &caller, "account.requests.create", &new)?;
     let (console, account) = (&console, caller.account);
+    // Whoever sends it again is told what was made, whatever holds now.
+    let kept = async |tx: &mut WriteTx<'_>| once.stored::<RequestView>(console, tx).await;
+    let kept = &kept;
+    if let Some(made) = console.db.write("console.request.kept", |tx| Box::pin(kept(tx))).await? {
+        let tag = ETag::of(console, &made)?;
+        return Ok((StatusCode::CREATED, tag, super::Replayed(true), Json(made)).into_response());
+    }
     let verified = if caller.stepped_up { Verified::StepUp } else { Verified::Session };
+    let mut forfeits = None;
     if matches!(new.kind, Kind::Cancellation) {
         if !caller.stepped_up {
             let message = "show anew who you are (POST /api/v1/step-up), then ask for it again";
             return Err(Fault::new(ErrorKind::Forbidden, "access.step_up_required", message).into());
         }
-        console.requests.may_cancel(account, new.forfeits).await?;
+        let most = new.forfeits.then_some(Nano(i64::MAX));
+        forfeits = Some(console.requests.may_cancel(account, most).await?).filter(|held| *held > Nano::ZERO);
     }
-    let new = &New { kind: new.kind.into(), said: new.text.map(Personal::new), verified, forfeits: new.forfeits };
+    let new = &New { kind: new.kind.into(), said: new.text.map(Personal::new), verified, forfeits };
     let create = async |tx: &mut WriteTx<'_>| {
         if let Some(made) = once.stored::<RequestView>(console, tx).await? {
             return Ok((made, true));
         }
+        console.identity.right_asked_in_tx(tx, account).await?;
         let request = console.requests.make_in_tx(tx, account, new).await.map_err(undone)?;
         tell(console, tx, &request).await?;
         let made = RequestView::of(request, console.clock.now());

@@ -287,7 +287,7 @@ async fn subject_of(console: &Console, route: &str, uri: &Uri) -> Result<Option<
         let Some(Ok(id)) = named(route, uri.path(), "{request}").map(str::parse::<RightsRequestId>) else {
             return Ok(None);
         };
-        return Ok(console.requests.account_of(id).await?);
+        return console.requests.account_of(id).await;
     }
     if let Some(text) = named(route, uri.path(), "{event}") {
         let Ok(id) = text.parse::<EventId>() else { return Ok(None) };
@@ -383,6 +383,11 @@ pub(super) async fn begin(
         Some(_) if kind == ObjectKind::Verification && asked.needed.is_some() => {
             Object { kind, id: named(asked.route, asked.uri.path(), "{case}").map(str::to_owned) }
         }
+        _ if kind == ObjectKind::RightsRequest => {
+            let named = named(asked.route, asked.uri.path(), "{request}");
+            let id = named.filter(|text| text.parse::<RightsRequestId>().is_ok());
+            Object { kind, id: id.map(str::to_owned) }
+        }
         // What belongs to an organisation is told by which one.
         _ if kind == ObjectKind::Organisation => match organisation_of(asked.route, asked.uri.path()) {
             Some(id) => Object::one(kind, id),
@@ -441,6 +446,12 @@ pub(super) async fn finish(console: &Console, begun: Begun, response: Response) 
     }
     if let Some(Concerns(account)) = response.extensions().get::<Concerns>().copied() {
         outcome.subject = Some(account);
+    }
+    // Of whom this has erased nothing can be sealed, and nothing is to name them.
+    if let Some(account) = outcome.subject
+        && matches!(console.keys.get(account.0).await, Ok(None))
+    {
+        (outcome.subject, outcome.address) = (None, None);
     }
     let each = response.extensions().get::<ConcernsEach>().map_or_else(Vec::new, |each| each.0.clone());
     let of_each = each.into_iter().map(|account| NewEntry { subject: Some(account), ..outcome.clone() });

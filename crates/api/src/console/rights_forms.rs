@@ -6,7 +6,7 @@ use crate::forms::Moment;
 use serde::{Deserialize, Serialize};
 use tacit_identity::registration::Language;
 use tacit_kernel::ids::{AccountId, RightsRequestId};
-use tacit_kernel::{Personal, Timestamp};
+use tacit_kernel::{Nano, Personal, Timestamp};
 use tacit_operations::messages::{Content, LONGEST};
 use tacit_privacy::requests as r;
 use tacit_storage::WriteTx;
@@ -115,8 +115,9 @@ pub(super) struct RequestView {
     verified: Verified,
     /// Why it was refused.
     refusal: Option<RefusalReason>,
-    /// Of a cancellation: that money which is left is given up.
-    forfeits: bool,
+    /// Of a cancellation: up to how much money that is left is given up; a decimal number in the settlement currency, as text.
+    #[schema(value_type = Option<String>)]
+    forfeits: Option<Nano>,
     /// What was asked, in the person's words.
     text: Option<String>,
     /// What was answered.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tacit_identity::access::Permission;
 use tacit_kernel::Personal;
 use tacit_kernel::ids::RightsRequestId;
-use tacit_privacy::requests::{Change, Event, Kind, Request};
+use tacit_privacy::requests::{Change, Event, Kind, Request, RequestError};
 use tacit_storage::{ReadTx, WriteTx};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
@@ -53,7 +53,8 @@ struct RightsRequestDetails {
 enum RightsDecision {
     /// The person is asked for something; the clock stands until they answer.
     Ask,
-    /// It is done. A cancellation is done by this: the account is erased.
+    /// It is done. A cancellation is done by this, once its time for reflection is over: the account is erased, and nothing can be
+    /// told to anybody any more.
     Fulfil,
     /// It is refused.
     Refuse,
@@ -165,6 +166,9 @@ async fn rights_requests_decide(
     let (console, versions) = (&console, &versions);
     let request = if seen.kind == Kind::Cancellation && event == Event::Fulfil {
         versions.check(&ETag::of(console, &RequestLine::of(&seen, console.clock.now()))?)?;
+        if decide.answer.trim().is_empty() || decide.refusal.is_some() {
+            return Err(RequestError::Text.into());
+        }
         console.requests.cancel(id).await?
     } else {
         let change =

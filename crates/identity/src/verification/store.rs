@@ -33,6 +33,7 @@ const UPDATE: Sql = Sql::new(
      agreed_at = $7, submitted_at = $8, decided_at = $9, updated_at = $10, forget_at = $11 WHERE id = $1",
 );
 const NUMBER: Sql = Sql::new("UPDATE verification_cases SET number_hash = $2 WHERE id = $1");
+const IDS: Sql = Sql::new("SELECT id FROM verification_cases WHERE account_id = $1");
 const COUNT: Sql = Sql::new("SELECT COUNT(*) AS n FROM verification_cases WHERE account_id = $1");
 const APPROVED: Sql =
     Sql::new("SELECT COUNT(*) AS n FROM verification_cases WHERE account_id = $1 AND state = 'approved' AND kind = $2");
@@ -64,6 +65,7 @@ pub(crate) const STATEMENTS: &[&Sql] = &[
     &INSERT,
     &BY_ID,
     &OF_ACCOUNT,
+    &IDS,
     &ALL,
     &IN_STATE,
     &UPDATE,
@@ -144,6 +146,11 @@ fn case(row: &Row) -> Result<CaseRow, StorageError> {
 async fn number(tx: &mut ReadTx<'_>, sql: &Sql, values: &[Value]) -> Result<u64, StorageError> {
     let row = tx.one(sql, values).await?;
     row.map_or(Ok(0), |row| row.get("n"))
+}
+
+/// The cases of an account.
+pub(super) async fn ids_of(tx: &mut ReadTx<'_>, account: AccountId) -> Result<Vec<VerificationId>, StorageError> {
+    tx.all(&IDS, &[account.into()]).await?.iter().map(|row| row.get("id")).collect()
 }
 
 pub(super) async fn insert(tx: &mut WriteTx<'_>, row: &CaseRow) -> Result<(), StorageError> {

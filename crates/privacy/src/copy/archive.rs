@@ -47,7 +47,7 @@ impl Archive {
 
     /// What is written from now on is that file.
     pub(super) fn begin(&mut self, name: &str) -> Result<(), CopyError> {
-        Ok(self.zip.start_file(name, SimpleFileOptions::default())?)
+        Ok(self.zip.start_file(name, SimpleFileOptions::default().large_file(true))?)
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), CopyError> {

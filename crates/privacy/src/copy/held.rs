@@ -3,13 +3,15 @@
 
 use super::{Copies, CopyError, PIECES, shown};
 use crate::record::retention;
-use crate::{Language, Policy, PolicyError};
+use crate::{Language, Policy, PolicyError, Recipient};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use tacit_kernel::datamap::{Copying, Element, Place};
+use tacit_kernel::datamap::{Copying, Element, OnErasure, Place, Withheld};
 use tacit_kernel::ids::AccountId;
 use tacit_storage::ReadTx;
+use tacit_storage::datamap::OWNERS;
 use tacit_storage::datamap::copying::{Given, given};
+use tacit_storage::datamap::erasing::is_of_rows;
 
 /// What is held about somebody.
 #[derive(Clone, Debug, Serialize)]
@@ -18,6 +20,8 @@ pub struct Held {
     pub sets: Vec<HeldSet>,
     /// What a copy does not hold.
     pub withheld: Vec<NotGiven>,
+    /// Who may be sent some of it.
+    pub recipients: Vec<Recipient>,
 }
 
 /// A set of rows.
@@ -78,7 +82,9 @@ impl Copies {
         let counts = self.db.read("privacy.held", |tx| Box::pin(count(tx))).await?;
         let set = |(given, rows): (&Given, u64)| set(&self.policy, language, given, rows);
         let sets: Result<_, PolicyError> = given.iter().zip(counts).map(set).collect();
-        Ok(Held { sets: sets?, withheld: withheld(&self.policy, language)? })
+        let withheld = withheld(&self.policy, language)?;
+        let recipients = self.policy.recipients(language)?;
+        Ok(Held { sets: sets?, withheld, recipients })
     }
 }
 
@@ -106,16 +112,30 @@ pub(super) fn set(policy: &Policy, language: Language, given: &Given, rows: u64)
 }
 
 /// What a copy does not hold, by the reasons.
-pub(super) fn withheld(policy: &Policy, language: Language) -> Result<Vec<NotGiven>, PolicyError> {
+pub(super) fn withheld(policy: &Policy, language: Language) -> Result<Vec<NotGiven>, CopyError> {
     let mut reasons: BTreeMap<&str, NotGiven> = BTreeMap::new();
     for element in policy.map().of_persons() {
         let (Place::Column { table, .. }, Copying::Withheld(why)) = (element.place, element.copying) else { continue };
-        let said = |kind: &str, word: &str| policy.texts().of(language, kind, word).map(str::to_owned);
+        let said = |kind: &str, word: &str| {
+            policy.texts().of(language, kind, word).map(str::to_owned).map_err(PolicyError::from)
+        };
         let reason = said("withheld", why.as_str())?;
         let empty = || NotGiven { reason, categories: BTreeSet::new(), columns: Vec::new() };
         let told = reasons.entry(why.as_str()).or_insert_with(empty);
         told.categories.insert(said("category", element.category)?);
         told.columns.push(format!("{table}.{}", shown::name(element)));
     }
+    // Rows that lead to somebody by another way than those that are given are those of others: of who owns them.
+    let given = given()?;
+    let others = OWNERS.iter().filter(|way| {
+        let rows = is_of_rows(way) || matches!(way.on_erasure, OnErasure::LeadsNowhere(_));
+        rows && !given.iter().any(|given| given.is_by(way)) && given.iter().any(|given| given.table == way.table())
+    });
+    let reason =
+        policy.texts().of(language, "withheld", Withheld::OfOthers.as_str()).map_err(PolicyError::from)?.to_owned();
+    let empty = || NotGiven { reason, categories: BTreeSet::new(), columns: Vec::new() };
+    let told = reasons.entry(Withheld::OfOthers.as_str()).or_insert_with(empty);
+    told.columns
+        .extend(others.filter_map(|way| way.path.split_once(" ->")).map(|(first, _)| format!("rows by {first}")));
     Ok(reasons.into_values().collect())
 }

@@ -53,7 +53,7 @@ const PREFIXES: &[(&str, &str)] = &[
 const CALLS: &str = "calls";
 
 /// Columns of amounts.
-const AMOUNTS: &[&str] = &["amount", "balance", "from_gift", "from_wallet", "last_request", "last_granted"];
+const AMOUNTS: &[&str] = &["amount", "balance", "forfeits", "from_gift", "from_wallet", "last_request", "last_granted"];
 /// Columns of times whose names do not end as those of others.
 const TIMES: &[&str] = &["not_before", "leased_until", "cooling_until"];
 
@@ -63,16 +63,17 @@ pub(super) fn name(element: &Element) -> &'static str {
     column.strip_suffix("_sealed").unwrap_or(column)
 }
 
-/// The cells of a row; `None` if one cannot be read.
-pub(super) fn cells(given: &Given, row: &GivenRow, key: &SealKey) -> Option<Vec<Json>> {
+/// What stands for a cell that cannot be read, which keeps nobody from having the rest.
+const UNREADABLE: &str = "[cannot be read]";
+
+/// The cells of a row.
+pub(super) fn cells(given: &Given, row: &GivenRow, key: &SealKey) -> Vec<Json> {
     // Where something is sealed it is bound to its row by the first of what the row is known by.
     let place = row.key.first().and_then(place);
-    given
-        .columns
-        .iter()
-        .zip(&row.cells)
-        .map(|(element, cell)| shown(given.table, element, cell, (key, place)))
-        .collect()
+    let cell = |(element, cell): (&&'static Element, &Value)| {
+        shown(given.table, element, cell, (key, place)).unwrap_or_else(|| UNREADABLE.into())
+    };
+    given.columns.iter().zip(&row.cells).map(cell).collect()
 }
 
 pub(super) fn object(given: &Given, cells: &[Json]) -> Map<String, Json> {
@@ -89,7 +90,7 @@ pub(super) fn cell(value: &Json) -> String {
     }
 }
 
-fn place(key: &Value) -> Option<Uuid> {
+pub(super) fn place(key: &Value) -> Option<Uuid> {
     match key {
         Value::Uuid(id) => Some(*id),
         Value::Bytes(bytes) => Uuid::from_slice(bytes).ok(),
@@ -110,7 +111,8 @@ fn shown(table: &'static str, element: &Element, cell: &Value, seal: (&SealKey, 
                 _ => (key.clone(), column),
             };
             let plain = key.open(&Aad { table, column, row: place? }, sealed).ok()?;
-            text(std::str::from_utf8(&plain).ok()?)
+            // What a client calls itself is whatever bytes it sent.
+            text(&String::from_utf8_lossy(&plain))
         }
         (Value::I64(micros), _) if column.ends_with("_at") || TIMES.contains(&column) => {
             Timestamp(*micros).to_string().into()
@@ -154,7 +156,7 @@ impl Piece {
     }
 }
 
-/// A row of pieces, opened: each place of a paper has a key of its own.
+/// A row of pieces, opened with the key of its case: each place of a paper has one of its own.
 pub(super) fn piece(given: &Given, row: &GivenRow, key: &SealKey) -> Option<Piece> {
     let (paper, Some(Value::I64(number))) = (row.key.first().and_then(place)?, row.key.get(1)) else { return None };
     let at = given.columns.iter().position(|element| element.protection == Protection::SealedSubject)?;

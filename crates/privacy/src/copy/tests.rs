@@ -56,12 +56,19 @@ async fn seal_all(world: &World, account: AccountId, whose: &str) -> Vec<(String
     let looked = format!("{whose} is looked at");
     world.look_at(account, Some(Personal::new(looked.clone()))).await;
     let mut put = vec![("audit_entries".to_owned(), looked)];
+    let mut case = None;
     for given in given().unwrap() {
         let page = async |tx: &mut ReadTx<'_>| given.page(tx, account, None, 100).await;
         let page = &page;
         let rows = world.db.read("test.rows", |tx| Box::pin(page(tx))).await.unwrap();
         let may_lack = whose != ANN || given.table.starts_with("organisation");
         assert!(!rows.is_empty() || may_lack, "the fixture has no {}", given.table);
+        if given.table == PAPERS
+            && let Some(row) = rows.first()
+        {
+            let at = given.columns.iter().position(|element| Given::column(element) == "case_id").unwrap();
+            case = Some(world.keys.create_fleeting(id_of(&row.cells[at])).await.unwrap());
+        }
         let sealed = |element: &&&Element| element.protection == Protection::SealedSubject;
         for element in given.columns.iter().filter(sealed).filter(|_| given.table != "audit_entries") {
             let column = Given::column(element);
@@ -72,7 +79,8 @@ async fn seal_all(world: &World, account: AccountId, whose: &str) -> Vec<(String
                 let aad = Aad { table: given.table, column: bound, row: id_of(&row.key[0]) };
                 let of_row = match given.table {
                     "calls" => key.derive("calls"),
-                    PIECES => key.derive("verification-piece 0"),
+                    // As papers are sealed: with a key of their case.
+                    PIECES => case.as_ref().unwrap().derive("verification-piece 0"),
                     _ => key.clone(),
                 };
                 let sealed = of_row.seal(&aad, text.as_bytes());

@@ -1,7 +1,7 @@
 //! What a request of a person is, and what may happen to it. Pure.
 
 use tacit_kernel::ids::{AccountId, RightsRequestId};
-use tacit_kernel::{Personal, Timestamp};
+use tacit_kernel::{Nano, Personal, Timestamp};
 
 tacit_kernel::words! {
     /// What is asked for (PIPL articles 44 to 50; GDPR articles 12 to 22). What people do themselves at once, a copy, a correction
@@ -120,7 +120,8 @@ impl State {
     #[must_use]
     pub const fn after(self, event: Event) -> Option<Self> {
         match (self, event) {
-            (Self::Open, Event::Ask) => Some(Self::NeedInfo),
+            // What was to be done by itself is stopped by a question.
+            (Self::Open | Self::Cooling, Event::Ask) => Some(Self::NeedInfo),
             (Self::NeedInfo, Event::Reply) | (Self::Executing, Event::Obstruct) | (Self::Appealed, Event::Reverse) => {
                 Some(Self::Open)
             }
@@ -162,8 +163,8 @@ pub struct Request {
     pub verified: Verified,
     /// Why it was refused.
     pub refusal: Option<Refusal>,
-    /// Of a cancellation: that money which is left is given up.
-    pub forfeits: bool,
+    /// Of a cancellation: up to how much money that is left is given up.
+    pub forfeits: Option<Nano>,
     /// What the person said; `None` if that was nothing, or cannot be read any more.
     pub said: Option<Personal<String>>,
     /// What staff answered.
@@ -226,11 +227,12 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
+    type Step = (State, Event, State);
+
     /// Everything that can ever happen, from both beginnings.
-    fn paths() -> Vec<Vec<(State, Event, State)>> {
+    fn paths() -> Vec<Vec<Step>> {
         let mut paths = Vec::new();
-        let mut open: Vec<(State, Vec<(State, Event, State)>)> =
-            vec![(State::Open, Vec::new()), (State::Cooling, Vec::new())];
+        let mut open: Vec<(State, Vec<Step>)> = vec![(State::Open, Vec::new()), (State::Cooling, Vec::new())];
         while let Some((state, path)) = open.pop() {
             for event in Event::ALL {
                 let Some(next) = state.after(event) else { continue };
@@ -291,7 +293,7 @@ mod tests {
             state: State::Open,
             verified: Verified::Session,
             refusal: None,
-            forfeits: false,
+            forfeits: None,
             said: None,
             answer: None,
             received_at: now,

@@ -17,8 +17,8 @@ const OF_ACCOUNT: Sql = Sql::new(
 );
 const LIST: Sql = Sql::new(
     "SELECT id, account_id, kind, state, verified, refusal, forfeits, said_sealed, answer_sealed, received_at, due_at, paused_at, \
-     cooling_until, closed_at, updated_at FROM rights_requests WHERE id > $1 AND (closed_at IS NULL OR $2 = 1) \
-     ORDER BY id LIMIT $3",
+     cooling_until, closed_at, updated_at FROM rights_requests WHERE id > $1 \
+     AND ($2 = 1 OR (closed_at IS NULL AND account_id IN (SELECT id FROM accounts))) ORDER BY id LIMIT $3",
 );
 const COOLED: Sql = Sql::new(
     "SELECT id, account_id, kind, state, verified, refusal, forfeits, said_sealed, answer_sealed, received_at, due_at, paused_at, \
@@ -35,10 +35,10 @@ const UPDATE: Sql = Sql::new(
 );
 const COUNTS: Sql = Sql::new(
     "SELECT COUNT(*) AS under_way, CAST(COALESCE(SUM(CASE WHEN state IN ('open', 'appealed') AND due_at < $1 THEN 1 ELSE 0 END), 0) \
-     AS BIGINT) AS overdue FROM rights_requests WHERE closed_at IS NULL",
+     AS BIGINT) AS overdue FROM rights_requests WHERE closed_at IS NULL AND account_id IN (SELECT id FROM accounts)",
 );
 const FORGET: Sql = Sql::new(
-    "DELETE FROM rights_requests WHERE closed_at < $1 AND account_id NOT IN (SELECT account_id FROM legal_holds WHERE ends_at > $2)",
+    "DELETE FROM rights_requests WHERE COALESCE(closed_at, received_at) < $1 AND (closed_at IS NOT NULL OR account_id NOT IN (SELECT id FROM accounts)) AND account_id NOT IN (SELECT account_id FROM legal_holds WHERE ends_at > $2)",
 );
 
 pub(crate) const STATEMENTS: &[&Sql] = &[&BY_ID, &OF_ACCOUNT, &LIST, &COOLED, &INSERT, &UPDATE, &COUNTS, &FORGET];
@@ -79,7 +79,7 @@ fn stored(row: &Row) -> Result<Stored, StorageError> {
         state: row.word("state", State::parse)?,
         verified: row.word("verified", Verified::parse)?,
         refusal: refusal.as_deref().and_then(Refusal::parse),
-        forfeits: row.get::<i64>("forfeits")? == 1,
+        forfeits: row.get("forfeits")?,
         said: None,
         answer: None,
         received_at: row.get("received_at")?,

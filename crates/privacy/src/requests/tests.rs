@@ -26,7 +26,7 @@ impl Desk {
     }
 
     async fn make(&self, kind: Kind, said: &str, verified: Verified) -> Result<Request, RequestError> {
-        let new = &New { kind, said: Some(Personal::new(said.to_owned())), verified, forfeits: false };
+        let new = &New { kind, said: Some(Personal::new(said.to_owned())), verified, forfeits: None };
         let make = async |tx: &mut WriteTx<'_>| self.requests.make_in_tx(tx, self.ann, new).await;
         let make = &make;
         self.world.db.write("test.make", |tx| Box::pin(make(tx))).await
@@ -88,6 +88,7 @@ both_engines! {
         assert!(matches!(again, Err(RequestError::UnderWay)), "{again:?}");
         desk.days(6);
         assert_eq!((desk.requests.cool().await.unwrap(), desk.is_there().await), (0, true));
+        assert!(matches!(desk.requests.cancel(first.id).await, Err(RequestError::State)), "nobody shortens it");
         assert_eq!(desk.change_by(Some(desk.ann), first.id, Event::Withdraw, None).await.unwrap().state, State::Withdrawn);
         desk.days(30);
         assert_eq!((desk.requests.cool().await.unwrap(), desk.is_there().await), (0, true), "it was taken back");
@@ -113,9 +114,12 @@ both_engines! {
     async fn what_stands_in_the_way_is_for_somebody_to_look_at(db: Db) {
         let desk = Desk::new(db, 0).await;
         desk.world.ledger().top_up(desk.ann, tacit_kernel::Nano(5), "late").await.unwrap();
-        let refused = desk.requests.may_cancel(desk.ann, false).await;
-        assert!(matches!(refused, Err(RequestError::Obstacle(ErasureError::Obstacle(Obstacle::Money { .. })))));
-        desk.requests.may_cancel(desk.ann, true).await.unwrap();
+        let nano = tacit_kernel::Nano;
+        for most in [None, Some(nano(4))] {
+            let refused = desk.requests.may_cancel(desk.ann, most).await;
+            assert!(matches!(refused, Err(RequestError::Obstacle(ErasureError::Obstacle(Obstacle::Money { .. })))));
+        }
+        assert_eq!(desk.requests.may_cancel(desk.ann, Some(nano(5))).await.unwrap(), nano(5));
         let request = desk.make(Kind::Cancellation, "goodbye", Verified::StepUp).await.unwrap();
         assert_eq!((desk.requests.cool().await.unwrap(), desk.is_there().await), (0, true));
         let open = desk.now(request.id).await;

@@ -230,7 +230,8 @@ columns! {
     }
     set_aside_events {
         ASIDE.category("user.unique_id") => call_id, account_id, key_id;
-        ASIDE => id, session_id, event, reason, message, created_at, resolved_at;
+        ASIDE => id, session_id, event, reason, created_at, resolved_at;
+        ASIDE.withheld(Withheld::SaysNothing) => message;
         ASIDE.category("user.financial").purposes(MONEY).cites(&["YY-2.2", "YY-2.3", "YY-7"]) => amount;
     }
     usage_daily {
@@ -262,7 +263,7 @@ columns! {
     idempotency_keys {
         REPEATED.category("user.unique_id") => id, account_id;
         REPEATED.protected(Protection::KeyedHash) => key_hash, request_hash;
-        REPEATED.category("user.content").protected(Protection::SealedSubject) => answer_sealed;
+        REPEATED.category("user.content").protected(Protection::SealedSubject).withheld(Withheld::Guards) => answer_sealed;
         REPEATED => created_at;
     }
     changes {
@@ -274,12 +275,14 @@ columns! {
             failure, finished_at;
         MESSAGE.category("user.unique_id.pseudonymous").protected(Protection::KeyedHash) => provider_reference;
         MESSAGE.category("user.contact").protected(Protection::SealedSubject).kept(UNSENT) => recipient_sealed;
-        MESSAGE.category("user.content").protected(Protection::SealedSubject).kept(UNSENT) => variables_sealed;
+        MESSAGE.category("user.content").protected(Protection::SealedSubject).kept(UNSENT).withheld(Withheld::Guards)
+            => variables_sealed;
     }
     development_outbox {
         DEVELOPMENT_MESSAGE.category("user.unique_id") => message_id, account_id;
         DEVELOPMENT_MESSAGE => created_at;
-        DEVELOPMENT_MESSAGE.category("user.content").protected(Protection::SealedSubject) => content_sealed;
+        DEVELOPMENT_MESSAGE.category("user.content").protected(Protection::SealedSubject).withheld(Withheld::Guards)
+            => content_sealed;
     }
     audit_entries {
         AUDIT.withheld(Withheld::SaysNothing) => salt;

@@ -104,6 +104,12 @@ impl Given {
         self.key
     }
 
+    /// Whether its rows are found by that way.
+    #[must_use]
+    pub fn is_by(&self, way: &Owner) -> bool {
+        self.way == way
+    }
+
     /// How many rows of somebody there are.
     ///
     /// # Errors

@@ -11,9 +11,23 @@ async fn copy(served: &Served, by: &str, query: &str) -> Got {
     served.ask(Method::POST, &format!("{COPY}{query}")).by(by).header("sec-fetch-site", "same-origin").send().await
 }
 
+const PAPER: &[u8] = b"\xff\xd8\xff\xe0 Wilhelmina";
+
+fn files(archive: Vec<u8>) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(archive)).unwrap();
+    let mut files = std::collections::BTreeMap::new();
+    for place in 0..zip.len() {
+        let mut file = zip.by_index(place).unwrap();
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut file, &mut bytes).unwrap();
+        files.insert(file.name().unwrap().into_owned(), bytes);
+    }
+    files
+}
+
 both_engines! {
     async fn people_see_what_is_held_and_take_a_copy(db: Db) {
-        let served = served(db).await;
+        let served = served_with(db, Wishes { verification: verification::of_persons(), ..Wishes::default() }).await;
         let Person { account, token, .. } = person(&served).await;
         let held = served.get("/api/v1/account/data?language=zh").by(&token).send().await.json();
         let set = |name: &str| held["sets"].as_array().unwrap().iter().find(|set| set["name"] == name).unwrap().clone();
@@ -27,10 +41,34 @@ both_engines! {
         assert_eq!(copy(&served, "ann", "").await.refusal(), (403, "access.step_up_required".into()));
         assert_eq!(copy(&served, "tm-owner", "").await.refusal().0, 403);
         assert_eq!(served.ask(Method::POST, COPY).send().await.refusal().0, 401);
+        // What the services keep of her, sealed as they seal it: papers, a key with an answer that is kept, letters.
+        let said = json!({ "name": "Wilhelmina Canary", "document": "id_card", "number": "11010519491231002X" });
+        served.submitted(&token, &said, PAPER).await;
+        let key = served.ask(Method::POST, "/api/v1/keys").by(&token).header("idempotency-key", "once");
+        let key = key.json(&json!({ "name": "phone of Wilhelmina" })).send().await.json();
+        let secret = key["secret"].as_str().unwrap();
         let got = copy(&served, &token, "?language=en").await;
         assert_eq!((got.status, got.header("content-type")), (StatusCode::OK, "application/zip"));
         assert_eq!(got.header("content-disposition"), "attachment; filename=\"my-data.zip\"");
-        assert!(got.body.starts_with(b"PK\x03\x04"), "an archive");
+        let files = files(got.body.clone());
+        for (name, said) in [
+            ("json/account_contacts.json", EMAIL),
+            ("csv/calls.csv", "203.0.113.99"),
+            ("csv/calls.csv", "CanaryBrowser"),
+            ("csv/api_keys.csv", "phone of Wilhelmina"),
+            ("json/verification_cases.json", "11010519491231002X"),
+            ("json/console_sessions.json", "address"),
+            ("index.html", "What Test holds about you"),
+        ] {
+            let file = files.get(name).unwrap_or_else(|| panic!("{name}: {:?}", files.keys()));
+            assert!(String::from_utf8_lossy(file).contains(said), "{said} is not in {name}");
+        }
+        assert!(files.iter().any(|(name, bytes)| name.starts_with("papers/") && name.ends_with(".jpg") && bytes == PAPER));
+        for (name, bytes) in &files {
+            let text = String::from_utf8_lossy(bytes);
+            assert!(!text.contains("[cannot be read]"), "{name}: {text}");
+            assert!(!text.contains(secret), "whoever has the copy has no key: {name}");
+        }
 
         // It is written down as what the person did, not as a look at them.
         let log = served.get("/api/v1/audit/entries?action=data.copy").by("auditor").send().await.json();

@@ -71,6 +71,8 @@ both_engines! {
             let body = json!({"decision": decision, "answer": format!("we {decision}"), "refusal": refusal});
             post(&served, BY, &format!("{staff}/decision"), &body).await
         };
+        let named = served.get("/api/v1/audit/entries?action=rights_request.reveal").by("auditor").send().await.json();
+        assert_eq!(named["items"][0]["object"], id, "the log says which one: {named}");
         let stale = served.ask(Method::POST, &format!("{staff}/decision")).by(BY).header("if-match", "\"old\"");
         let stale = stale.json(&json!({"decision": "ask", "answer": "since when?"})).send().await;
         assert_eq!(stale.refusal(), (412, "request.changed".into()));
@@ -120,7 +122,7 @@ both_engines! {
             kind: tacit_privacy::requests::Kind::Cancellation,
             said: None,
             verified: tacit_privacy::requests::Verified::Address,
-            forfeits: true,
+            forfeits: Some(tacit_kernel::Nano(i64::MAX)),
         };
         let make = async |tx: &mut tacit_storage::WriteTx<'_>| requests.make_in_tx(tx, account, new).await;
         let make = &make;
@@ -129,5 +131,8 @@ both_engines! {
         let done = post(&served, BY, &decision, &json!({"decision": "fulfil", "answer": "as you asked"})).await;
         assert_eq!((done.status.as_u16(), &done.json()["state"]), (200, &json!("fulfilled")));
         assert!(served.console.keys.get(account.0).await.unwrap().is_none(), "nothing of her can be read");
+        let log = served.get("/api/v1/audit/entries?action=rights_request.decide").by("auditor").send().await.json();
+        let done = log["items"].as_array().unwrap().iter().find(|entry| entry["phase"] == "done").unwrap();
+        assert!(done["subject"].is_null(), "the last word does not name her: {done}");
     }
 }

@@ -43,7 +43,7 @@ const PERSON: &[&str] = &[
      agent_family, ip_sealed, user_agent_sealed) VALUES ({a}, {me}, {a}, {c}, 0, '/v1/chat/completions', 0, 'api', {c}, 1, 1, 1, \
      'completed', 200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'provider', 0, 0, 1, 1, 0, 'curl', {x}, {x})",
     "INSERT INTO call_attempts VALUES ({a}, 1, {c}, {c}, 0, 1, NULL, 500)",
-    "INSERT INTO rights_requests VALUES ({a}, {me}, 'correction', 'open', 'session', NULL, 0, {x}, {x}, 0, 9, NULL, NULL, NULL, 0)",
+    "INSERT INTO rights_requests VALUES ({a}, {me}, 'correction', 'open', 'session', NULL, NULL, {x}, {x}, 0, 9, NULL, NULL, NULL, 0)",
     "INSERT INTO usage_daily VALUES ({me}, {a}, 1, 1, 1, 0)",
     "INSERT INTO gateway_sessions VALUES ({c}, 'gw', '1', 1, 0, 0, 9223372036854775807, 1)",
     "INSERT INTO leases VALUES ({c}, {me}, 0, 0, 1, 0)",
