@@ -71,6 +71,11 @@ pub(crate) struct ClassLabel {
     pub(crate) class: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct DatabaseLabel {
+    pub(crate) database: &'static str,
+}
+
 /// Bounds of the histograms: a commit takes a fraction of a millisecond where all is well.
 const SECONDS: [f64; 13] = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
 
@@ -97,6 +102,7 @@ pub(crate) struct Metrics {
     pub(crate) forgetting: Family<OutcomeLabel, Counter>,
     pub(crate) retention_behind: Family<ClassLabel, Gauge>,
     pub(crate) erasures_open: Gauge,
+    pub(crate) backup_age: Family<DatabaseLabel, Gauge>,
     pub(crate) ledger_problems: Gauge,
     pub(crate) ledger_checked_at: Gauge,
 }
@@ -126,6 +132,7 @@ impl Metrics {
             forgetting: Family::default(),
             retention_behind: Family::default(),
             erasures_open: Gauge::default(),
+            backup_age: Family::default(),
             ledger_problems: Gauge::default(),
             ledger_checked_at: Gauge::default(),
         };
@@ -167,6 +174,8 @@ impl Metrics {
         r.register("retention_behind_seconds", "Since when the oldest row of a class may have been due", behind);
         let open = metrics.erasures_open.clone();
         r.register("erasures_open", "Erasures that are not done yet", open);
+        let age = metrics.backup_age.clone();
+        r.register("backup_age_seconds", "Age of the newest backup; without one, of this process", age);
         r.register("ledger_problems", "Problems that the last check found", metrics.ledger_problems.clone());
         let at = metrics.ledger_checked_at.clone();
         r.register("ledger_checked_at", "When the last check ended, in seconds since 1970", at);
@@ -220,6 +229,7 @@ mod tests {
             family.get_or_create(&OutcomeLabel { outcome }).inc();
         }
         metrics.retention_behind.get_or_create(&ClassLabel { class: "audit" }).set(1);
+        metrics.backup_age.get_or_create(&DatabaseLabel { database: "data" }).set(1);
         metrics.commit_seconds.observe(0.3);
         metrics.settle_seconds.observe(0.3);
         let text = metrics.text();

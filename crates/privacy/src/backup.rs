@@ -17,10 +17,27 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tacit_kernel::audit::{Action, ObjectKind, Phase};
-use tacit_kernel::{Clock, ErrorKind, Fault, Timestamp};
+use tacit_kernel::{Clock, ErrorKind, Fault, Personal, Timestamp};
 use tacit_storage::audit::{Actor, Audit, NewEntry, Object};
 use tacit_storage::keyring::KeyStore;
 use tacit_storage::{Db, backup};
+
+/// Who asks for a backup or a restore, and why.
+#[derive(Clone, Debug)]
+pub struct By {
+    /// Who.
+    pub actor: Actor,
+    /// Why; kept sealed.
+    pub reason: Option<Personal<String>>,
+}
+
+impl By {
+    /// What the audit log says before it is done.
+    fn entry(&self, action: Action, kind: Kind) -> NewEntry {
+        let object = Object::one(ObjectKind::Backup, kind.as_str());
+        NewEntry { reason: self.reason.clone(), ..NewEntry::begun(self.actor.clone(), action, object, None) }
+    }
+}
 
 /// A backup that was made.
 #[derive(Clone, Debug, Serialize)]
@@ -61,7 +78,7 @@ impl std::fmt::Debug for Backups {
 impl Backups {
     /// Backups of that database and keyring, on the shelves of that retention; `program` is the version.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         (db, keys, clock): (Db, Arc<KeyStore>, Arc<dyn Clock>),
         audit: Audit,
         retention: Retention,
@@ -75,9 +92,9 @@ impl Backups {
     ///
     /// # Errors
     /// `backup.no_shelf` if there is no directory for it; `backup.unwritable`; storage, keyring.
-    pub async fn make(&self, kind: Kind, actor: Actor, told: Told<'_>) -> Result<Made, Fault> {
+    pub async fn make(&self, kind: Kind, by: By, told: Told<'_>) -> Result<Made, Fault> {
         let shelf = self.retention.shelf(kind).ok_or_else(|| no_shelf(kind))?;
-        let entry = NewEntry::begun(actor, Action::BackupMake, Object::one(ObjectKind::Backup, kind.as_str()), None);
+        let entry = by.entry(Action::BackupMake, kind);
         let begun = self.audit.record(&entry).await?;
         let made = self.write(shelf, told).await;
         let outcome = match &made {
@@ -111,8 +128,15 @@ impl Backups {
     /// # Errors
     /// If the directory cannot be read.
     pub fn newest(&self, kind: Kind) -> Result<Option<Timestamp>, Fault> {
-        let Some(shelf) = self.retention.shelf(kind) else { return Ok(None) };
-        Ok(shelf.list()?.into_iter().map(|stored| stored.made_at).max())
+        Ok(self.list(kind)?.last().map(|stored| stored.made_at))
+    }
+
+    /// The backups that there are of that kind, oldest first.
+    ///
+    /// # Errors
+    /// If the directory cannot be read.
+    pub fn list(&self, kind: Kind) -> Result<Vec<Stored>, Fault> {
+        self.retention.shelf(kind).map_or(Ok(Vec::new()), Shelf::list)
     }
 
     /// Whether there is a directory for backups of that kind.

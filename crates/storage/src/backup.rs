@@ -16,10 +16,12 @@ pub use dump::dump;
 pub use format::{Reader, Table};
 pub use load::{bring_up_to_date, load, open_restored};
 
+use crate::db::Db;
 use crate::keyring::ErasuresHead;
-use crate::migrations::{KEYRING, MAIN, Migrations};
+use crate::migrations::{self, KEYRING, MAIN, Migrations};
 use serde::{Deserialize, Serialize};
 use std::io;
+use std::ops::ControlFlow;
 use tacit_kernel::{ErrorKind, Fault, Timestamp};
 
 tacit_kernel::words! {
@@ -71,11 +73,36 @@ pub struct Summary {
     pub rows: u64,
 }
 
-/// Told at every table and every few thousand rows: the table, and how many rows of it are done.
-pub type Told<'t> = &'t mut (dyn FnMut(&str, u64) + Send);
+/// Told at every table and every thousand rows: the table, and how many rows of it are done. It may say that it is enough.
+pub type Told<'t> = &'t mut (dyn FnMut(&str, u64) -> ControlFlow<()> + Send);
 
 /// Rows between two words of progress.
-const TELL: u64 = 10_000;
+const TELL: u64 = 1000;
+
+/// Tells, and fails if whoever is told does not want more.
+fn tell(told: &mut (dyn FnMut(&str, u64) -> ControlFlow<()> + Send), table: &str, rows: u64) -> Result<(), Fault> {
+    match told(table, rows) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Fault::new(ErrorKind::Unavailable, "backup.stopped", "it was stopped before its end")),
+    }
+}
+
+/// Whether a database has no table of that kind.
+///
+/// # Errors
+/// Storage faults.
+pub async fn is_empty(db: &Db, kind: Kind) -> Result<bool, Fault> {
+    let tables = db.read("backup.tables", |tx| Box::pin(catalog::tables(tx, kind))).await?;
+    Ok(tables.is_empty())
+}
+
+/// Refuses a database that has not the schema of this program, which opening it would change.
+///
+/// # Errors
+/// `storage.schema`, whose detail says what to do; storage faults.
+pub async fn check_current(db: &Db, kind: Kind) -> Result<(), Fault> {
+    Ok(db.read("backup.current", |tx| Box::pin(migrations::current(tx, kind.migrations()))).await.map(drop)?)
+}
 
 /// Something is wrong with the copy itself.
 fn damaged(what: &str) -> Fault {

@@ -136,6 +136,8 @@ impl World {
             ledger: self.ledger.clone(),
             retention,
             erasing,
+            backups: None,
+            backup_every: None,
             clock: Arc::new(SystemClock),
             link: self.endpoint(socket),
             tls: None,

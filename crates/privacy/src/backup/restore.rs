@@ -1,13 +1,13 @@
 //! Restoring: into an empty database, which nobody can open before all is done that must come first.
 
 use super::envelope::{Identities, open};
-use super::{Kind, Told};
+use super::{By, Kind, Told};
 use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
-use tacit_kernel::audit::{Action, ObjectKind};
+use tacit_kernel::audit::Action;
 use tacit_kernel::{Clock, ErrorKind, Fault, Timestamp};
-use tacit_storage::audit::{Actor, Audit, NewEntry, Object};
+use tacit_storage::audit::{Audit, NewEntry};
 use tacit_storage::backup::{Reader, bring_up_to_date, load, open_restored};
 use tacit_storage::keyring::{KeyStore, Masters};
 use tacit_storage::Db;
@@ -42,10 +42,6 @@ fn of_kind(file: &Path, identities: &Identities, wanted: Kind) -> Result<Reader,
     Err(Fault::new(ErrorKind::Invalid, "backup.kind", what))
 }
 
-fn entry(actor: Actor, kind: Kind) -> NewEntry {
-    NewEntry::begun(actor, Action::BackupRestore, Object::one(ObjectKind::Backup, kind.as_str()), None)
-}
-
 /// Restores the data into an empty database. The keyring that seals it must be there, and know of every erasure that the
 /// backup knew of.
 ///
@@ -55,7 +51,7 @@ fn entry(actor: Actor, kind: Kind) -> NewEntry {
 pub async fn restore_data(
     (db, keys, clock): (&Db, &Arc<KeyStore>, &Arc<dyn Clock>),
     (file, identities): (&Path, &Identities),
-    actor: Actor,
+    by: &By,
     told: Told<'_>,
 ) -> Result<Restored, Fault> {
     let reader = of_kind(file, identities, Kind::Data)?;
@@ -72,7 +68,7 @@ pub async fn restore_data(
     bring_up_to_date(db, Kind::Data, clock.now()).await?;
     let erased_since = keys.check_against(db).await?;
     keys.remember_in(db).await?;
-    let entry = NewEntry { affected: Some(summary.rows), ..entry(actor, Kind::Data) };
+    let entry = NewEntry { affected: Some(summary.rows), ..by.entry(Action::BackupRestore, Kind::Data) };
     Audit::new(db.clone(), Arc::clone(keys), Arc::clone(clock)).record(&entry).await?;
     open_restored(db).await?;
     Ok(Restored {
@@ -97,7 +93,7 @@ pub async fn restore_keyring(
     (file, identities): (&Path, &Identities),
     log: &Path,
     data: Option<&Db>,
-    actor: Actor,
+    by: &By,
     told: Told<'_>,
 ) -> Result<Restored, Fault> {
     let reader = of_kind(file, identities, Kind::Keyring)?;
@@ -106,7 +102,7 @@ pub async fn restore_keyring(
     bring_up_to_date(db, Kind::Keyring, clock.now()).await?;
     let (keys, replayed) = KeyStore::restored(db.clone(), masters, Arc::clone(clock), log).await?;
     if let Some(data) = data {
-        let entry = NewEntry { affected: Some(replayed.keys), ..entry(actor, Kind::Keyring) };
+        let entry = NewEntry { affected: Some(replayed.keys), ..by.entry(Action::BackupRestore, Kind::Keyring) };
         Audit::new(data.clone(), keys, Arc::clone(clock)).record(&entry).await?;
     }
     open_restored(db).await?;

@@ -1,8 +1,9 @@
 //! Whoever is erased is gone, nobody else is touched, and a crash anywhere changes neither.
 
-mod person;
+pub(crate) mod person;
 
 use super::*;
+use crate::backup::Shelf;
 use crate::retention::Days;
 use person::{Person, put, put_offer, put_organisation, put_row};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,29 +17,35 @@ use tacit_storage::datamap::COLUMNS;
 use tacit_storage::testing::{MIGRATED_AT, test_db, test_key_store};
 use tacit_storage::{Engine, Row, SqlText, StorageError, Value, both_engines};
 
-struct World {
-    db: Db,
-    clock: Arc<ManualClock>,
-    erasing: Erasing,
+/// People in a database, and what erases them.
+pub(crate) struct World {
+    pub(crate) db: Db,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) erasing: Erasing,
     people: u8,
 }
 
 impl World {
-    async fn new(db: Db) -> Self {
+    pub(crate) async fn new(db: Db) -> Self {
         let clock = Arc::new(ManualClock::at(MIGRATED_AT));
         let keys = test_key_store(&clock).await;
+        Self::with(db, keys, clock, Vec::new()).await
+    }
+
+    /// With that keyring, and backups on those shelves.
+    pub(crate) async fn with(db: Db, keys: Arc<KeyStore>, clock: Arc<ManualClock>, shelves: Vec<Shelf>) -> Self {
         let hashing = Hashing::start(1, Cost { memory: 64, passes: 1 }).unwrap();
         let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), hashing);
         let ledger = Ledger::new(db.clone(), clock.clone());
         let audit = audit::Audit::new(db.clone(), keys.clone(), clock.clone());
         let parts = (db.clone(), keys.clone(), clock.clone() as Arc<dyn Clock>);
         let days = Days::new(180, 1095).unwrap();
-        let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), days);
+        let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), days).with_shelves(shelves);
         identity.group_put("all", Ppm::ONE).await.unwrap();
         Self { db, clock, erasing: Erasing::new(parts, identity, ledger, retention, audit), people: 0 }
     }
 
-    async fn account(&mut self) -> Person {
+    pub(crate) async fn account(&mut self) -> Person {
         self.people += 1;
         let name = Personal::new(format!("person {}", self.people));
         let identity = &self.erasing.identity;
@@ -48,7 +55,7 @@ impl World {
     }
 
     /// Two people and an organisation that the second owns: each has a row in everything.
-    async fn society(&mut self) -> [Person; 3] {
+    pub(crate) async fn society(&mut self) -> [Person; 3] {
         let [ann, ben, org] = [self.account().await, self.account().await, self.account().await];
         put_organisation(&self.db, org, ben.account).await;
         let member = self.account().await;
@@ -64,7 +71,7 @@ impl World {
         [ann, member, org]
     }
 
-    async fn query(&self, text: String) -> Vec<Row> {
+    pub(crate) async fn query(&self, text: String) -> Vec<Row> {
         let text: &'static str = text.leak();
         let rows: Result<Vec<Row>, StorageError> =
             self.db.read("test.query", |tx| Box::pin(async move { tx.query(SqlText::new(text)).await })).await;
@@ -72,7 +79,7 @@ impl World {
     }
 
     /// Every row of every table of people, in a text that shows each value, but for rows of the erasure itself.
-    async fn dump(&self) -> BTreeMap<&'static str, BTreeSet<String>> {
+    pub(crate) async fn dump(&self) -> BTreeMap<&'static str, BTreeSet<String>> {
         let shown = |column: &str| match self.db.engine() {
             Engine::Sqlite => format!("quote({column})"),
             Engine::Postgres => format!("COALESCE(CAST({column} AS TEXT), 'NULL')"),
@@ -95,7 +102,7 @@ impl World {
     }
 
     /// Ways by which something leads to the account.
-    async fn leading(&self, account: AccountId) -> BTreeSet<&'static str> {
+    pub(crate) async fn leading(&self, account: AccountId) -> BTreeSet<&'static str> {
         let mut found = BTreeSet::new();
         for way in OWNERS.iter().filter(|way| is_counted(way)) {
             let rows = self.db.read("test.rows", |tx| Box::pin(erasing::rows(tx, way, account))).await.unwrap();
@@ -106,13 +113,13 @@ impl World {
         found
     }
 
-    async fn steps(&self) {
+    pub(crate) async fn steps(&self) {
         self.clock.advance_micros(HEARD);
         while self.erasing.step().await.unwrap() {}
     }
 
     /// Steps until it is done; the keyring is turned as the control plane does.
-    async fn through(&self, id: ErasureId) -> Erasure {
+    pub(crate) async fn through(&self, id: ErasureId) -> Erasure {
         self.steps().await;
         let purged = self.erasing.find(id).await.unwrap().unwrap();
         assert_eq!(purged.state, State::Purged, "old pages of the keyring would open the key still");
@@ -123,7 +130,7 @@ impl World {
         erasure
     }
 
-    async fn books_add_up(&self) {
+    pub(crate) async fn books_add_up(&self) {
         let report = self.erasing.ledger.verify(&|_| None).await.unwrap();
         assert_eq!(report.violations, []);
     }

@@ -2,7 +2,7 @@
 
 use super::catalog::{self, Found};
 use super::format::{Tally, Tallying, Writer, encoded};
-use super::{Header, Kind, Summary, TELL, Told};
+use super::{Header, Kind, Summary, TELL, Told, tell};
 use crate::db::{Db, Engine};
 use crate::keyring::ErasuresHead;
 use crate::migrations;
@@ -81,7 +81,7 @@ pub(super) async fn scan(
     mut each: impl FnMut(&[u8]) -> Result<(), Fault> + Send,
 ) -> Result<Tally, Fault> {
     let name = found.table.name.as_str();
-    told(name, 0);
+    tell(told, name, 0)?;
     let (mut tallying, mut buffer) = (Tallying::of(&found.table)?, Vec::new());
     let sql = format!("SELECT {} FROM \"{name}\"", found.columns());
     tx.each(sql, &mut |row| {
@@ -89,11 +89,11 @@ pub(super) async fn scan(
         buffer = encoded(&row.cells()?, std::mem::take(&mut buffer))?;
         tallying.row(&buffer);
         if tallying.tally().rows.is_multiple_of(TELL) {
-            told(name, tallying.tally().rows);
+            tell(told, name, tallying.tally().rows)?;
         }
         each(&buffer)
     })
     .await?;
-    told(name, tallying.tally().rows);
+    tell(told, name, tallying.tally().rows)?;
     Ok(tallying.tally())
 }

@@ -1,7 +1,7 @@
 //! The stream: a line that names the format, then frames of a kind, a length and a body. A row is a frame; a table ends
 //! with its number of rows and a sum over them, and so does the whole.
 
-use super::{Header, Kind, Summary, TELL, Told, damaged, unreadable, unwritable};
+use super::{Header, Kind, Summary, TELL, Told, damaged, tell, unreadable, unwritable};
 use crate::sqlite::blocking;
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
@@ -255,10 +255,10 @@ impl Reader {
                     cells(row)?;
                     rows += 1;
                     if rows.is_multiple_of(TELL) {
-                        told(&table, rows);
+                        tell(told, &table, rows)?;
                     }
                 }
-                Next::TableEnd(tally) => told(&table, tally.rows),
+                Next::TableEnd(tally) => tell(told, &table, tally.rows)?,
                 Next::End(summary) => return Ok(summary),
             }
         }

@@ -3,7 +3,7 @@
 use super::catalog::{self, Found};
 use super::dump::scan;
 use super::format::{Cell, Next, Reader, Tally, cells};
-use super::{Kind, Summary, TELL, Told, damaged};
+use super::{Kind, Summary, TELL, Told, damaged, is_empty, tell};
 use crate::db::Db;
 use crate::migrations;
 use crate::tx::ReadTx;
@@ -42,8 +42,7 @@ pub async fn load(db: &Db, mut reader: Reader, now: Timestamp, told: Told<'_>) -
         }
         Some(_) => {}
     }
-    let tables = db.read("backup.tables", |tx| Box::pin(catalog::tables(tx, kind))).await?;
-    if !tables.is_empty() {
+    if !is_empty(db, kind).await? {
         return Err(Fault::new(
             ErrorKind::Conflict,
             "backup.not_empty",
@@ -63,20 +62,20 @@ pub async fn load(db: &Db, mut reader: Reader, now: Timestamp, told: Told<'_>) -
                 if loaded.iter().any(|(done, _)| done.table == table) {
                     return Err(damaged("a table is there twice"));
                 }
-                told(&table.name, 0);
+                tell(told, &table.name, 0)?;
                 filling = Some(Filling::new(db, found));
             }
             Next::Row(row) => {
                 let filling = filling.as_mut().ok_or_else(|| damaged("a row without a table"))?;
                 filling.row(row).await?;
                 if filling.done.is_multiple_of(TELL) {
-                    told(&filling.found.table.name, filling.done);
+                    tell(told, &filling.found.table.name, filling.done)?;
                 }
             }
             Next::TableEnd(tally) => {
                 let mut filling = filling.take().ok_or_else(|| damaged("the end of no table"))?;
                 filling.write().await?;
-                told(&filling.found.table.name, filling.done);
+                tell(told, &filling.found.table.name, filling.done)?;
                 loaded.push((filling.found, tally));
             }
             Next::End(summary) => break summary,

@@ -6,9 +6,11 @@ use crate::keyring::ErasuresHead;
 use crate::testing::{MIGRATED_AT, empty_db, test_db};
 use crate::{Db, Engine, Sql, StorageErrorKind, Value, both_engines};
 use std::io::Cursor;
+use std::ops::ControlFlow;
 use tacit_kernel::{Fault, Timestamp};
 use uuid::Uuid;
 
+const GO_ON: ControlFlow<()> = ControlFlow::Continue(());
 const NOW: Timestamp = Timestamp(1_700_000_100_000_000);
 /// Enough for several pieces and several transactions.
 const ROWS: u16 = 5000;
@@ -16,7 +18,7 @@ const ROWS: u16 = 5000;
 pub(super) async fn copy(db: &Db, kind: Kind) -> Result<(Vec<u8>, Summary), Fault> {
     let mut bytes = Vec::new();
     let keyring = ([7; 32], ErasuresHead::NONE);
-    let (header, summary) = dump(db, kind, ("0.0.0", NOW), keyring, &mut bytes, &mut |_, _| ()).await?;
+    let (header, summary) = dump(db, kind, ("0.0.0", NOW), keyring, &mut bytes, &mut |_, _| GO_ON).await?;
     assert_eq!(header, reader(&bytes)?.header().clone());
     Ok((bytes, summary))
 }
@@ -26,7 +28,7 @@ pub(super) fn reader(bytes: &[u8]) -> Result<Reader, Fault> {
 }
 
 async fn restore(db: &Db, bytes: &[u8]) -> Result<Summary, Fault> {
-    load(db, reader(bytes)?, NOW, &mut |_, _| ()).await
+    load(db, reader(bytes)?, NOW, &mut |_, _| GO_ON).await
 }
 
 fn code<T: std::fmt::Debug>(result: Result<T, Fault>) -> &'static str {
@@ -70,7 +72,7 @@ both_engines! {
         let (bytes, summary) = copy(&db, Kind::Data).await.unwrap();
         assert_eq!(summary.rows, u64::from(ROWS) + 1);
         assert!(summary.tables > 50, "{summary:?}");
-        assert_eq!(reader(&bytes).unwrap().verify(&mut |_, _| ()).unwrap(), summary);
+        assert_eq!(reader(&bytes).unwrap().verify(&mut |_, _| GO_ON).unwrap(), summary);
         for engine in [Engine::Sqlite, Engine::Postgres] {
             let other = empty_db(engine).await;
             assert_eq!(restore(&other, &bytes).await.unwrap(), summary);
@@ -152,6 +154,17 @@ both_engines! {
         assert_eq!(count(&target, sums).await, i64::from(ROWS) + 1);
     }
 
+    async fn one_that_is_told_to_stop_stops(db: Db) {
+        fill(&db).await;
+        let (mut bytes, keyring) = (Vec::new(), ([7; 32], ErasuresHead::NONE));
+        let stop = &mut |table: &str, rows: u64| {
+            if table == "accounts" && rows >= 1000 { ControlFlow::Break(()) } else { GO_ON }
+        };
+        assert_eq!(code(dump(&db, Kind::Data, ("0.0.0", NOW), keyring, &mut bytes, stop).await), "backup.stopped");
+        assert!(reader(&bytes).is_err() || reader(&bytes).unwrap().verify(&mut |_, _| GO_ON).is_err());
+        copy(&db, Kind::Data).await.unwrap();
+    }
+
     async fn rows_that_arrive_changed_are_found(db: Db) {
         fill(&db).await;
         let (bytes, _) = copy(&db, Kind::Data).await.unwrap();
@@ -175,6 +188,7 @@ both_engines! {
                     });
                 });
             }
+            GO_ON
         };
         let loaded = load(&target, reader(&bytes).unwrap(), NOW, told).await;
         assert_eq!(code(loaded), "backup.differs");
@@ -191,7 +205,7 @@ fn a_stream_that_is_not_whole_is_refused() {
         execute(&db, &group, &[Uuid::from_u128(1).into()]).await.unwrap();
         copy(&db, Kind::Data).await.unwrap().0
     });
-    let verify = |bytes: &[u8]| reader(bytes).and_then(|reader| reader.verify(&mut |_, _| ()));
+    let verify = |bytes: &[u8]| reader(bytes).and_then(|reader| reader.verify(&mut |_, _| GO_ON));
     verify(&bytes).unwrap();
     for end in 0..bytes.len() {
         assert_eq!(code(verify(&bytes[..end])), "backup.damaged", "cut off at {end}");

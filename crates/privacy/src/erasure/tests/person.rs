@@ -61,14 +61,14 @@ const OFFER: &[&str] = &["INSERT INTO organisation_offers VALUES ({org}, {other}
 
 /// A person as the fixtures write one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Person {
-    pub(super) account: AccountId,
-    pub(super) number: u8,
+pub(crate) struct Person {
+    pub(crate) account: AccountId,
+    pub(crate) number: u8,
 }
 
 impl Person {
     /// What is written wherever something of this person is sealed.
-    pub(super) fn canary(self) -> Vec<u8> {
+    pub(crate) fn canary(self) -> Vec<u8> {
         format!("canary of person number {:03}", self.number).into_bytes()
     }
 
