@@ -54,7 +54,8 @@ async fn due(shared: &Shared, kind: Kind, began: Timestamp) -> Result<(), Fault>
         return Ok(());
     }
     let stop = shared.stop.clone();
-    let told = &mut move |_: &str, _| if stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let told =
+        &mut move |_: &str, _| if stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let made = backups.make(kind, By { actor: Actor::System, reason: None }, told).await?;
     tracing::info!(event = "backup.made", component = kind.as_str(), count = made.rows, bytes = made.bytes);
     show(made.made_at);

@@ -154,7 +154,9 @@ fn no_shelf(kind: Kind) -> Fault {
     Fault::new(
         ErrorKind::Invalid,
         "backup.no_shelf",
-        format!("nobody said where to put it and to which key: set {directory} and {recipients} (`tacit backup key` makes one)"),
+        format!(
+            "nobody said where to put it and to which key: set {directory} and {recipients} (`tacit backup key` makes one)"
+        ),
     )
 }
 

@@ -83,7 +83,9 @@ const TELL: u64 = 1000;
 fn tell(told: &mut (dyn FnMut(&str, u64) -> ControlFlow<()> + Send), table: &str, rows: u64) -> Result<(), Fault> {
     match told(table, rows) {
         ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(Fault::new(ErrorKind::Unavailable, "backup.stopped", "it was stopped before its end")),
+        ControlFlow::Break(()) => {
+            Err(Fault::new(ErrorKind::Unavailable, "backup.stopped", "it was stopped before its end"))
+        }
     }
 }
 

@@ -167,8 +167,10 @@ pub(crate) async fn finish_restore(db: &Db, list: &'static Migrations, now: Time
 
 /// Lets it be opened.
 pub(crate) async fn end_restore(db: &Db) -> Result<(), StorageError> {
-    db.write("storage.restore", |tx| Box::pin(async move { tx.execute(&RESTORED, &[RESTORING.into()]).await.map(drop) }))
-        .await
+    db.write("storage.restore", |tx| {
+        Box::pin(async move { tx.execute(&RESTORED, &[RESTORING.into()]).await.map(drop) })
+    })
+    .await
 }
 
 async fn create_book(db: &Db, engine: Engine) -> Result<(), StorageError> {

@@ -32,7 +32,11 @@ impl Recipients {
     /// If one is none, or there is none.
     pub fn parse(texts: &[String]) -> Result<Self, String> {
         let parsed = texts.iter().map(|text| {
-            text.parse().map_err(|why| format!("{text:?} is no recipient of age ({why}): it looks like age1… and is what `tacit backup key` prints"))
+            text.parse().map_err(|why| {
+                format!(
+                    "{text:?} is no recipient of age ({why}): it looks like age1… and is what `tacit backup key` prints"
+                )
+            })
         });
         match parsed.collect::<Result<Vec<Recipient>, String>>()? {
             none if none.is_empty() => Err("give at least one recipient: `tacit backup key` makes one".to_owned()),
@@ -56,12 +60,15 @@ impl Identities {
     /// # Errors
     /// If there is none in it. No part of the text is in the error.
     pub fn parse(text: &SecretString) -> Result<Self, &'static str> {
-        let lines = text.expose_secret().lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let lines =
+            text.expose_secret().lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let parsed: Result<Vec<Identity>, _> = lines.map(str::parse).collect();
         match parsed {
             Ok(some) if !some.is_empty() => Ok(Self(some)),
-            _ => Err("there is no identity of age in it: a line of it begins with AGE-SECRET-KEY-1, and `tacit backup key` \
-                      makes one"),
+            _ => Err(
+                "there is no identity of age in it: a line of it begins with AGE-SECRET-KEY-1, and `tacit backup key` \
+                      makes one",
+            ),
         }
     }
 
@@ -105,18 +112,24 @@ impl Write for Sealing {
 /// Opens a backup up to its header.
 pub(super) fn open(file: &Path, identities: &Identities) -> Result<Reader, Fault> {
     let refuse = |code, why: String| Fault::new(ErrorKind::Invalid, code, format!("{}: {why}", file.display()));
-    let input = File::open(file).map_err(|error| refuse("backup.unreadable", format!("it cannot be read ({error})")))?;
+    let input =
+        File::open(file).map_err(|error| refuse("backup.unreadable", format!("it cannot be read ({error})")))?;
     let damaged = |error: DecryptError| match error {
-        DecryptError::NoMatchingKeys => refuse("backup.identity", "no identity that was given opens it: give the one whose recipient it was made for".to_owned()),
-        DecryptError::UnknownFormat => refuse("backup.newer", "it is of a newer age than this program knows".to_owned()),
-        DecryptError::Io(error) if error.kind() != io::ErrorKind::InvalidData && error.kind() != io::ErrorKind::UnexpectedEof => {
+        DecryptError::NoMatchingKeys => refuse(
+            "backup.identity",
+            "no identity that was given opens it: give the one whose recipient it was made for".to_owned(),
+        ),
+        DecryptError::Io(error)
+            if error.kind() != io::ErrorKind::InvalidData && error.kind() != io::ErrorKind::UnexpectedEof =>
+        {
             refuse("backup.unreadable", format!("it cannot be read ({error})"))
         }
-        _ => refuse("backup.damaged", "it is no backup, or damaged at its head: use another one".to_owned()),
+        _ => refuse("backup.damaged", "it is no file of age, or damaged at its head: use another one".to_owned()),
     };
     let decryptor = Decryptor::new_buffered(BufReader::new(input)).map_err(damaged)?;
     let each = identities.0.iter().map(|identity| identity as &dyn age::Identity);
     let opened = decryptor.decrypt(each).map_err(damaged)?;
-    let plain = zstd::Decoder::new(opened).map_err(|_| refuse("backup.damaged", "it is damaged: use another one".to_owned()))?;
+    let plain = zstd::Decoder::new(opened)
+        .map_err(|_| refuse("backup.damaged", "it is damaged: use another one".to_owned()))?;
     Reader::open(Box::new(plain))
 }

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 use tacit_kernel::audit::Action;
 use tacit_kernel::{Clock, ErrorKind, Fault, Timestamp};
+use tacit_storage::Db;
 use tacit_storage::audit::{Audit, NewEntry};
 use tacit_storage::backup::{Reader, bring_up_to_date, load, open_restored};
 use tacit_storage::keyring::{KeyStore, Masters};
-use tacit_storage::Db;
 
 /// What was restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -1,7 +1,7 @@
 //! A directory with backups of one kind. What is not named as we name them, or is no file of age, is not touched.
 
-use super::envelope::{MAGIC, Recipients, Sealing};
 use super::Kind;
+use super::envelope::{MAGIC, Recipients, Sealing};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};

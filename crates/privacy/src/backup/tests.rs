@@ -132,7 +132,7 @@ both_engines! {
             assert_eq!(again.erasing.replay().await.unwrap(), 1);
             let open = again.erasing.list(tacit_storage::Page::default()).await.unwrap();
             assert_eq!((open.items[0].reason, open.items[0].state), (Reason::Restored, State::Unreadable));
-            again.through(open.items[0].id).await;
+            finish(&again).await;
             assert!(again.leading(ann.account).await.is_empty());
             assert!(again.leading(member.account).await.len() > 20, "nobody else is touched");
             assert_eq!(files_with(&target, ann), 0, "not a byte");
@@ -163,6 +163,7 @@ both_engines! {
     async fn without_the_audit_log_nothing_is_backed_up_or_restored(db: Db) {
         let kept = Kept::new(db.clone()).await;
         let made = kept.make(Kind::Data).await;
+        kept.world.clock.advance_micros(1);
         let broken = kept.make(Kind::Data).await;
         let files = || fs::read_dir(kept.dir.path().join("data")).unwrap().count();
         assert_eq!(files(), 2);
@@ -177,6 +178,13 @@ both_engines! {
         assert_eq!(files(), 2, "what cannot be recorded is not taken away");
         assert!(made.file.exists() && broken.file.exists());
     }
+}
+
+/// Goes through with the one erasure that is under way; the keyring is turned already.
+async fn finish(world: &World) {
+    world.steps().await;
+    let open = world.erasing.list(tacit_storage::Page::default()).await.unwrap();
+    assert_eq!(open.items[0].state, State::Done);
 }
 
 /// Files of a database of SQLite that hold the canary of somebody.
@@ -206,7 +214,7 @@ async fn a_file_that_is_not_a_whole_backup_of_ours_is_refused() {
         let mut changed = bytes.clone();
         changed[place] ^= 1;
         let said = refused(&changed);
-        let of_head = place < head && ["backup.identity", "backup.newer"].contains(&said);
+        let of_head = place < head && said == "backup.identity";
         assert!(said == "backup.damaged" || of_head, "{said}: changed at {place} of {head}");
     }
     assert_eq!(refused(&[&bytes[..], &bytes[..]].concat()), "backup.damaged");

@@ -49,5 +49,4 @@ impl Days {
             Class::Audit => self.audit,
         }
     }
-
 }

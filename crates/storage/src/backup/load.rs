@@ -109,7 +109,10 @@ async fn same(tx: &mut ReadTx<'_>, found: &Found, tally: &Tally, told: Told<'_>)
         return Ok(());
     }
     let table = &found.table.name;
-    Err(Fault::internal("backup.differs", format!("the rows that were loaded into {table} are not those of the backup")))
+    Err(Fault::internal(
+        "backup.differs",
+        format!("the rows that were loaded into {table} are not those of the backup"),
+    ))
 }
 
 /// Brings a database that was loaded to the schema of this program, while nobody can open it yet.

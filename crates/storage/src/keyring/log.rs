@@ -132,8 +132,7 @@ impl ErasureLog {
 
     fn append_locked(&self, tombstones: &[Tombstone]) -> io::Result<i64> {
         let is_new = !self.path.exists();
-        let mut file =
-            fs::OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path)?;
+        let mut file = fs::OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path)?;
         // Of other processes with the same file.
         file.lock()?;
         let before = last(&mut file)?;
@@ -221,6 +220,9 @@ fn unwritable(path: &Path, error: &io::Error) -> Fault {
     Fault::new(
         ErrorKind::Unavailable,
         "keyring.erasure_log",
-        format!("the erasure log {} cannot be written ({error}): no erasure is done before it is there", path.display()),
+        format!(
+            "the erasure log {} cannot be written ({error}): no erasure is done before it is there",
+            path.display()
+        ),
     )
 }

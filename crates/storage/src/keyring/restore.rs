@@ -70,7 +70,8 @@ impl KeyStore {
             let subjects = self.db.read("keyring.subjects", |tx| Box::pin(store::subjects(tx, after, STEP))).await?;
             let Some(last) = subjects.last() else { return Ok(dropped) };
             after = *last;
-            let erased: Vec<Uuid> = subjects.into_iter().filter(|subject| tombs.contains(&self.tomb(*subject))).collect();
+            let erased: Vec<Uuid> =
+                subjects.into_iter().filter(|subject| tombs.contains(&self.tomb(*subject))).collect();
             let erased = &erased;
             if !erased.is_empty() {
                 let gone = self.db.write("keyring.replay", |tx| Box::pin(drop_keys(tx, erased))).await?;

@@ -375,15 +375,17 @@ pub(super) async fn erasures_after(
 }
 
 /// Tombstones as the log has them, after that one.
-pub(super) async fn erasures_logged(
-    tx: &mut ReadTx<'_>,
-    seq: i64,
-    limit: i64,
-) -> Result<Vec<Tombstone>, StorageError> {
+pub(super) async fn erasures_logged(tx: &mut ReadTx<'_>, seq: i64, limit: i64) -> Result<Vec<Tombstone>, StorageError> {
     let rows = tx.all(&ERASURES_LOGGED, &[seq.into(), limit.into()]).await?;
     let tombstone = |row: &crate::Row| {
         let (seq, epoch) = (row.get("seq")?, row.get("epoch")?);
-        Ok(Tombstone { seq, tomb: row.get("subject_hash")?, epoch, at: row.get("erased_at")?, chain: row.get("chain")? })
+        Ok(Tombstone {
+            seq,
+            tomb: row.get("subject_hash")?,
+            epoch,
+            at: row.get("erased_at")?,
+            chain: row.get("chain")?,
+        })
     };
     rows.iter().map(tombstone).collect()
 }

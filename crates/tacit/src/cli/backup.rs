@@ -149,7 +149,8 @@ async fn make(global: &Global, kinds: &[Kind]) -> anyhow::Result<()> {
     let config = global.resolve()?.config;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     // Opening would bring them up to date, which a running platform that is older would not survive.
-    let settings = [(Kind::Data, "database.url", &config.database.url), (Kind::Keyring, "keyring.url", &config.keyring.url)];
+    let settings =
+        [(Kind::Data, "database.url", &config.database.url), (Kind::Keyring, "keyring.url", &config.keyring.url)];
     for (kind, key, url) in settings {
         let db = existing(&config, key, url).await?;
         let db = db.with_context(|| format!("{key} names no database yet: `tacit setup` makes it"))?;
@@ -213,7 +214,8 @@ async fn restore_data(config: &Config, args: &FileArgs, by: &By, out: Output) ->
         Some(keyring) if !is_empty(&keyring, Kind::Keyring).await.map_err(detailed)? => keyring,
         _ => anyhow::bail!("keyring.url names no keyring: restore that first (`tacit restore keyring`)"),
     };
-    let keys = KeyStore::open(keyring, crate::master::read(&config.keyring)?, Arc::clone(&clock)).await.map_err(detailed)?;
+    let keys =
+        KeyStore::open(keyring, crate::master::read(&config.keyring)?, Arc::clone(&clock)).await.map_err(detailed)?;
     keys.log_to(&config.keyring.erasure_log).await.map_err(detailed)?;
     let db = open("database.url", &config.database.url, config.database.max_connections).await?;
     let mut progress = Progress::new(out);
@@ -245,8 +247,7 @@ async fn restore_keyring(
     let mut progress = Progress::new(out);
     let told = &mut |table: &str, rows| progress.tell(table, rows);
     let parts = (&db, masters, &clock);
-    let restored =
-        backup::restore_keyring(parts, (&args.file, &identities), erasures, data.as_ref(), by, told).await;
+    let restored = backup::restore_keyring(parts, (&args.file, &identities), erasures, data.as_ref(), by, told).await;
     progress.over();
     db.close().await;
     restored.map_err(detailed)

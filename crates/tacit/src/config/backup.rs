@@ -47,7 +47,12 @@ impl Backup {
     pub(super) fn contradictions(&self, wrong: &mut impl FnMut(&'static str, String)) {
         let sides = [
             ("backup.recipients", "backup.directory", &self.recipients, &self.directory),
-            ("backup.keyring_recipients", "backup.keyring_directory", &self.keyring_recipients, &self.keyring_directory),
+            (
+                "backup.keyring_recipients",
+                "backup.keyring_directory",
+                &self.keyring_recipients,
+                &self.keyring_directory,
+            ),
         ];
         for (key, of, recipients, directory) in sides {
             if directory.is_some() == recipients.is_empty() {

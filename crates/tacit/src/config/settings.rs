@@ -105,8 +105,9 @@ const fn seconds(key: &'static str, production: &'static str, doc: &'static str)
 }
 
 /// The settings.
-pub(crate) static SETTINGS: LazyLock<Vec<Setting>> =
-    LazyLock::new(|| [serving::SETTINGS, people::SETTINGS, privacy::SETTINGS, backup::SETTINGS, platform::SETTINGS].concat());
+pub(crate) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
+    [serving::SETTINGS, people::SETTINGS, privacy::SETTINGS, backup::SETTINGS, platform::SETTINGS].concat()
+});
 
 /// The setting of that name.
 pub(crate) fn by_key(key: &str) -> Option<&'static Setting> {

@@ -46,8 +46,7 @@ both_engines! {
             assert_eq!(restored.erased_since, 1);
             let world = World::with(Db::clone(&again), keys, kept.world.clock.clone(), Vec::new()).await;
             assert_eq!(world.erasing.replay().await.unwrap(), 1);
-            let open = world.erasing.list(tacit_storage::Page::default()).await.unwrap();
-            world.through(open.items[0].id).await;
+            finish(&world).await;
             assert!(world.leading(ann.account).await.is_empty());
             assert_eq!(files_with(&again, ann), 0);
         }
