@@ -53,7 +53,7 @@ impl Stores {
         );
         let keyring = open("keyring.url", &config.keyring.url, config.database.max_connections).await?;
         let keys = KeyStore::open(keyring.clone(), masters, Arc::clone(clock)).await.map_err(detailed)?;
-        keys.log_to(&config.keyring.erasure_log).await.map_err(detailed).context("keyring.erasure_log")?;
+        keys.log_to(&config.keyring.erasure_log).await.map_err(detailed)?;
         for (name, db) in [("database", &db), ("keyring", &keyring)] {
             let undeclared = tacit_storage::datamap::undeclared(db).await.map_err(detailed)?;
             anyhow::ensure!(
