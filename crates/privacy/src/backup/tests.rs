@@ -170,6 +170,7 @@ both_engines! {
         let sql = tacit_storage::Sql::new("ALTER TABLE audit_entries RENAME TO audit_entries_gone");
         let away = db.write("test.away", |tx| Box::pin(async move { tx.execute(&sql, &[]).await }));
         away.await.unwrap_or_else(|error: tacit_storage::StorageError| panic!("{error}"));
+        kept.world.clock.advance_micros(1);
         assert!(kept.backups.make(Kind::Data, operator(), &mut GO_ON.clone()).await.is_err());
         assert_eq!(files(), 2);
         assert!(kept.world.erasing.retention.prune(Kind::Data).await.is_ok(), "nothing is due");
