@@ -18,4 +18,5 @@ pub const ELEMENTS: &[Element] = &[
     Element::metric_label("tacit_control_ledger_checks", "outcome", WORD),
     Element::metric_label("tacit_control_forgetting", "outcome", WORD),
     Element::metric_label("tacit_control_retention_behind_seconds", "class", WORD),
+    Element::metric_label("tacit_control_backup_age_seconds", "database", WORD),
 ];

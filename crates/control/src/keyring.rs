@@ -29,6 +29,8 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 }
 
 async fn due(shared: &Shared, audit: &Audit) -> Result<(), Fault> {
+    // What another process destroyed, in the log that this one has.
+    shared.keys.log_erasures().await?;
     // One that was begun, by whomever, was recorded then.
     steps(shared).await?;
     let status = shared.keys.status().await?;

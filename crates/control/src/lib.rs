@@ -15,10 +15,12 @@
 //! - **Audit log**: its checkpoints are signed while entries come.
 //! - **Keyring**: what was destroyed in it is made final.
 //! - **Erasing**: whoever is to be erased is.
+//! - **Backups**: made by schedule.
 //!
 //! Answers carry only codes and ids; no request or response body of a model call ever comes here.
 
 mod audit;
+mod backups;
 mod catalogue;
 mod changes;
 pub mod datamap;
@@ -50,6 +52,7 @@ use tacit_kernel::ids::EventId;
 use tacit_kernel::{Clock, Fault};
 use tacit_ledger::Ledger;
 use tacit_link::{Endpoint, LinkError, Listener, Tls};
+use tacit_privacy::backup::Backups;
 use tacit_privacy::erasure::Erasing;
 use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::Retention;
@@ -81,6 +84,10 @@ pub struct ControlConfig {
     pub erasing: Erasing,
     /// What people ask for about their data.
     pub requests: Requests,
+    /// What makes backups, if there are any.
+    pub backups: Option<Backups>,
+    /// How often they are made; only by hand if `None`.
+    pub backup_every: Option<Duration>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where gateways connect.
@@ -112,6 +119,8 @@ pub(crate) struct Shared {
     retention: Retention,
     erasing: Erasing,
     requests: Requests,
+    backups: Option<Backups>,
+    backup_every: Option<Duration>,
     clock: Arc<dyn Clock>,
     currency: String,
     strict: bool,
@@ -153,6 +162,8 @@ impl Control {
             retention,
             erasing,
             requests,
+            backups,
+            backup_every,
             clock,
             link,
             tls,
@@ -178,6 +189,8 @@ impl Control {
             retention,
             erasing,
             requests,
+            backups,
+            backup_every,
             clock,
             currency,
             strict,
@@ -211,6 +224,8 @@ impl Control {
         tasks.spawn(supervised(Arc::clone(&shared), "keyring", move || keyring::run(Arc::clone(&watched))));
         let watched = Arc::clone(&shared);
         tasks.spawn(supervised(Arc::clone(&shared), "erasing", move || erasing::run(Arc::clone(&watched))));
+        let watched = Arc::clone(&shared);
+        tasks.spawn(supervised(Arc::clone(&shared), "backups", move || backups::run(Arc::clone(&watched))));
         if let Some(every) = verify_every {
             let watched = Arc::clone(&shared);
             tasks.spawn(supervised(Arc::clone(&shared), "ledger_check", move || {

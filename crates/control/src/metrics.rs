@@ -71,6 +71,11 @@ pub(crate) struct ClassLabel {
     pub(crate) class: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct DatabaseLabel {
+    pub(crate) database: &'static str,
+}
+
 /// Bounds of the histograms: a commit takes a fraction of a millisecond where all is well.
 const SECONDS: [f64; 13] = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
 
@@ -99,6 +104,7 @@ pub(crate) struct Metrics {
     pub(crate) erasures_open: Gauge,
     pub(crate) rights_requests_open: Gauge,
     pub(crate) rights_requests_overdue: Gauge,
+    pub(crate) backup_age: Family<DatabaseLabel, Gauge>,
     pub(crate) ledger_problems: Gauge,
     pub(crate) ledger_checked_at: Gauge,
 }
@@ -130,6 +136,7 @@ impl Metrics {
             erasures_open: Gauge::default(),
             rights_requests_open: Gauge::default(),
             rights_requests_overdue: Gauge::default(),
+            backup_age: Family::default(),
             ledger_problems: Gauge::default(),
             ledger_checked_at: Gauge::default(),
         };
@@ -175,6 +182,8 @@ impl Metrics {
         r.register("rights_requests_open", "Requests of people about their data that are under way", open);
         let overdue = metrics.rights_requests_overdue.clone();
         r.register("rights_requests_overdue", "Those that should have been answered by now", overdue);
+        let age = metrics.backup_age.clone();
+        r.register("backup_age_seconds", "Age of the newest backup; without one, of this process", age);
         r.register("ledger_problems", "Problems that the last check found", metrics.ledger_problems.clone());
         let at = metrics.ledger_checked_at.clone();
         r.register("ledger_checked_at", "When the last check ended, in seconds since 1970", at);
@@ -228,6 +237,7 @@ mod tests {
             family.get_or_create(&OutcomeLabel { outcome }).inc();
         }
         metrics.retention_behind.get_or_create(&ClassLabel { class: "audit" }).set(1);
+        metrics.backup_age.get_or_create(&DatabaseLabel { database: "data" }).set(1);
         metrics.commit_seconds.observe(0.3);
         metrics.settle_seconds.observe(0.3);
         let text = metrics.text();

@@ -224,6 +224,10 @@ words! {
         KeyringRotate = "keyring.rotate",
         /// The keyring gets another master key.
         KeyringRekey = "keyring.rekey",
+        /// A backup is made.
+        BackupMake = "backup.make",
+        /// A database is restored from a backup.
+        BackupRestore = "backup.restore",
         /// The audit log is looked at.
         AuditList = "audit.list",
         /// An entry of the audit log is looked at, what is sealed in it too.
@@ -278,6 +282,8 @@ words! {
         RightsRequest = "rights_request",
         /// The keyring.
         Keyring = "keyring",
+        /// A backup.
+        Backup = "backup",
         /// The audit log.
         Audit = "audit",
     }

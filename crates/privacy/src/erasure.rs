@@ -21,6 +21,7 @@ use tacit_kernel::ids::{AccountId, ErasureId};
 use tacit_kernel::{Clock, Fault, Nano};
 use tacit_ledger::Ledger;
 use tacit_storage::audit::{self, Actor, NewEntry, Object};
+use tacit_storage::backup::Kind;
 use tacit_storage::changes::{self, Change};
 use tacit_storage::datamap::{OWNERS, Owner, erasing};
 use tacit_storage::keyring::KeyStore;
@@ -34,12 +35,12 @@ const HEARD: i64 = 10_000_000;
 #[derive(Clone)]
 pub struct Erasing {
     db: Db,
-    keys: Arc<KeyStore>,
+    pub(crate) keys: Arc<KeyStore>,
     clock: Arc<dyn Clock>,
     identity: Identity,
     ledger: Ledger,
-    retention: Retention,
-    audit: audit::Audit,
+    pub(crate) retention: Retention,
+    pub(crate) audit: audit::Audit,
 }
 
 impl Erasing {
@@ -215,13 +216,18 @@ impl Erasing {
             }
         }
         let destroyed = self.keys.destroy(&subjects).await?;
+        // From here on this database takes no keyring for its own that does not know of it.
+        self.keys.remember_in(&self.db).await?;
         let now = self.clock.now();
+        // A backup of the keyring that was begun before has the key.
+        let copies_until = self.retention.shelf(Kind::Keyring).map(|shelf| shelf.until(now));
         let unreadable = async |tx: &mut WriteTx<'_>| {
             for erasure in &frozen {
                 let Some(mut erasure) = standing(tx, erasure.id, State::Frozen).await? else { continue };
                 erasure.state = State::Unreadable;
                 erasure.unreadable_at = Some(now);
                 erasure.epoch = destroyed.epoch;
+                erasure.copies_until = copies_until;
                 store::go_on(tx, &erasure).await?;
             }
             for account in &accounts {

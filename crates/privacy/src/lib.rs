@@ -3,6 +3,7 @@
 //!
 //! The map is gathered by the program, since its parts stand beside what they describe ([`Map::new`]).
 
+pub mod backup;
 mod clauses;
 pub mod copy;
 pub mod erasure;

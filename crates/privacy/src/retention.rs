@@ -1,17 +1,20 @@
 //! What has served its time is deleted: call records, where calls came from, what tells of gateways, the contents of the audit
 //! log. A run goes over a class in steps, each a transaction that also says how far it came: whoever goes on after a crash
 //! goes on there, and what stands in the book of runs at the end is the proof. What short-lived things hold is deleted where
-//! they are kept (identity, operations).
+//! they are kept (identity, operations). Backups are files of this process: every process takes away its own.
 
 mod days;
 mod holds;
 mod model;
+mod shelves;
 mod store;
 
 pub use days::{Days, DaysError};
 pub use holds::{Hold, HoldError};
 pub use model::{Class, Debt, Due, Run};
 
+use crate::backup::Shelf;
+use shelves::Shelves;
 use std::collections::HashSet;
 use std::sync::Arc;
 use tacit_kernel::ids::{AccountId, CallId};
@@ -25,6 +28,7 @@ use uuid::Uuid;
 
 /// How often a class is gone over.
 const EVERY: i64 = 3_600_000_000;
+const DAY: i64 = 86_400_000_000;
 /// Entries of the audit log in one step.
 const STEP: u32 = 500;
 
@@ -37,6 +41,7 @@ pub struct Retention {
     ledger: Ledger,
     audit: audit::Audit,
     days: Days,
+    shelves: Shelves,
 }
 
 impl Retention {
@@ -48,7 +53,13 @@ impl Retention {
         audit: audit::Audit,
         days: Days,
     ) -> Self {
-        Self { db, keys, clock, ledger, audit, days }
+        Self { db, keys, clock, ledger, audit, days, shelves: Shelves::default() }
+    }
+
+    /// With backups on those shelves.
+    #[must_use]
+    pub fn with_shelves(self, shelves: Vec<Shelf>) -> Self {
+        Self { shelves: Shelves::new(shelves), ..self }
     }
 
     /// Does one step of whatever is due. True if there may be more.
@@ -56,8 +67,8 @@ impl Retention {
     /// # Errors
     /// Storage, keyring. What was not done is done by the next step.
     pub async fn step(&self) -> Result<bool, Fault> {
-        for class in Class::ALL {
-            if self.step_of(*class).await? {
+        for class in self.classes() {
+            if self.step_of(class).await? {
                 return Ok(true);
             }
         }
@@ -66,6 +77,9 @@ impl Retention {
 
     /// One step of a class. False if nothing of it is due for now.
     async fn step_of(&self, class: Class) -> Result<bool, Fault> {
+        if let Some(kind) = class.backups() {
+            return self.prune_hourly(kind).await;
+        }
         let now = self.clock.now();
         let open = self.db.read("retention.open", |tx| Box::pin(store::open(tx, class))).await?;
         let run = match open {
@@ -75,7 +89,7 @@ impl Retention {
                 if last.is_some_and(|last| now.micros_since(last) < EVERY) {
                     return Ok(false);
                 }
-                let run = Run::begin(class, self.days.cutoff(class, now), now);
+                let run = Run::begin(class, self.cutoff(class), now);
                 let begun = &run;
                 self.db.write("retention.begin", |tx| Box::pin(store::begin(tx, begun))).await?;
                 run
@@ -105,6 +119,7 @@ impl Retention {
                 run.held += done.held;
                 done.next.map(|seq| Uuid::from_u128(u128::from(seq)))
             }
+            Class::Backups | Class::KeyringBackups => None,
         };
         match next {
             Some(next) => {
@@ -132,7 +147,7 @@ impl Retention {
     /// A run that deleted something stands in the audit log.
     async fn finish(&self, tx: &mut WriteTx<'_>, mut run: Run) -> Result<(), Fault> {
         use tacit_kernel::audit::{Action, ObjectKind, Phase};
-        run.finished_at = Some(self.clock.now());
+        run.finished_at = Some(self.now());
         store::go_on(tx, &run).await?;
         if run.deleted > 0 {
             let object = Object::one(ObjectKind::Retention, run.class.as_str());
@@ -143,7 +158,7 @@ impl Retention {
             };
             self.audit.append(tx, &entry).await?;
         }
-        let (now, before) = (self.clock.now(), self.days.cutoff(Class::Audit, self.clock.now()));
+        let (now, before) = (self.clock.now(), self.cutoff(Class::Audit));
         // Proof of the same kind, kept as long.
         crate::requests::store::forget(tx, before, now).await?;
         Ok(store::prune(tx, before).await?)
@@ -154,18 +169,18 @@ impl Retention {
     /// # Errors
     /// Storage.
     pub async fn plan(&self) -> Result<Vec<Due>, Fault> {
-        let now = self.clock.now();
         let plan = async |tx: &mut ReadTx<'_>| {
             let mut plan = Vec::new();
-            for class in Class::ALL {
-                let before = self.days.cutoff(*class, now);
+            for class in self.classes() {
+                let before = self.cutoff(class);
                 let rows = match class {
                     Class::CallAddresses => self.ledger.calls_due_in_tx(tx, Forgetting::Addresses, before).await?,
                     Class::CallRecords => self.ledger.calls_due_in_tx(tx, Forgetting::Calls, before).await?,
                     Class::GatewaySessions => self.ledger.sessions_due_in_tx(tx, before).await?,
                     Class::Audit => audit::due_before(tx, before).await?,
+                    Class::Backups | Class::KeyringBackups => self.backups_due(class, before)?,
                 };
-                plan.push(Due { class: *class, days: self.days.of(*class), before, rows });
+                plan.push(Due { class, days: self.days_of(class), before, rows });
             }
             Ok::<_, Fault>(plan)
         };
@@ -179,13 +194,12 @@ impl Retention {
     /// # Errors
     /// Storage.
     pub async fn debts(&self) -> Result<Vec<Debt>, Fault> {
-        let now = self.clock.now();
         let debts = async |tx: &mut ReadTx<'_>| {
             let mut debts = Vec::new();
-            for class in Class::ALL {
-                let finished = store::finished(tx, *class).await?;
-                let behind = finished.map(|cutoff| self.days.cutoff(*class, now).micros_since(cutoff).max(0));
-                debts.push(Debt { class: *class, behind_micros: behind });
+            for class in self.classes() {
+                let finished = store::finished(tx, class).await?;
+                let behind = finished.map(|cutoff| self.cutoff(class).micros_since(cutoff).max(0));
+                debts.push(Debt { class, behind_micros: behind });
             }
             Ok::<_, Fault>(debts)
         };
@@ -200,6 +214,25 @@ impl Retention {
     pub async fn runs(&self, page: Page) -> Result<Paged<Run>, Fault> {
         let rows = self.db.read("retention.runs", |tx| Box::pin(store::runs(tx, page))).await?;
         Ok(page.take(rows, |run| run.id.0))
+    }
+
+    /// The classes that there is anything of.
+    fn classes(&self) -> impl Iterator<Item = Class> {
+        Class::ALL.iter().copied().filter(|class| class.backups().is_none_or(|kind| self.shelf(kind).is_some()))
+    }
+
+    /// Days for which a class is kept.
+    fn days_of(&self, class: Class) -> u32 {
+        let shelf = class.backups().and_then(|kind| self.shelf(kind));
+        shelf.map_or_else(|| self.days.of(class), Shelf::days)
+    }
+
+    /// What is older than that is due.
+    fn cutoff(&self, class: Class) -> Timestamp {
+        let days = -i64::from(self.days_of(class)) * DAY;
+        // A backup is gone when its days are over, not an hour later.
+        let early = if class.backups().is_some() { EVERY } else { 0 };
+        self.now().plus_micros(days.saturating_add(early))
     }
 
     /// Now.

@@ -19,9 +19,9 @@ pub use columns::COLUMNS;
 pub use owners::{OWNERS, Owner, Step};
 
 /// The tables of the keyring's schema; `schema_migrations` is in every database, all others are the main schema's.
-const KEYRING_TABLES: &[&str] =
+pub(crate) const KEYRING_TABLES: &[&str] =
     &["keyring_epochs", "keyring_bunches", "keyring_erasures", "keyring_state", "subject_keys"];
-const BOOK_TABLE: &str = "schema_migrations";
+pub(crate) const BOOK_TABLE: &str = "schema_migrations";
 
 const SQLITE_COLUMNS: Sql = Sql::new(
     "SELECT t.name AS table_name, c.name AS column_name FROM sqlite_schema AS t, pragma_table_xinfo(t.name) AS c \

@@ -5,6 +5,8 @@
 //!   the destroyed key.
 //! - [`KeyStore::follow`] is called at every look at the feed of changes: what another process destroyed, this one forgets.
 //! - [`KeyStore::check_against`] tells whether a database is the one of this keyring, and who in it was erased since.
+//! - [`KeyStore::log_to`] also writes every erasure into a file apart, from which [`KeyStore::restored`] learns what an older
+//!   copy of the keyring does not know.
 //! - [`KeyStore::rekey`] wraps the keyring with another master key.
 //!
 //! Every change is a row of transactions, each of which leaves a keyring that opens and says what is still to do: a crash
@@ -13,8 +15,10 @@
 mod belonging;
 mod cache;
 mod erasures;
+mod log;
 mod masters;
 mod rekey;
+mod restore;
 mod status;
 mod store;
 mod turn;
@@ -22,6 +26,7 @@ mod turn;
 pub use erasures::{Destroyed, ErasuresHead};
 pub use masters::Masters;
 pub use rekey::Rekeyed;
+pub use restore::Replayed;
 pub use status::KeyringStatus;
 pub use store::{MAIN_STATEMENTS, STATEMENTS};
 pub use turn::Step;
@@ -54,6 +59,8 @@ pub struct KeyStore {
     cache: Cache,
     /// Up to which tombstone the cache was told of.
     seen: AtomicI64,
+    /// Where erasures are written down outside the keyring.
+    log: std::sync::OnceLock<log::ErasureLog>,
     #[cfg(feature = "testing")]
     dir: std::sync::OnceLock<tempfile::TempDir>,
 }
@@ -70,8 +77,12 @@ impl KeyStore {
     /// # Errors
     /// `keyring.master_key` if none of the master keys is the one of this keyring; storage faults.
     pub async fn open(db: Db, masters: impl Into<Masters>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, Fault> {
-        let (masters, now) = (masters.into(), clock.now());
-        db.migrate_keyring(now).await?;
+        db.migrate_keyring(clock.now()).await?;
+        Self::unlocked(db, masters.into(), clock).await
+    }
+
+    async fn unlocked(db: Db, masters: Masters, clock: Arc<dyn Clock>) -> Result<Arc<Self>, Fault> {
+        let now = clock.now();
         let opened = db.write("keyring.open", |tx| Box::pin(masters.open(tx, now))).await?;
         let masters::Opened { root, keyring, pulse } = opened;
         Ok(Arc::new(Self {
@@ -84,9 +95,16 @@ impl KeyStore {
             keyring: RwLock::new(Arc::new(keyring)),
             cache: Cache::default(),
             seen: AtomicI64::new(pulse.erasures),
+            log: std::sync::OnceLock::new(),
             #[cfg(feature = "testing")]
             dir: std::sync::OnceLock::new(),
         }))
+    }
+
+    /// The keyring's database; for copies of it.
+    #[must_use]
+    pub const fn database(&self) -> &Db {
+        &self.db
     }
 
     /// Keeps a test's directory for as long as the store lives.

@@ -1,5 +1,5 @@
 //! Storage: one SQL text for SQLite and PostgreSQL, in transactions that are named and tried again; migrations; the
-//! keyring's store; the feed of changes; the audit log; and, beside the migrations, the data map of every column.
+//! keyring's store; the feed of changes; the audit log; copies of whole databases; and, beside the migrations, the data map of every column.
 //!
 //! How to write against it:
 //!
@@ -18,6 +18,7 @@
 //!   SERIALIZABLE.
 
 pub mod audit;
+pub mod backup;
 pub mod changes;
 pub mod datamap;
 mod db;

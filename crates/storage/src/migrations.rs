@@ -6,7 +6,7 @@
 use crate::db::{Db, Engine};
 use crate::error::{StorageError, StorageErrorKind};
 use crate::sql::Sql;
-use crate::tx::WriteTx;
+use crate::tx::{ReadTx, WriteTx};
 use crate::value::Value;
 use tacit_kernel::Timestamp;
 use tacit_vault::{HashKey, keyed_hash};
@@ -19,6 +19,11 @@ pub(crate) struct Migrations {
 }
 
 impl Migrations {
+    /// A hash over the first so many scripts; `None` if there are not so many.
+    pub(crate) fn hash(&self, version: usize) -> Option<[u8; 32]> {
+        Some(checksum(&self.scripts.get(..version)?.join("\0")))
+    }
+
     /// Names this very list; for the template of test databases.
     #[cfg(feature = "testing")]
     pub(crate) fn fingerprint(&self) -> String {
@@ -48,6 +53,7 @@ pub(crate) static MAIN: Migrations = Migrations {
         include_str!("../migrations/0016_names.sql"),
         include_str!("../migrations/0018_erasure.sql"),
         include_str!("../migrations/0019_rights_requests.sql"),
+        include_str!("../migrations/0020_known_erasures.sql"),
     ],
 };
 
@@ -67,6 +73,9 @@ pub(crate) const APPLIED: Sql =
     Sql::new("SELECT version, checksum FROM schema_migrations WHERE schema = $1 ORDER BY version");
 pub(crate) const RECORD: Sql =
     Sql::new("INSERT INTO schema_migrations (schema, version, checksum, applied_at) VALUES ($1, $2, $3, $4)");
+/// A database that is being restored has a row of this name in the book, so that no program opens it.
+const RESTORING: &str = "restoring";
+const RESTORED: Sql = Sql::new("DELETE FROM schema_migrations WHERE schema = $1");
 /// One starter at a time on PostgreSQL; SQLite has one writer anyway.
 const LOCK: &str = "LOCK TABLE schema_migrations IN ACCESS EXCLUSIVE MODE";
 
@@ -76,18 +85,91 @@ pub(crate) async fn run(db: &Db, list: &'static Migrations, now: Timestamp) -> R
     create_book(db, engine).await?;
     db.write("storage.migrate", |tx| {
         Box::pin(async move {
-            if engine == Engine::Postgres {
-                tx.script(LOCK.to_owned()).await?;
-            }
-            let applied = applied(tx, list).await?;
-            for (index, script) in list.scripts.iter().enumerate().skip(applied) {
-                tx.script(in_dialect(script, engine)).await?;
-                let version = Value::I64(i64::try_from(index).unwrap_or(i64::MAX).saturating_add(1));
-                let row = [list.name.into(), version, checksum(script).into(), now.into()];
-                tx.execute(&RECORD, &row).await?;
-            }
-            Ok(())
+            lock(tx).await?;
+            whole(tx).await?;
+            apply(tx, list, list.scripts.len(), now).await
         })
+    })
+    .await
+}
+
+async fn lock(tx: &mut WriteTx<'_>) -> Result<(), StorageError> {
+    if tx.engine() == Engine::Postgres { tx.script(LOCK.to_owned()).await } else { Ok(()) }
+}
+
+/// Applies what is missing of the first so many scripts.
+async fn apply(tx: &mut WriteTx<'_>, list: &Migrations, most: usize, now: Timestamp) -> Result<(), StorageError> {
+    let (engine, applied) = (tx.engine(), applied(tx, list).await?);
+    for (index, script) in list.scripts.iter().enumerate().take(most).skip(applied) {
+        tx.script(in_dialect(script, engine)).await?;
+        let version = Value::I64(i64::try_from(index).unwrap_or(i64::MAX).saturating_add(1));
+        let row = [list.name.into(), version, checksum(script).into(), now.into()];
+        tx.execute(&RECORD, &row).await?;
+    }
+    Ok(())
+}
+
+/// Refuses a database that is being restored.
+async fn whole(tx: &mut ReadTx<'_>) -> Result<(), StorageError> {
+    if tx.all(&APPLIED, &[RESTORING.into()]).await?.is_empty() {
+        return Ok(());
+    }
+    let detail = "the database is being restored from a backup, or that was cut off: wait for its end, or restore again \
+                  into an empty database";
+    Err(StorageError::new(StorageErrorKind::Schema, detail))
+}
+
+/// How many of the list a database has: all of it, or it is refused.
+pub(crate) async fn current(tx: &mut ReadTx<'_>, list: &Migrations) -> Result<usize, StorageError> {
+    whole(tx).await?;
+    let applied = applied(tx, list).await?;
+    if applied == list.scripts.len() {
+        return Ok(applied);
+    }
+    let detail = format!(
+        "the {} schema is at version {applied}, this program is made for {}: use the program that runs on it, or let this \
+         one bring it up to date first (`tacit setup`)",
+        list.name,
+        list.scripts.len()
+    );
+    Err(StorageError::new(StorageErrorKind::Schema, detail))
+}
+
+/// Makes the first so many of the list in a database without any, which then cannot be opened until [`end_restore`].
+pub(crate) async fn begin_restore(
+    db: &Db,
+    list: &'static Migrations,
+    version: usize,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    create_book(db, db.engine()).await?;
+    db.write("storage.restore", |tx| {
+        Box::pin(async move {
+            lock(tx).await?;
+            whole(tx).await?;
+            let row = [RESTORING.into(), Value::I64(1), checksum(RESTORING).into(), now.into()];
+            tx.execute(&RECORD, &row).await?;
+            apply(tx, list, version, now).await
+        })
+    })
+    .await
+}
+
+/// Brings a database that is being restored up to date.
+pub(crate) async fn finish_restore(db: &Db, list: &'static Migrations, now: Timestamp) -> Result<(), StorageError> {
+    db.write("storage.restore", |tx| {
+        Box::pin(async move {
+            lock(tx).await?;
+            apply(tx, list, list.scripts.len(), now).await
+        })
+    })
+    .await
+}
+
+/// Lets it be opened.
+pub(crate) async fn end_restore(db: &Db) -> Result<(), StorageError> {
+    db.write("storage.restore", |tx| {
+        Box::pin(async move { tx.execute(&RESTORED, &[RESTORING.into()]).await.map(drop) })
     })
     .await
 }
@@ -103,7 +185,7 @@ async fn create_book(db: &Db, engine: Engine) -> Result<(), StorageError> {
 }
 
 /// How many of the list are applied; an error if the database does not fit the list.
-async fn applied(tx: &mut WriteTx<'_>, list: &Migrations) -> Result<usize, StorageError> {
+async fn applied(tx: &mut ReadTx<'_>, list: &Migrations) -> Result<usize, StorageError> {
     let refuse = |what: String| Err(StorageError::new(StorageErrorKind::Schema, what));
     let rows = tx.all(&APPLIED, &[list.name.into()]).await?;
     for (index, row) in rows.iter().enumerate() {

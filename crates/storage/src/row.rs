@@ -1,10 +1,11 @@
 //! A row of a result.
 
+use crate::backup::format as backup;
 use crate::error::{StorageError, StorageErrorKind};
 use crate::sqlite::{Cell, FromCell, SqliteRow};
 use crate::value::Value;
 use serde::de::DeserializeOwned;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgColumn, PgRow};
 use sqlx::{Column as _, Row as _, TypeInfo as _};
 use std::fmt;
 use tacit_kernel::{Nano, Ppm, Timestamp};
@@ -80,6 +81,44 @@ impl Row {
                     "UUID" => self.get::<Option<Uuid>>(column)?.into(),
                     _ => return Err(bad(column)),
                 })
+            }
+        }
+    }
+
+    /// Every value, in the order of the statement.
+    pub(crate) fn cells(self) -> Result<Vec<backup::Cell>, StorageError> {
+        use backup::Cell as Any;
+        let strange = || StorageError::new(StorageErrorKind::Other, "a column has a type that no backup has");
+        match self.0 {
+            Inner::Sqlite(row) => {
+                let any = |cell| match cell {
+                    Cell::Null => Ok(Any::Null),
+                    Cell::Integer(n) => Ok(Any::Integer(n)),
+                    Cell::Text(text) => Ok(Any::Text(text.into())),
+                    Cell::Bytes16(bytes) => Ok(Any::Bytes(bytes.to_vec())),
+                    Cell::Bytes(bytes) => Ok(Any::Bytes(bytes.into())),
+                    Cell::Other => Err(strange()),
+                };
+                row.into_cells().into_iter().map(any).collect()
+            }
+            Inner::Postgres(row) => {
+                let any = |(place, column): (usize, &PgColumn)| {
+                    fn got<'r, T>(row: &'r PgRow, place: usize) -> Result<Option<T>, StorageError>
+                    where
+                        T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+                    {
+                        Ok(sqlx::Row::try_get(row, place)?)
+                    }
+                    let cell = match column.type_info().name() {
+                        "INT8" => got(&row, place)?.map(Any::Integer),
+                        "TEXT" => got(&row, place)?.map(Any::Text),
+                        "BYTEA" => got(&row, place)?.map(Any::Bytes),
+                        "UUID" => got::<Uuid>(&row, place)?.map(|id| Any::Bytes(id.as_bytes().to_vec())),
+                        _ => return Err(strange()),
+                    };
+                    Ok(cell.unwrap_or(Any::Null))
+                };
+                sqlx::Row::columns(&row).iter().enumerate().map(any).collect()
             }
         }
     }

@@ -212,14 +212,22 @@ impl Drop for Transaction<'_> {
     }
 }
 
-/// Does work that calls SQLite, which may keep its thread for a while: other tasks of that thread move to another one.
-/// Without the runtime's workers (a runtime of one thread, a thread of one's own) it is simply done.
+/// Does work that keeps its thread for a while: other tasks of that thread move to another one. Without the runtime's
+/// workers (a runtime of one thread, a thread of one's own) it is simply done.
+pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    if has_workers() { tokio::task::block_in_place(work) } else { work() }
+}
+
+fn has_workers() -> bool {
+    Handle::try_current().is_ok_and(|h| h.runtime_flavor() == RuntimeFlavor::MultiThread)
+}
+
+/// The same for work that calls SQLite and may wait for something else too.
 pub(crate) async fn aside<T>(work: impl Future<Output = T>) -> T {
-    let workers = Handle::try_current().is_ok_and(|h| h.runtime_flavor() == RuntimeFlavor::MultiThread);
-    if !workers {
+    if !has_workers() {
         return work.await;
     }
     let mut work = pin!(work);
     // Polled, not blocked on: work that does wait for something else can still be cancelled.
-    poll_fn(|cx| tokio::task::block_in_place(|| work.as_mut().poll(cx))).await
+    poll_fn(|cx| blocking(|| work.as_mut().poll(cx))).await
 }

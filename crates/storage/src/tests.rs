@@ -1,5 +1,6 @@
 //! The contract of the layer, on both engines.
 
+mod backup;
 mod changes;
 mod errors;
 mod keyring;

@@ -7,16 +7,21 @@ use crate::row::{Inner, Row};
 use crate::sql::{Bulk, Sql, SqlText};
 use crate::sqlite;
 use crate::value::{Value, postgres_arguments};
+use futures_util::TryStreamExt as _;
 use futures_util::future::BoxFuture;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr, SqlStr};
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
+use tacit_kernel::Fault;
 
 /// How often a transaction that others were in the way of is begun, at most.
 const ATTEMPTS: u32 = 10;
 /// From this attempt on a transaction has the database for itself, as far as this process goes: under SERIALIZABLE many
 /// writers of one row would else fail each other again and again.
 const ALONE: u32 = 3;
+
+/// Rows of one statement of [`WriteTx::insert`]: PostgreSQL takes 65,535 parameters, and no table of ours has 200 columns.
+const INSERTED: usize = 256;
 
 enum Conn<'c> {
     Sqlite(sqlite::Transaction<'c>),
@@ -79,6 +84,24 @@ impl ReadTx<'_> {
                 rows.into_iter().map(|r| Row(Inner::Postgres(r))).collect()
             }
         })
+    }
+
+    /// Gives every row of the result as it comes: only one is in memory. What takes it may take its time.
+    pub(crate) async fn each(
+        &mut self,
+        sql: String,
+        take: &mut (dyn FnMut(Row) -> Result<(), Fault> + Send),
+    ) -> Result<(), Fault> {
+        match &mut self.0 {
+            Conn::Sqlite(tx) => tx.each(&sql, |row| take(Row(Inner::Sqlite(row)))),
+            Conn::Postgres(tx) => {
+                let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut **tx);
+                while let Some(row) = rows.try_next().await.map_err(StorageError::from)? {
+                    take(Row(Inner::Postgres(row)))?;
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Prepares a statement without running it.
@@ -160,6 +183,23 @@ impl WriteTx<'_> {
             rows.append(&mut self.0.fetch(AssertSqlSafe(text).into_sql_str(), group).await?);
         }
         Ok(rows)
+    }
+
+    /// Writes rows with a statement that is made for the occasion: `head` goes up to `VALUES`.
+    pub(crate) async fn insert(&mut self, head: &str, columns: usize, values: &[Value]) -> Result<(), StorageError> {
+        if let Conn::Sqlite(tx) = &self.0.0 {
+            let text = format!("{head} ({})", vec!["?"; columns].join(", "));
+            return tx.run_each(&text, values.chunks_exact(columns.max(1))).map(drop);
+        }
+        for rows in values.chunks(columns.max(1) * INSERTED) {
+            let mut text = head.to_owned();
+            for row in 0..rows.len() / columns.max(1) {
+                let places: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+                text.push_str(&format!("{}({})", if row == 0 { " " } else { ", " }, places.join(", ")));
+            }
+            self.0.run(AssertSqlSafe(text).into_sql_str(), rows).await?;
+        }
+        Ok(())
     }
 
     /// Runs a script of several statements without parameters; for migrations.

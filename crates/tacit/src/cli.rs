@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and which code answers.
 
 pub(crate) mod audit;
+mod backup;
 pub(crate) mod calls;
 pub(crate) mod catalog;
 pub(crate) mod config;
@@ -127,6 +128,12 @@ pub(crate) enum Command {
     /// The keys that everything personal is sealed with.
     #[command(subcommand)]
     Keyring(keyring::KeyringCommand),
+    /// Copies of both databases, encrypted.
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
+    /// A database out of such a copy.
+    #[command(subcommand)]
+    Restore(backup::RestoreCommand),
     /// Make the running platform what a file says.
     Apply(platform::FileArgs),
     /// Show what `apply` would change.
@@ -232,6 +239,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(args) => crate::demo::run(&global, &args),
         Command::Prove(command) => crate::prove::run(&global, &command),
         Command::Privacy(command) => privacy::run(&global, &command),
+        Command::Backup(command) => backup::run(&global, &command),
+        Command::Restore(command) => backup::restore(&global, &command),
         Command::Audit(audit::AuditCommand::Verify(args)) => audit::verify(global.output(), &args),
         other => block_on(client_command(&global, other)),
     }

@@ -1,6 +1,7 @@
 //! The configuration: one list of settings ([`settings`]), one precedence (flags, environment, file, defaults of the
 //! profile), and errors that name the key, where the bad value came from and what to do.
 
+mod backup;
 mod messages;
 pub(crate) mod resolve;
 pub(crate) mod settings;
@@ -10,6 +11,7 @@ pub(crate) mod source;
 mod tests;
 mod verification;
 
+pub(crate) use backup::Backup;
 pub(crate) use messages::{MessageTls, Messages, SmsProvider};
 use serde::{Deserialize, Serialize};
 pub(crate) use sign_in::{IdentityProvider, ProviderPreset, SignIn, site};
@@ -38,6 +40,7 @@ pub(crate) struct Config {
     pub(crate) verification: Verification,
     pub(crate) privacy: Privacy,
     pub(crate) retention: Retention,
+    pub(crate) backup: Backup,
     pub(crate) link: Link,
     pub(crate) money: Money,
     pub(crate) messages: Messages,
@@ -67,6 +70,7 @@ pub(crate) struct Keyring {
     pub(crate) master_key: MasterSource,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) next_master_key: Option<MasterSource>,
+    pub(crate) erasure_log: PathBuf,
     pub(crate) pkcs11: Pkcs11,
 }
 
@@ -482,6 +486,7 @@ impl Config {
             wrong("gateway.name", "use 1 to 64 letters, digits, dots, dashes and underscores".into());
         }
         self.keyring.contradictions(&mut wrong);
+        self.backup.contradictions(&mut wrong);
         self.messages.contradictions(&mut wrong);
         self.sign_in.contradictions(self.console.url.as_deref(), &mut wrong);
         self.verification.contradictions(&mut wrong);

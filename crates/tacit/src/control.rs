@@ -16,6 +16,7 @@ use tacit_identity::passwords::{Cost, Hashing};
 use tacit_kernel::{Clock, ErrorKind, Fault, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, delivery};
+use tacit_privacy::backup::Backups;
 use tacit_privacy::erasure::Erasing;
 use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::{Days, Retention};
@@ -55,6 +56,7 @@ impl Stores {
         );
         let keyring = open("keyring.url", &config.keyring.url, config.database.max_connections).await?;
         let keys = KeyStore::open(keyring.clone(), masters, Arc::clone(clock)).await.map_err(detailed)?;
+        keys.log_to(&config.keyring.erasure_log).await.map_err(detailed)?;
         for (name, db) in [("database", &db), ("keyring", &keyring)] {
             let undeclared = tacit_storage::datamap::undeclared(db).await.map_err(detailed)?;
             anyhow::ensure!(
@@ -70,11 +72,31 @@ impl Stores {
         if erased > 0 {
             tracing::warn!(event = "keyring.erased_in_data", count = erased, "erased accounts are in the data still");
         }
+        keys.remember_in(&db).await.map_err(detailed)?;
         Ok(Self { db, keys, erased })
+    }
+
+    /// What deletes when its time is over, and with it the shelves of backups.
+    fn retention(&self, config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Retention> {
+        let days = Days::new(config.retention.call_records_days, config.retention.audit_days)?;
+        let parts = (self.db.clone(), self.keys.clone(), Arc::clone(clock));
+        let ledger = Ledger::new(self.db.clone(), Arc::clone(clock));
+        let retention = Retention::new(parts, ledger, self.audit(clock), days);
+        Ok(retention.with_shelves(config.backup.shelves()?))
+    }
+
+    fn audit(&self, clock: &Arc<dyn Clock>) -> Audit {
+        Audit::new(self.db.clone(), self.keys.clone(), Arc::clone(clock))
+    }
+
+    /// What makes backups.
+    pub(crate) fn backups(&self, config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Backups> {
+        let parts = (self.db.clone(), self.keys.clone(), Arc::clone(clock));
+        Ok(Backups::new(parts, self.audit(clock), self.retention(config, clock)?, env!("CARGO_PKG_VERSION")))
     }
 }
 
-async fn open(key: &str, url: &source::DatabaseUrl, connections: u32) -> anyhow::Result<Db> {
+pub(crate) async fn open(key: &str, url: &source::DatabaseUrl, connections: u32) -> anyhow::Result<Db> {
     let url = url.read().with_context(|| format!("{key} cannot be read"))?;
     let db = Db::open_with(url.expose_secret(), connections).await;
     db.map_err(detailed).with_context(|| format!("{key} cannot be opened"))
@@ -104,11 +126,11 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let identity = identity.with_texts_per_day(config.registration.texts_per_day);
     let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
     let ledger = Ledger::new(db.clone(), clock.clone());
-    let audit = Audit::new(db.clone(), keys.clone(), clock.clone());
+    let audit = stores.audit(&clock);
 
-    let days = Days::new(config.retention.call_records_days, config.retention.audit_days)?;
     let parts = (db.clone(), keys.clone(), clock.clone());
-    let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), days);
+    let retention = stores.retention(config, &clock)?;
+    let backups = Backups::new(parts.clone(), audit.clone(), retention.clone(), env!("CARGO_PKG_VERSION"));
     let erasing = Erasing::new(parts.clone(), identity.clone(), ledger.clone(), retention.clone(), audit.clone());
     let answered = crate::privacy::profile(config)?.days_to_answer;
     let requests = Requests::new(parts, erasing.clone(), audit.clone(), (answered, config.privacy.cooling_off_days));
@@ -127,6 +149,8 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         retention: retention.clone(),
         erasing: erasing.clone(),
         requests: requests.clone(),
+        backups: Some(backups),
+        backup_every: config.backup.every(),
         clock: clock.clone(),
         link: config.link.listen.to_link()?,
         tls: config.link.tls(&config.link.listen)?,

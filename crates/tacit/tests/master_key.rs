@@ -244,5 +244,8 @@ fn another_keyring_is_refused() {
     for file in ["keyring.db", "keyring.db-wal", "keyring.db-shm"] {
         let _ = fs::remove_file(world.path("data").join(file));
     }
+    world.bad(&["setup"], "it is that of another keyring");
+    // Whoever takes away the log too does not get further.
+    fs::remove_file(world.path("data").join("erasures.log")).unwrap();
     world.bad(&["setup"], "the keyring is not the one of this database");
 }

@@ -57,6 +57,8 @@ pub struct Erasure {
     pub purged_at: Option<Moment>,
     /// Since when the bytes are gone from the files.
     pub done_at: Option<Moment>,
+    /// Until when backups of the keyring from before may be there; `null` if none were made.
+    pub copies_until: Option<Moment>,
 }
 
 /// What a law keeps.
@@ -116,6 +118,7 @@ impl From<erasure::Erasure> for Erasure {
             unreadable_at: erasure.unreadable_at.map(Into::into),
             purged_at: erasure.purged_at.map(Into::into),
             done_at: erasure.done_at.map(Into::into),
+            copies_until: erasure.copies_until.map(Into::into),
         }
     }
 }

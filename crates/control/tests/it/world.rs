@@ -140,6 +140,8 @@ impl World {
             retention,
             erasing,
             requests,
+            backups: None,
+            backup_every: None,
             clock: Arc::new(SystemClock),
             link: self.endpoint(socket),
             tls: None,

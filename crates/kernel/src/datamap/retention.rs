@@ -119,6 +119,10 @@ classes! {
     DEVICE = RetentionClass::days("devices", 180);
     /// What somebody showed to prove who they are.
     VERIFICATION = RetentionClass::days("verification", 180).emptied();
+    /// Backups of the data.
+    BACKUP = RetentionClass::days("backups", 35).since_written();
+    /// Backups of the keyring, which open what was erased since: only for days.
+    KEYRING_BACKUP = RetentionClass::days("keyring_backups", 7).since_written();
     /// Lines of the log.
     LOG = RetentionClass::days("logs", 30).since_written();
 }

@@ -62,6 +62,9 @@ pub struct Erasure {
     pub purged_at: Option<Timestamp>,
     /// Since when the bytes are gone.
     pub done_at: Option<Timestamp>,
+    /// Until when backups of the keyring from before may be there, which with the keys of the operator open what was sealed;
+    /// `None` if none were made when the key was destroyed.
+    pub copies_until: Option<Timestamp>,
     /// To whom rows lead that a law keeps.
     pub(super) pseudonym: Option<Uuid>,
     /// How many of the ways to an account are done with.
@@ -101,6 +104,7 @@ impl Erasure {
             unreadable_at: None,
             purged_at: None,
             done_at: None,
+            copies_until: None,
             pseudonym: Some(pseudonym()),
             place: 0,
             epoch: 0,

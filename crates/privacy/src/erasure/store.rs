@@ -7,27 +7,27 @@ use tacit_storage::{Page, ReadTx, Row, Sql, StorageError, StorageErrorKind, Valu
 
 const BEGIN: Sql = Sql::new(
     "INSERT INTO erasures (id, account_id, pseudonym, reason, forfeits, state, place, epoch, counts, begun_at, \
-     unreadable_at, purged_at, done_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+     unreadable_at, purged_at, done_at, copies_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
 );
 const GO_ON: Sql = Sql::new(
     "UPDATE erasures SET account_id = $2, pseudonym = $3, state = $4, place = $5, epoch = $6, counts = $7, \
-     unreadable_at = $8, purged_at = $9, done_at = $10, forfeits = $11 WHERE id = $1",
+     unreadable_at = $8, purged_at = $9, done_at = $10, forfeits = $11, copies_until = $12 WHERE id = $1",
 );
 const BY_ID: Sql = Sql::new(
     "SELECT id, account_id, pseudonym, reason, forfeits, state, place, epoch, counts, begun_at, unreadable_at, purged_at, \
-     done_at FROM erasures WHERE id = $1",
+     done_at, copies_until FROM erasures WHERE id = $1",
 );
 const OF_ACCOUNT: Sql = Sql::new(
     "SELECT id, account_id, pseudonym, reason, forfeits, state, place, epoch, counts, begun_at, unreadable_at, purged_at, \
-     done_at FROM erasures WHERE account_id = $1",
+     done_at, copies_until FROM erasures WHERE account_id = $1",
 );
 const OPEN: Sql = Sql::new(
     "SELECT id, account_id, pseudonym, reason, forfeits, state, place, epoch, counts, begun_at, unreadable_at, purged_at, \
-     done_at FROM erasures WHERE done_at IS NULL AND id > $1 ORDER BY id LIMIT $2",
+     done_at, copies_until FROM erasures WHERE done_at IS NULL AND id > $1 ORDER BY id LIMIT $2",
 );
 const LIST: Sql = Sql::new(
     "SELECT id, account_id, pseudonym, reason, forfeits, state, place, epoch, counts, begun_at, unreadable_at, purged_at, \
-     done_at FROM erasures WHERE id < $1 ORDER BY id DESC LIMIT $2",
+     done_at, copies_until FROM erasures WHERE id < $1 ORDER BY id DESC LIMIT $2",
 );
 
 const COUNT: Sql = Sql::new("SELECT COUNT(*) AS n FROM erasures WHERE done_at IS NULL");
@@ -52,6 +52,7 @@ fn erasure(row: &Row) -> Result<Erasure, StorageError> {
         unreadable_at: row.get("unreadable_at")?,
         purged_at: row.get("purged_at")?,
         done_at: row.get("done_at")?,
+        copies_until: row.get("copies_until")?,
     })
 }
 
@@ -80,6 +81,7 @@ pub(super) async fn begin(tx: &mut WriteTx<'_>, e: &Erasure) -> Result<(), Stora
         e.unreadable_at.into(),
         e.purged_at.into(),
         e.done_at.into(),
+        e.copies_until.into(),
     ];
     // Another one begins it at the same time: looked at once more, it is begun.
     let begun = tx.execute(&BEGIN, &row).await.map_err(|error| match error.kind {
@@ -103,6 +105,7 @@ pub(super) async fn go_on(tx: &mut WriteTx<'_>, e: &Erasure) -> Result<(), Stora
         e.purged_at.into(),
         e.done_at.into(),
         e.forfeits.into(),
+        e.copies_until.into(),
     ];
     tx.execute(&GO_ON, &row).await.map(drop)
 }

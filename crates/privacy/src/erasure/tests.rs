@@ -3,6 +3,7 @@
 pub(crate) mod person;
 
 use super::*;
+use crate::backup::Shelf;
 use crate::retention::Days;
 use person::{Person, put, put_offer, put_organisation, put_row};
 use secrecy::SecretString;
@@ -20,6 +21,7 @@ use tacit_storage::datamap::COLUMNS;
 use tacit_storage::testing::{MIGRATED_AT, test_db, test_key_store};
 use tacit_storage::{Engine, Row, SqlText, StorageError, Value, both_engines};
 
+/// People in a database, and what erases them.
 pub(crate) struct World {
     pub(crate) db: Db,
     pub(crate) keys: Arc<KeyStore>,
@@ -32,13 +34,18 @@ impl World {
     pub(crate) async fn new(db: Db) -> Self {
         let clock = Arc::new(ManualClock::at(MIGRATED_AT));
         let keys = test_key_store(&clock).await;
+        Self::with(db, keys, clock, Vec::new()).await
+    }
+
+    /// With that keyring, and backups on those shelves.
+    pub(crate) async fn with(db: Db, keys: Arc<KeyStore>, clock: Arc<ManualClock>, shelves: Vec<Shelf>) -> Self {
         let hashing = Hashing::start(1, Cost { memory: 64, passes: 1 }).unwrap();
         let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), hashing);
         let ledger = Ledger::new(db.clone(), clock.clone());
         let audit = audit::Audit::new(db.clone(), keys.clone(), clock.clone());
         let parts = (db.clone(), keys.clone(), clock.clone() as Arc<dyn Clock>);
         let days = Days::new(180, 1095).unwrap();
-        let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), days);
+        let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), days).with_shelves(shelves);
         identity.group_put("all", Ppm::ONE).await.unwrap();
         let erasing = Erasing::new(parts, identity, ledger, retention, audit);
         Self { db, keys, clock, erasing, people: 0 }
@@ -87,7 +94,7 @@ impl World {
     }
 
     /// Every row of every table of people, in a text that shows each value, but for rows of the erasure itself.
-    async fn dump(&self) -> BTreeMap<&'static str, BTreeSet<String>> {
+    pub(crate) async fn dump(&self) -> BTreeMap<&'static str, BTreeSet<String>> {
         let shown = |column: &str| match self.db.engine() {
             Engine::Sqlite => format!("quote({column})"),
             Engine::Postgres => format!("COALESCE(CAST({column} AS TEXT), 'NULL')"),
@@ -110,7 +117,7 @@ impl World {
     }
 
     /// Ways by which something leads to the account.
-    async fn leading(&self, account: AccountId) -> BTreeSet<&'static str> {
+    pub(crate) async fn leading(&self, account: AccountId) -> BTreeSet<&'static str> {
         let mut found = BTreeSet::new();
         for way in OWNERS.iter().filter(|way| is_counted(way)) {
             let rows = self.db.read("test.rows", |tx| Box::pin(erasing::rows(tx, way, account))).await.unwrap();
@@ -127,7 +134,7 @@ impl World {
     }
 
     /// Steps until it is done; the keyring is turned as the control plane does.
-    async fn through(&self, id: ErasureId) -> Erasure {
+    pub(crate) async fn through(&self, id: ErasureId) -> Erasure {
         self.steps().await;
         let purged = self.erasing.find(id).await.unwrap().unwrap();
         assert_eq!(purged.state, State::Purged, "old pages of the keyring would open the key still");
@@ -138,7 +145,7 @@ impl World {
         erasure
     }
 
-    async fn books_add_up(&self) {
+    pub(crate) async fn books_add_up(&self) {
         let report = self.erasing.ledger.verify(&|_| None).await.unwrap();
         assert_eq!(report.violations, []);
     }

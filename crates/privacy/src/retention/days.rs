@@ -1,9 +1,6 @@
 //! For how many days the operator keeps what a class holds, within its bounds.
 
 use super::Class;
-use tacit_kernel::Timestamp;
-
-const DAY: i64 = 86_400_000_000;
 
 /// A number of days that a class does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,14 +44,9 @@ impl Days {
     #[must_use]
     pub const fn of(&self, class: Class) -> u32 {
         match class {
-            Class::CallAddresses => class.class().max,
+            Class::CallAddresses | Class::Backups | Class::KeyringBackups => class.class().max,
             Class::CallRecords | Class::GatewaySessions => self.call_records,
             Class::Audit => self.audit,
         }
-    }
-
-    /// What is older than that is due.
-    pub(super) fn cutoff(&self, class: Class, now: Timestamp) -> Timestamp {
-        now.plus_micros(-i64::from(self.of(class)) * DAY)
     }
 }

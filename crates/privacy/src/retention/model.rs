@@ -3,8 +3,9 @@
 use serde::Serialize;
 use tacit_kernel::Timestamp;
 use tacit_kernel::datamap::RetentionClass;
-use tacit_kernel::datamap::retention::{AUDIT, CALL_ADDRESS, CALL_RECORD};
+use tacit_kernel::datamap::retention::{AUDIT, BACKUP, CALL_ADDRESS, CALL_RECORD, KEYRING_BACKUP};
 use tacit_kernel::ids::RetentionRunId;
+use tacit_storage::backup::Kind;
 use uuid::Uuid;
 
 tacit_kernel::words! {
@@ -18,6 +19,10 @@ tacit_kernel::words! {
         GatewaySessions = "gateway_sessions",
         /// The contents of the audit log.
         Audit = "audit",
+        /// Backups of the data.
+        Backups = "backups",
+        /// Backups of the keyring.
+        KeyringBackups = "keyring_backups",
     }
 }
 
@@ -29,6 +34,18 @@ impl Class {
             Self::CallAddresses => CALL_ADDRESS,
             Self::CallRecords | Self::GatewaySessions => CALL_RECORD,
             Self::Audit => AUDIT,
+            Self::Backups => BACKUP,
+            Self::KeyringBackups => KEYRING_BACKUP,
+        }
+    }
+
+    /// Of which backups it is, if it is of files and not of rows.
+    #[must_use]
+    pub const fn backups(self) -> Option<Kind> {
+        match self {
+            Self::Backups => Some(Kind::Data),
+            Self::KeyringBackups => Some(Kind::Keyring),
+            _ => None,
         }
     }
 }

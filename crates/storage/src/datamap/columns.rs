@@ -255,7 +255,11 @@ columns! {
     }
     erasures {
         ERASURE.category("user.unique_id") => account_id, pseudonym;
-        ERASURE => id, reason, forfeits, state, place, epoch, counts, begun_at, unreadable_at, purged_at, done_at;
+        ERASURE => id, reason, forfeits, state, place, epoch, counts, begun_at, unreadable_at, purged_at, done_at,
+            copies_until;
+    }
+    known_erasures {
+        TOMBSTONE => singleton, seq, chain, seen_at;
     }
     retention_runs {
         RUN => id, class, cutoff, after_id, deleted, held, started_at, finished_at;

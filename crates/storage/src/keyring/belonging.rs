@@ -1,6 +1,7 @@
-//! Whether a database is the one of this keyring, and who in it was erased since it was copied.
+//! Whether a database is the one of this keyring, whether the keyring is as new as the database knows it, and who in it was
+//! erased since it was copied.
 
-use super::{KeyStore, store};
+use super::{ErasuresHead, KeyStore, store};
 use crate::db::Db;
 use tacit_kernel::ids::AccountId;
 use tacit_kernel::{ErrorKind, Fault};
@@ -15,8 +16,12 @@ impl KeyStore {
     ///
     /// # Errors
     /// `keyring.other` if an account has neither key nor tombstone: the keyring is not the one of this database, or a copy
-    /// from before that account. Storage faults.
+    /// from before that account. `keyring.older` if the database knows of erasures that the keyring does not. Storage faults.
     pub async fn check_against(&self, db: &Db) -> Result<u64, Fault> {
+        let known = db.read("keyring.known", |tx| Box::pin(store::known(tx))).await?;
+        if !self.knows(&known).await? {
+            return Err(older(&known));
+        }
         let (mut after, mut erased) = (None, 0_u64);
         loop {
             let accounts = accounts(db, after).await?;
@@ -36,6 +41,18 @@ impl KeyStore {
             }
             erased = erased.saturating_add(u64::try_from(buried.len()).unwrap_or(u64::MAX));
         }
+    }
+
+    /// Tells the database how far the list of erasures goes, so that it does not take an older keyring for this one.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub async fn remember_in(&self, db: &Db) -> Result<(), Fault> {
+        let (head, now) = (&self.erasures_head().await?, self.clock.now());
+        if head.count == 0 {
+            return Ok(());
+        }
+        Ok(db.write("keyring.remember", |tx| Box::pin(store::remember(tx, head, now))).await?)
     }
 
     /// Accounts of a database that were erased and are still there, in the order of their ids after that one, and where
@@ -61,6 +78,20 @@ impl KeyStore {
         let there = self.db.read("keyring.keyless", |tx| Box::pin(store::keys_there(tx, accounts))).await?;
         Ok(accounts.iter().copied().filter(|id| !there.contains(id)).collect())
     }
+}
+
+/// The keyring lacks erasures that are known of.
+pub(super) fn older(known: &ErasuresHead) -> Fault {
+    Fault::new(
+        ErrorKind::Internal,
+        "keyring.older",
+        format!(
+            "the keyring is an older copy: {} erasures are known of that it does not have, so that it would open what was \
+             erased. Give the newest keyring, or restore one with `tacit restore keyring` and the erasure log \
+             (docs/backups.md)",
+            known.count
+        ),
+    )
 }
 
 async fn accounts(db: &Db, after: Option<Uuid>) -> Result<Vec<Uuid>, Fault> {

@@ -1,7 +1,9 @@
 //! Destroying keys, and the tombstones that tell of it.
 
 use super::{KeyStore, store};
-use crate::tx::WriteTx;
+use crate::error::StorageError;
+use crate::tx::{ReadTx, WriteTx};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use tacit_kernel::{Fault, Timestamp};
@@ -26,12 +28,23 @@ pub struct Destroyed {
 }
 
 /// How far a list of tombstones goes: kept with a backup, it tells what that did not know of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ErasuresHead {
     /// How many there are.
     pub count: u64,
     /// A keyed hash over all of them in their order.
     pub chain: [u8; 32],
+}
+
+impl ErasuresHead {
+    /// Of a list without any.
+    pub const NONE: Self = Self { count: 0, chain: [0; 32] };
+
+    /// How far the list of a keyring goes.
+    pub(crate) async fn in_tx(tx: &mut ReadTx<'_>) -> Result<Self, StorageError> {
+        let (seq, chain) = store::erasures_head(tx).await?;
+        Ok(Self { count: u64::try_from(seq).unwrap_or_default(), chain })
+    }
 }
 
 impl KeyStore {
@@ -46,7 +59,8 @@ impl KeyStore {
     /// worth nothing once [`KeyStore::turn`] was called, which many may share.
     ///
     /// # Errors
-    /// Storage faults. What was not reached then is as it was: call it again with the same subjects.
+    /// Storage faults; `keyring.erasure_log` if the log cannot be written. What was not reached then is as it was: call it
+    /// again with the same subjects.
     pub async fn destroy(&self, subjects: &[Uuid]) -> Result<Destroyed, Fault> {
         let mut destroyed = Destroyed::default();
         for subjects in subjects.chunks(STEP) {
@@ -57,6 +71,8 @@ impl KeyStore {
             destroyed.keys += step.keys;
             destroyed.epoch = destroyed.epoch.max(step.epoch);
         }
+        // What is told to be destroyed is known outside the keyring too: an older copy of it cannot bring the keys back.
+        self.log_erasures().await?;
         Ok(destroyed)
     }
 
@@ -76,7 +92,7 @@ impl KeyStore {
         Ok(Destroyed { keys, epoch: dropped.values().copied().max().unwrap_or_default() })
     }
 
-    fn chained(&self, before: &[u8; 32], tomb: &[u8; 32], epoch: i64, at: Timestamp) -> [u8; 32] {
+    pub(super) fn chained(&self, before: &[u8; 32], tomb: &[u8; 32], epoch: i64, at: Timestamp) -> [u8; 32] {
         let link = [&before[..], tomb, &epoch.to_be_bytes(), &at.0.to_be_bytes()].concat();
         keyed_hash(&self.tombs, CHAIN, &link)
     }
@@ -110,8 +126,7 @@ impl KeyStore {
     /// # Errors
     /// Storage faults.
     pub async fn erasures_head(&self) -> Result<ErasuresHead, Fault> {
-        let (seq, chain) = self.db.read("keyring.erasures", |tx| Box::pin(store::erasures_head(tx))).await?;
-        Ok(ErasuresHead { count: u64::try_from(seq).unwrap_or_default(), chain })
+        Ok(self.db.read("keyring.erasures", |tx| Box::pin(ErasuresHead::in_tx(tx))).await?)
     }
 
     /// Whether this keyring's list continues that one. If not, it is another keyring, or an older copy of this one, which
@@ -122,7 +137,7 @@ impl KeyStore {
     pub async fn knows(&self, head: &ErasuresHead) -> Result<bool, Fault> {
         let Ok(seq) = i64::try_from(head.count) else { return Ok(false) };
         if seq == 0 {
-            return Ok(head.chain == [0; 32]);
+            return Ok(*head == ErasuresHead::NONE);
         }
         let found = self.db.read("keyring.erasures", |tx| Box::pin(store::erasure_at(tx, seq))).await?;
         Ok(found == Some(head.chain))
@@ -153,7 +168,7 @@ impl KeyStore {
 }
 
 /// Deletes keys and marks their bunches; of each that was there, the epoch that wrapped it.
-async fn drop_keys(tx: &mut WriteTx<'_>, subjects: &[Uuid]) -> Result<HashMap<Uuid, i64>, Fault> {
+pub(super) async fn drop_keys(tx: &mut WriteTx<'_>, subjects: &[Uuid]) -> Result<HashMap<Uuid, i64>, Fault> {
     let dropped = store::keys_drop(tx, subjects).await?;
     if dropped.is_empty() {
         return Ok(HashMap::new());

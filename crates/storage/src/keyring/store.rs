@@ -1,5 +1,7 @@
 //! The statements of the keyring.
 
+use super::erasures::ErasuresHead;
+use super::log::Tombstone;
 use crate::error::{StorageError, StorageErrorKind};
 use crate::sql::{Bulk, Sql, SqlText};
 use crate::tx::{ReadTx, WriteTx};
@@ -69,7 +71,19 @@ const ERASURE_AT: Sql = Sql::new("SELECT chain FROM keyring_erasures WHERE seq =
 const ERASURES_AFTER: Sql =
     Sql::new("SELECT seq, subject_hash FROM keyring_erasures WHERE seq > $1 ORDER BY seq LIMIT $2");
 
+const ERASURES_LOGGED: Sql = Sql::new(
+    "SELECT seq, subject_hash, epoch, erased_at, chain FROM keyring_erasures WHERE seq > $1 ORDER BY seq LIMIT $2",
+);
+const ERASURES_EPOCH: Sql = Sql::new("SELECT COALESCE(MAX(epoch), 0) AS epoch FROM keyring_erasures");
+const SUBJECTS_AFTER: Sql = Sql::new("SELECT subject FROM subject_keys WHERE subject > $1 ORDER BY subject LIMIT $2");
+
 /// Of the main database.
+const KNOWN: Sql = Sql::new("SELECT seq, chain FROM known_erasures WHERE singleton = 1");
+const REMEMBER: Sql = Sql::new(
+    "INSERT INTO known_erasures (singleton, seq, chain, seen_at) VALUES (1, $1, $2, $3) ON CONFLICT (singleton) \
+     DO UPDATE SET seq = excluded.seq, chain = excluded.chain, seen_at = excluded.seen_at \
+     WHERE known_erasures.seq < excluded.seq",
+);
 const ACCOUNTS_FIRST: Sql = Sql::new("SELECT id FROM accounts ORDER BY id LIMIT $1");
 const ACCOUNTS_AFTER: Sql = Sql::new("SELECT id FROM accounts WHERE id > $1 ORDER BY id LIMIT $2");
 
@@ -99,10 +113,13 @@ pub const STATEMENTS: &[&Sql] = &[
     &ERASURES_HEAD,
     &ERASURE_AT,
     &ERASURES_AFTER,
+    &ERASURES_LOGGED,
+    &ERASURES_EPOCH,
+    &SUBJECTS_AFTER,
 ];
 
 /// The statements of this module on the main database.
-pub const MAIN_STATEMENTS: &[&Sql] = &[&ACCOUNTS_FIRST, &ACCOUNTS_AFTER];
+pub const MAIN_STATEMENTS: &[&Sql] = &[&ACCOUNTS_FIRST, &ACCOUNTS_AFTER, &KNOWN, &REMEMBER];
 
 /// The tables whose old bytes must go when an epoch is over: small, so that they are written anew as a whole.
 pub(super) const SMALL_TABLES: &[&str] = &["keyring_epochs", "keyring_bunches", "keyring_state"];
@@ -355,6 +372,44 @@ pub(super) async fn erasures_after(
 ) -> Result<Vec<(i64, [u8; 32])>, StorageError> {
     let rows = tx.all(&ERASURES_AFTER, &[seq.into(), limit.into()]).await?;
     rows.iter().map(|row| Ok((row.get("seq")?, row.get("subject_hash")?))).collect()
+}
+
+/// Tombstones as the log has them, after that one.
+pub(super) async fn erasures_logged(tx: &mut ReadTx<'_>, seq: i64, limit: i64) -> Result<Vec<Tombstone>, StorageError> {
+    let rows = tx.all(&ERASURES_LOGGED, &[seq.into(), limit.into()]).await?;
+    let tombstone = |row: &crate::Row| {
+        let (seq, epoch) = (row.get("seq")?, row.get("epoch")?);
+        Ok(Tombstone {
+            seq,
+            tomb: row.get("subject_hash")?,
+            epoch,
+            at: row.get("erased_at")?,
+            chain: row.get("chain")?,
+        })
+    };
+    rows.iter().map(tombstone).collect()
+}
+
+/// The newest epoch that wrapped a key which was destroyed.
+pub(super) async fn erasures_epoch(tx: &mut ReadTx<'_>) -> Result<i64, StorageError> {
+    tx.one(&ERASURES_EPOCH, &[]).await?.map_or(Ok(0), |row| row.get("epoch"))
+}
+
+/// Subjects that have a key, in the order of their ids, after that one.
+pub(super) async fn subjects(tx: &mut ReadTx<'_>, after: Uuid, limit: i64) -> Result<Vec<Uuid>, StorageError> {
+    tx.all(&SUBJECTS_AFTER, &[after.into(), limit.into()]).await?.iter().map(|row| row.get("subject")).collect()
+}
+
+/// How far the list of erasures went when the main database last saw it.
+pub(super) async fn known(tx: &mut ReadTx<'_>) -> Result<ErasuresHead, StorageError> {
+    let Some(row) = tx.one(&KNOWN, &[]).await? else { return Ok(ErasuresHead::NONE) };
+    Ok(ErasuresHead { count: row.get("seq")?, chain: row.get("chain")? })
+}
+
+/// Tells the main database how far the list of erasures goes, unless it knows of more.
+pub(super) async fn remember(tx: &mut WriteTx<'_>, head: &ErasuresHead, now: Timestamp) -> Result<(), StorageError> {
+    let count = i64::try_from(head.count).unwrap_or(i64::MAX);
+    tx.execute(&REMEMBER, &[count.into(), (&head.chain).into(), now.into()]).await.map(drop).map_err(again)
 }
 
 /// Accounts of the main database in the order of their ids, after that one.

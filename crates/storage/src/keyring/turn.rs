@@ -66,7 +66,8 @@ impl KeyStore {
                         return Ok(false);
                     }
                     let Unlocked { which, .. } = self.masters.unlock(tx).await?;
-                    let next = newest + 1;
+                    // In a keyring that was restored, tombstones may tell of epochs that it never had.
+                    let next = newest.max(store::erasures_epoch(tx).await?) + 1;
                     store::epoch_add(tx, next, Keyring::new_epoch(self.masters.get(which), next), now).await?;
                     Ok::<_, Fault>(true)
                 })

@@ -73,6 +73,11 @@ impl FromCell for Uuid {
 }
 
 impl SqliteRow {
+    /// All of its cells, in the order of the statement.
+    pub(crate) fn into_cells(self) -> Box<[Cell]> {
+        self.cells
+    }
+
     /// The cell of a column; `None` if there is no such column.
     pub(crate) fn cell(&self, column: &str) -> Option<&Cell> {
         self.names.iter().position(|name| **name == *column).and_then(|i| self.cells.get(i))
@@ -80,14 +85,27 @@ impl SqliteRow {
 }
 
 /// Reads a result to its end.
-pub(crate) fn read(mut rows: Rows<'_>) -> Result<Vec<SqliteRow>, StorageError> {
-    let (mut read, mut names) = (Vec::new(), None::<Arc<[Box<str>]>>);
-    while let Some(row) = rows.next()? {
+pub(crate) fn read(rows: Rows<'_>) -> Result<Vec<SqliteRow>, StorageError> {
+    let mut read = Vec::new();
+    each(rows, |row| {
+        read.push(row);
+        Ok::<_, StorageError>(())
+    })?;
+    Ok(read)
+}
+
+/// Gives each row of a result as it comes.
+pub(crate) fn each<E: From<StorageError>>(
+    mut rows: Rows<'_>,
+    mut take: impl FnMut(SqliteRow) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut names = None::<Arc<[Box<str>]>>;
+    while let Some(row) = rows.next().map_err(StorageError::from)? {
         // Only a step makes sure that the statement knows the columns as they are now.
         let names = names.get_or_insert_with(|| row.as_ref().column_names().into_iter().map(Box::from).collect());
         let cells: Result<_, rusqlite::Error> = (0..names.len()).map(|i| row.get_ref(i).map(Cell::new)).collect();
         let cells = cells.map_err(|_| StorageError::new(StorageErrorKind::Other, "the result changed its columns"))?;
-        read.push(SqliteRow { names: Arc::clone(names), cells });
+        take(SqliteRow { names: Arc::clone(names), cells })?;
     }
-    Ok(read)
+    Ok(())
 }

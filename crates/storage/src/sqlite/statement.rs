@@ -1,7 +1,7 @@
 //! Statements on a SQLite connection: prepared once, their parameters bound from where they are.
 
 use super::Transaction;
-use super::rows::{SqliteRow, read};
+use super::rows::{SqliteRow, each, read};
 use crate::error::{StorageError, StorageErrorKind};
 use crate::value::Value;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
@@ -53,6 +53,16 @@ impl Transaction<'_> {
     pub(crate) fn fetch(&self, sql: &str, params: &[Value]) -> Result<Vec<SqliteRow>, StorageError> {
         let mut statement = self.prepared(sql)?;
         read(bound(&mut statement, params)?)
+    }
+
+    /// Gives each row of a result as it comes.
+    pub(crate) fn each<E: From<StorageError>>(
+        &self,
+        sql: &str,
+        take: impl FnMut(SqliteRow) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut statement = self.prepared(sql)?;
+        each(bound(&mut statement, &[])?, take)
     }
 
     /// Prepares a statement without running it.

@@ -1,5 +1,6 @@
 mod erasing;
 mod masters;
+mod restoring;
 
 use super::execute;
 use crate::keyring::KeyStore;

@@ -84,7 +84,7 @@ impl Row for PlannedRows {
 
 impl Row for Erasure {
     const HEAD: &'static [&'static str] =
-        &["id", "account", "reason", "state", "rows", "kept", "began", "unreadable", "purged", "done"];
+        &["id", "account", "reason", "state", "rows", "kept", "began", "unreadable", "purged", "done", "copies until"];
 
     fn cells(&self) -> Vec<String> {
         let rows: u64 = self.rows.values().sum();
@@ -100,6 +100,7 @@ impl Row for Erasure {
             or_dash(self.unreadable_at),
             or_dash(self.purged_at),
             or_dash(self.done_at),
+            or_dash(self.copies_until),
         ]
     }
 }

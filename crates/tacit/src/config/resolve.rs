@@ -269,7 +269,7 @@ fn tree(values: &BTreeMap<&'static str, (Value, Origin)>) -> Table {
 fn value_of_text(setting: &Setting, text: &str, origin: &Origin) -> Result<Value, String> {
     let value = match setting.kind {
         Kind::Number { .. } => text.trim().parse().map(Value::Integer).map_err(|_| "not a whole number".to_owned())?,
-        Kind::Networks | Kind::Words(_) | Kind::Names => Value::Array(
+        Kind::Networks | Kind::Words(_) | Kind::Names | Kind::Recipients => Value::Array(
             text.split(',').map(str::trim).filter(|p| !p.is_empty()).map(|p| Value::String(p.to_owned())).collect(),
         ),
         Kind::MasterKey => match text.split_once(':') {
@@ -340,6 +340,7 @@ fn value_of_toml(setting: &Setting, value: Value) -> Result<Value, String> {
                 Err("give a list of at most 256 names, such as [\"small\"]".to_owned())
             }
         }
+        Kind::Recipients => recipients(&value),
         Kind::Word(words) => match text {
             Some(word) if words.contains(&word) => Ok(()),
             _ => Err(format!("give one of: {}", words.join(", "))),
@@ -358,6 +359,12 @@ fn value_of_toml(setting: &Setting, value: Value) -> Result<Value, String> {
         Kind::Database => database(&value),
     };
     fine.map(|()| value)
+}
+
+fn recipients(value: &Value) -> Result<(), String> {
+    let list = value.clone().try_into::<Vec<String>>();
+    let list = list.map_err(|_| "give a list of recipients of age, such as [\"age1…\"]".to_owned())?;
+    if list.is_empty() { Ok(()) } else { tacit_privacy::backup::Recipients::parse(&list).map(drop) }
 }
 
 fn address(text: Option<&str>) -> Result<(), String> {

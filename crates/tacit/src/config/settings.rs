@@ -2,6 +2,7 @@
 //! the flags, `tacit config show` and `tacit.example.toml` are all made from this list; a test holds it against the
 //! fields of [`super::Config`], so neither can have a setting that the other lacks.
 
+mod backup;
 mod people;
 mod platform;
 mod privacy;
@@ -37,6 +38,8 @@ pub(crate) enum Kind {
     Words(&'static [&'static str]),
     /// A list of names of models.
     Names,
+    /// A list of recipients of age.
+    Recipients,
     /// A secret: `{ env = "NAME" }` or `{ file = "/path" }`.
     Secret,
     /// The master key: a secret, or `{ command = ["/program"] }`, or `{ pkcs11 = "/path" }`.
@@ -102,8 +105,9 @@ const fn seconds(key: &'static str, production: &'static str, doc: &'static str)
 }
 
 /// The settings.
-pub(crate) static SETTINGS: LazyLock<Vec<Setting>> =
-    LazyLock::new(|| [serving::SETTINGS, people::SETTINGS, privacy::SETTINGS, platform::SETTINGS].concat());
+pub(crate) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
+    [serving::SETTINGS, people::SETTINGS, privacy::SETTINGS, backup::SETTINGS, platform::SETTINGS].concat()
+});
 
 /// The setting of that name.
 pub(crate) fn by_key(key: &str) -> Option<&'static Setting> {

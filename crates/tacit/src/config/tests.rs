@@ -215,6 +215,41 @@ fn secrets_are_references() {
     );
 }
 
+fn recipient() -> String {
+    tacit_privacy::backup::Identities::generate(tacit_kernel::Timestamp(0)).1
+}
+
+#[test]
+fn backups_have_a_place_a_key_and_an_end_and_the_keyring_another_place() {
+    let recipient = recipient();
+    let place = |directory, keyring| {
+        let pairs = [("backup.directory", directory), ("backup.keyring_directory", keyring)];
+        let keys = [("backup.recipients", recipient.as_str()), ("backup.keyring_recipients", recipient.as_str())];
+        [pairs, keys].concat()
+    };
+    let config = good("", &[], &place("/a/data", "/a/keys")).config;
+    assert_eq!(config.backup.shelves().unwrap().len(), 2);
+    assert_eq!((config.backup.keep_days, config.backup.keyring_keep_days, config.backup.every()), (35, 7, None));
+    assert_eq!(good("", &[], &[]).config.backup.shelves().unwrap().len(), 0);
+    for (data, keyring) in [("/a", "/a"), ("/a", "/a/keys"), ("/a/data", "/a"), ("/a/b/../b", "/a/b/../b/c")] {
+        let problems = bad("", &[], &place(data, keyring));
+        assert!(problems.len() == 1 && problems[0].starts_with("backup.keyring_directory"), "{problems:?}");
+    }
+    for (key, value, of) in [
+        ("backup.directory", "/a", "backup.recipients"),
+        ("backup.recipients", recipient.as_str(), "backup.recipients"),
+        ("backup.keyring_directory", "/a", "backup.keyring_recipients"),
+        ("backup.recipients", "age1nonsense", "backup.recipients"),
+        ("backup.keep_days", "36", "backup.keep_days"),
+        ("backup.keep_days", "0", "backup.keep_days"),
+        ("backup.keyring_keep_days", "8", "backup.keyring_keep_days"),
+        ("backup.every_hours", "1", "backup.every_hours"),
+    ] {
+        let problems = bad("", &[], &[(key, value)]);
+        assert!(problems.len() == 1 && problems[0].starts_with(of), "{key}: {problems:?}");
+    }
+}
+
 #[test]
 fn the_list_of_settings_is_the_configuration() {
     let mut every = given("", &[], &[]);
@@ -237,6 +272,10 @@ fn the_list_of_settings_is_the_configuration() {
     every.flags.push(("--set".into(), "messages.sms.provider".into(), "aliyun".into()));
     every.flags.push(("--set".into(), "verification.person".into(), "agency".into()));
     every.flags.push(("--set".into(), "verification.agency.provider".into(), "aliyun".into()));
+    // And backups are for somebody.
+    let recipient = recipient();
+    every.flags.push(("--set".into(), "backup.recipients".into(), recipient.clone()));
+    every.flags.push(("--set".into(), "backup.keyring_recipients".into(), recipient));
     let config = resolve(&every).unwrap().config;
     let mut open = vec![(String::new(), toml::Table::try_from(&config).unwrap())];
     let mut fields = Vec::new();

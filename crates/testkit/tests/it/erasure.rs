@@ -8,7 +8,7 @@ use tacit_storage::Engine;
 use tacit_testkit::{Options, Platform};
 
 /// Erases the customer, and waits for the receipt.
-async fn erase(platform: &Platform) -> anyhow::Result<Value> {
+pub(super) async fn erase(platform: &Platform) -> anyhow::Result<Value> {
     let begin = ["privacy", "erasure", "begin", "customer", "--irreversible"];
     let (success, _, said) = platform.cli_whatever(&begin).await?;
     assert!(!success && said.contains("holds money"), "{said}");
@@ -18,7 +18,7 @@ async fn erase(platform: &Platform) -> anyhow::Result<Value> {
     receipt(platform, &id).await
 }
 
-async fn receipt(platform: &Platform, id: &str) -> anyhow::Result<Value> {
+pub(super) async fn receipt(platform: &Platform, id: &str) -> anyhow::Result<Value> {
     let show = ["privacy", "erasure", "show", id];
     // Each has its own patience: gateways are heard every half a minute.
     for reached in [&["purged", "done"][..], &["done"]] {
@@ -29,7 +29,7 @@ async fn receipt(platform: &Platform, id: &str) -> anyhow::Result<Value> {
     platform.cli(&show).await
 }
 
-async fn is_gone(platform: &Platform) -> anyhow::Result<()> {
+pub(super) async fn is_gone(platform: &Platform) -> anyhow::Result<()> {
     let accounts = platform.cli(&["account", "list"]).await?;
     assert!(!accounts.to_string().contains("customer"), "{accounts}");
     let answer = platform.client().post("/v1/chat/completions", &chat("chat", "is anybody there", false)).await?;
@@ -39,7 +39,7 @@ async fn is_gone(platform: &Platform) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn called(platform: &Platform) -> anyhow::Result<()> {
+pub(super) async fn called(platform: &Platform) -> anyhow::Result<()> {
     for _ in 0..3 {
         let answer = platform.client().post("/v1/chat/completions", &chat("chat", "a call", false)).await?;
         assert_eq!(answer.status, 200, "{}", answer.text());

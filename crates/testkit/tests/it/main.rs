@@ -10,6 +10,7 @@
 )]
 
 mod admin;
+mod backup;
 mod calls;
 mod canary;
 mod console;

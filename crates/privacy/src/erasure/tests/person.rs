@@ -64,12 +64,12 @@ const OFFER: &[&str] = &["INSERT INTO organisation_offers VALUES ({org}, {other}
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Person {
     pub(crate) account: AccountId,
-    pub(super) number: u8,
+    pub(crate) number: u8,
 }
 
 impl Person {
     /// What is written wherever something of this person is sealed.
-    pub(super) fn canary(self) -> Vec<u8> {
+    pub(crate) fn canary(self) -> Vec<u8> {
         format!("canary of person number {:03}", self.number).into_bytes()
     }
 

@@ -13,12 +13,12 @@ use tacit_kernel::{Clock, SystemClock, time::ManualClock};
 use tacit_vault::{Aad, Keyring, MasterKey, WrappedBunch};
 use uuid::Uuid;
 
-const PLACE: Aad<'static> = Aad { table: "t", column: "c", row: Uuid::nil() };
+pub(super) const PLACE: Aad<'static> = Aad { table: "t", column: "c", row: Uuid::nil() };
 
 /// What every subject had sealed.
-type Sealed = BTreeMap<Uuid, Vec<u8>>;
+pub(super) type Sealed = BTreeMap<Uuid, Vec<u8>>;
 
-async fn people(store: &KeyStore, range: std::ops::Range<u16>) -> Sealed {
+pub(super) async fn people(store: &KeyStore, range: std::ops::Range<u16>) -> Sealed {
     let mut sealed = Sealed::new();
     for n in range {
         let subject = numbered(n);
@@ -27,7 +27,7 @@ async fn people(store: &KeyStore, range: std::ops::Range<u16>) -> Sealed {
     sealed
 }
 
-async fn readable(store: &KeyStore, sealed: &Sealed, destroyed: &[Uuid]) {
+pub(super) async fn readable(store: &KeyStore, sealed: &Sealed, destroyed: &[Uuid]) {
     for (subject, text) in sealed {
         let key = store.get_fleeting(*subject).await.unwrap();
         if destroyed.contains(subject) {
@@ -39,7 +39,7 @@ async fn readable(store: &KeyStore, sealed: &Sealed, destroyed: &[Uuid]) {
 }
 
 /// Everything of the keyring that is wrapped, as somebody might have kept it.
-async fn copied(db: &Db) -> (Vec<(i64, Vec<u8>)>, Vec<WrappedBunch>, BTreeMap<Uuid, Vec<u8>>) {
+pub(super) async fn copied(db: &Db) -> (Vec<(i64, Vec<u8>)>, Vec<WrappedBunch>, BTreeMap<Uuid, Vec<u8>>) {
     const EPOCHS: Sql = Sql::new("SELECT epoch, wrapped FROM keyring_epochs");
     const BUNCHES: Sql = Sql::new("SELECT id, epoch, wrapped FROM keyring_bunches");
     const KEYS: Sql = Sql::new("SELECT subject, wrapped FROM subject_keys");
@@ -67,7 +67,7 @@ async fn copied(db: &Db) -> (Vec<(i64, Vec<u8>)>, Vec<WrappedBunch>, BTreeMap<Uu
 }
 
 /// Whether any of these bunches, under any of these epochs, opens the key and with it the text.
-fn opens(
+pub(super) fn opens(
     master: &MasterKey,
     epochs: &[(i64, Vec<u8>)],
     bunches: &[WrappedBunch],

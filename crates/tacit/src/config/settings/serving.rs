@@ -54,6 +54,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "The master key that shall follow: `tacit keyring rekey` wraps the keyring with it. Until it takes the place of\n\
          keyring.master_key the keyring opens with either.",
     ),
+    setting(
+        "keyring.erasure_log",
+        Kind::Path,
+        "\"{data_dir}/erasures.log\"",
+        "Where every erasure is written down once more, outside the databases: without it no backup of the keyring can be\n\
+         restored (docs/backups.md). Put it on another disk and copy it often; it holds no id.",
+    ),
     optional(
         "keyring.pkcs11.module",
         Kind::Path,
