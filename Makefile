@@ -28,6 +28,7 @@ build: built ## Build everything the tests need
 
 test: test-rust test-sdk fuzz ## Everything: unit, property, storage on both engines, end to end, canary gate, crash loop, fuzz
 
+# Tools are installed as debug builds: they wait for others, and are made in a third of the time.
 # With one set of features for all, so that nothing is built twice; before it, the program whose gateway can be told to
 # panic, to abort and to leak, for the canary gate.
 built:
@@ -45,7 +46,7 @@ generate: ## Write anew what is made from the program: docs/reference
 	$(CARGO) xtask generate
 
 fuzz: ## Each fuzz target for a moment (FUZZ_SECONDS)
-	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz@$(FUZZ)
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --debug --locked cargo-fuzz@$(FUZZ)
 	@set -e; for target in $(FUZZ_TARGETS); do \
 	  mkdir -p fuzz/corpus/$$target; \
 	  $(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -print_final_stats=1; done
@@ -62,7 +63,7 @@ lint:
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 deny:
-	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny@$(DENY)
+	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --debug --locked cargo-deny@$(DENY)
 	$(CARGO) deny check -D warnings bans licenses sources
 
 audit: ## Known advisories; needs the advisory database from the network
@@ -77,7 +78,7 @@ bench: ## CPU, latency and memory of a call against nginx on this machine, on bo
 
 .PHONY: nextest built test-rust test-sdk
 nextest:
-	@$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest@$(NEXTEST)
+	@$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --debug --locked cargo-nextest@$(NEXTEST)
 
 $(VENV)/ready: tests/e2e/requirements.txt
 	python3 -m venv $(VENV)

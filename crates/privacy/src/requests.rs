@@ -14,7 +14,7 @@ use model::DAY;
 use std::sync::Arc;
 use tacit_kernel::audit::{Action, ObjectKind, Phase};
 use tacit_kernel::ids::{AccountId, RightsRequestId};
-use tacit_kernel::{Clock, ErrorKind, Fault, Nano, Personal};
+use tacit_kernel::{Clock, ErrorKind, Fault, Nano, Personal, Timestamp};
 use tacit_storage::audit::{Actor, Audit, NewEntry, Object};
 use tacit_storage::keyring::KeyStore;
 use tacit_storage::{Db, Page, Paged, ReadTx, Retryable, StorageError, StorageErrorKind, WriteTx};
@@ -315,7 +315,7 @@ impl Requests {
             let entry = NewEntry::begun(Actor::System, Action::AccountErase, object, subject);
             Some((self.audit.record(&entry).await?, entry))
         };
-        let ended = match self.cancel(request.id).await {
+        let ended = match self.cancel(request.id, None).await {
             Ok(_) => Phase::Done,
             // Another control plane was first, or the person took it back in this moment; or a hold, an organisation, money
             // that came in: then it waits for somebody to look at it.
@@ -338,13 +338,13 @@ impl Requests {
     }
 
     /// Fulfils a cancellation: the account is erased. When this returns nothing of it can be read. From its beginning on it cannot
-    /// be taken back.
+    /// be taken back. `seen` is when it had last changed for who decides, if somebody does.
     ///
     /// # Errors
     /// [`RequestError::NotFound`], [`RequestError::State`]; [`RequestError::Obstacle`], and then it waits for staff; storage,
     /// keyring, and then [`Self::cool`] goes on.
-    pub async fn cancel(&self, id: RightsRequestId) -> Result<Request, RequestError> {
-        let request = self.executed(id, Event::Execute).await?;
+    pub async fn cancel(&self, id: RightsRequestId, seen: Option<Timestamp>) -> Result<Request, RequestError> {
+        let request = self.executed((id, seen), Event::Execute).await?;
         // What came in since is not given up by who did not know of it.
         let begun = match self.may_cancel(request.account, request.forfeits).await {
             Ok(held) => self.erasing.begin(request.account, Reason::Asked, held > Nano::ZERO).await,
@@ -355,20 +355,24 @@ impl Requests {
         };
         match begun {
             // It was erased, and the process ended before that was written down here.
-            Ok(_) | Err(ErasureError::Account) => self.executed(id, Event::Fulfil).await,
+            Ok(_) | Err(ErasureError::Account) => self.executed((id, None), Event::Fulfil).await,
             Err(ErasureError::Fault(fault)) => Err(fault.into()),
             Err(error) => {
-                self.executed(id, Event::Obstruct).await?;
+                self.executed((id, None), Event::Obstruct).await?;
                 Err(RequestError::Obstacle(error))
             }
         }
     }
 
     /// A step of doing it; one that is under way may be begun again.
-    async fn executed(&self, id: RightsRequestId, event: Event) -> Result<Request, RequestError> {
+    async fn executed(
+        &self,
+        (id, seen): (RightsRequestId, Option<Timestamp>),
+        event: Event,
+    ) -> Result<Request, RequestError> {
         let step = async |tx: &mut WriteTx<'_>| {
             let now = self.find_in_tx(tx, id).await?;
-            if now.kind != Kind::Cancellation {
+            if now.kind != Kind::Cancellation || seen.is_some_and(|seen| seen != now.updated_at) {
                 return Err(RequestError::State);
             }
             if event == Event::Execute && now.state == State::Executing {

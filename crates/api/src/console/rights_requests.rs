@@ -169,7 +169,7 @@ async fn rights_requests_decide(
         if decide.answer.trim().is_empty() || decide.refusal.is_some() {
             return Err(RequestError::Text.into());
         }
-        console.requests.cancel(id).await?
+        console.requests.cancel(id, Some(seen.updated_at)).await?
     } else {
         let change =
             &Change { event, text: Some(Personal::new(decide.answer)), refusal: decide.refusal.map(Into::into) };

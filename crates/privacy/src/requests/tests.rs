@@ -88,7 +88,7 @@ both_engines! {
         assert!(matches!(again, Err(RequestError::UnderWay)), "{again:?}");
         desk.days(6);
         assert_eq!((desk.requests.cool().await.unwrap(), desk.is_there().await), (0, true));
-        assert!(matches!(desk.requests.cancel(first.id).await, Err(RequestError::State)), "nobody shortens it");
+        assert!(matches!(desk.requests.cancel(first.id, None).await, Err(RequestError::State)), "nobody shortens it");
         assert_eq!(desk.change_by(Some(desk.ann), first.id, Event::Withdraw, None).await.unwrap().state, State::Withdrawn);
         desk.days(30);
         assert_eq!((desk.requests.cool().await.unwrap(), desk.is_there().await), (0, true), "it was taken back");
@@ -127,10 +127,12 @@ both_engines! {
         assert_eq!(desk.told().await, ["begun", "refused"]);
         // Nobody says that it is done while the account is there.
         assert!(matches!(desk.change(request.id, Event::Fulfil, None).await, Err(RequestError::State)));
-        assert!(matches!(desk.requests.cancel(request.id).await, Err(RequestError::Obstacle(_))));
+        assert!(matches!(desk.requests.cancel(request.id, None).await, Err(RequestError::Obstacle(_))));
+        let unseen = desk.requests.cancel(request.id, Some(Timestamp(1))).await;
+        assert!(matches!(unseen, Err(RequestError::State)), "it is not as who decides has seen it");
         assert_eq!(desk.now(request.id).await.state, State::Open);
         desk.change(request.id, Event::Refuse, Some(Refusal::Law)).await.unwrap();
-        assert!(matches!(desk.requests.cancel(request.id).await, Err(RequestError::State)));
+        assert!(matches!(desk.requests.cancel(request.id, None).await, Err(RequestError::State)));
         assert!(desk.is_there().await);
     }
 
@@ -141,7 +143,7 @@ both_engines! {
         assert_eq!((request.state, desk.requests.cool().await.unwrap(), desk.is_there().await), (State::Open, 0, true));
         // The process ends between the beginning and the end of it, before the account is erased and after.
         for erased in [false, true] {
-            desk.requests.executed(request.id, Event::Execute).await.unwrap();
+            desk.requests.executed((request.id, None), Event::Execute).await.unwrap();
             assert_eq!(desk.now(request.id).await.state, State::Executing);
             let back = desk.change_by(Some(desk.ann), request.id, Event::Withdraw, None).await;
             assert!(matches!(back, Err(RequestError::State)), "it is begun");
