@@ -21,11 +21,13 @@ pub enum Page {
     Recipients,
     /// The record of processing.
     Record,
+    /// What all of this does not protect against.
+    Limits,
 }
 
 impl Page {
     /// Every page.
-    pub const ALL: &[Self] = &[Self::Policy, Self::Cookies, Self::Recipients, Self::Record];
+    pub const ALL: &[Self] = &[Self::Policy, Self::Cookies, Self::Recipients, Self::Record, Self::Limits];
 
     /// Its name, as in paths.
     #[must_use]
@@ -35,6 +37,7 @@ impl Page {
             Self::Cookies => "cookies",
             Self::Recipients => "recipients",
             Self::Record => "record",
+            Self::Limits => "limits",
         }
     }
 }
@@ -113,10 +116,12 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "en/cookies.html",
     "en/recipients.html",
     "en/record.html",
+    "en/limits.html",
     "zh/policy.html",
     "zh/cookies.html",
     "zh/recipients.html",
-    "zh/record.html"
+    "zh/record.html",
+    "zh/limits.html"
 ];
 
 /// The style sheet of the pages.

@@ -132,7 +132,8 @@ async fn privacy_policy(
     Ok(html(&console.published, Page::Policy, language(&query, &headers)?))
 }
 
-/// A page of the policy: `cookies`, `recipients` or `record`, the record of processing.
+/// A page of the policy: `cookies`, `recipients`, `record` (the record of processing) or `limits` (what it does not protect
+/// against).
 #[utoipa::path(get, path = "/privacy/{page}", tag = "privacy", params(
     ("page" = String, Path, description = "Its name."), LanguageQuery,
 ), responses(

@@ -92,6 +92,7 @@ enum PageName {
     Cookies,
     Recipients,
     Record,
+    Limits,
 }
 
 #[derive(Serialize)]
@@ -158,6 +159,7 @@ pub(crate) fn run(global: &Global, command: &PrivacyCommand) -> anyhow::Result<(
                 PageName::Cookies => Page::Cookies,
                 PageName::Recipients => Page::Recipients,
                 PageName::Record => Page::Record,
+                PageName::Limits => Page::Limits,
             };
             let policy = crate::privacy::policy(&config)?;
             let html = policy.page(page, language(&args.language.language)?);

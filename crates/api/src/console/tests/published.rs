@@ -20,7 +20,7 @@ both_engines! {
             assert!(page.header("content-security-policy").starts_with("default-src 'none'; style-src 'self';"));
             assert!(text.contains(said) && text.contains(&format!("lang=\"{language}\"")), "{text}");
         }
-        for page in ["cookies", "recipients", "record"] {
+        for page in ["cookies", "recipients", "record", "limits"] {
             let got = served.get(&format!("/privacy/{page}")).send().await;
             assert!(got.status == 200 && String::from_utf8(got.body).unwrap().contains("<h1>"), "{page}");
         }
