@@ -76,11 +76,21 @@ pub(crate) const RECORD: Sql =
 /// A database that is being restored has a row of this name in the book, so that no program opens it.
 const RESTORING: &str = "restoring";
 const RESTORED: Sql = Sql::new("DELETE FROM schema_migrations WHERE schema = $1");
+const BOOK_ON_SQLITE: Sql =
+    Sql::new("SELECT name FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'");
+const BOOK_ON_POSTGRES: Sql = Sql::new(
+    "SELECT CAST(table_name AS TEXT) AS name FROM information_schema.tables \
+     WHERE table_schema = current_schema() AND table_name = 'schema_migrations'",
+);
 /// One starter at a time on PostgreSQL; SQLite has one writer anyway.
 const LOCK: &str = "LOCK TABLE schema_migrations IN ACCESS EXCLUSIVE MODE";
 
 pub(crate) async fn run(db: &Db, list: &'static Migrations, now: Timestamp) -> Result<(), StorageError> {
     let engine = db.engine();
+    // Nothing is locked where nothing is missing: a backup that is read holds the table of the book for as long as it takes.
+    if db.read("storage.migrated", |tx| Box::pin(is_current(tx, list))).await? {
+        return Ok(());
+    }
     // In a transaction of its own: the lock below needs the table, and comes before that transaction's first read.
     create_book(db, engine).await?;
     db.write("storage.migrate", |tx| {
@@ -91,6 +101,16 @@ pub(crate) async fn run(db: &Db, list: &'static Migrations, now: Timestamp) -> R
         })
     })
     .await
+}
+
+/// Whether the database has the whole list, and nothing but it.
+async fn is_current(tx: &mut ReadTx<'_>, list: &Migrations) -> Result<bool, StorageError> {
+    let book = if tx.engine() == Engine::Postgres { &BOOK_ON_POSTGRES } else { &BOOK_ON_SQLITE };
+    if tx.all(book, &[]).await?.is_empty() {
+        return Ok(false);
+    }
+    whole(tx).await?;
+    Ok(applied(tx, list).await? == list.scripts.len())
 }
 
 async fn lock(tx: &mut WriteTx<'_>) -> Result<(), StorageError> {

@@ -3,7 +3,7 @@
 use crate::db::{Db, Pools};
 use crate::error::{StorageError, StorageErrorKind};
 use crate::sqlite::aside;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Duration;
 
 /// How often a log is tried to be folded in that a reader holds up, and the pause between.
@@ -19,7 +19,7 @@ impl Db {
     /// its own log and rows that an open transaction can still see go when it lets go of them.
     ///
     /// # Errors
-    /// `Busy` if readers held up SQLite's log for a second; storage faults. The tables are names of the program.
+    /// `Busy` if readers held it up for a second; storage faults. The tables are names of the program.
     pub async fn sweep(&self, small: &[&'static str], large: &[&'static str]) -> Result<(), StorageError> {
         match &self.pools {
             Pools::Sqlite(file) => {
@@ -33,15 +33,32 @@ impl Db {
                 Err(StorageError::new(StorageErrorKind::Busy, "readers held up the write-ahead log"))
             }
             Pools::Postgres(pool) => {
-                // To cut a table's empty end off would hold up others for seconds.
-                let how = [("VACUUM (FULL)", small), ("VACUUM (TRUNCATE FALSE)", large)];
-                for (how, tables) in how {
-                    for table in tables {
-                        sqlx::raw_sql(AssertSqlSafe(format!("{how} {table}"))).execute(pool).await?;
-                    }
-                }
-                Ok(())
+                // Who reads a table for long, as a backup does, is not to hold up whoever comes after.
+                let mut connection = pool.acquire().await?;
+                sqlx::raw_sql("SET lock_timeout = '1s'").execute(&mut *connection).await?;
+                let swept = vacuum(&mut connection, (small, large)).await;
+                sqlx::raw_sql("RESET lock_timeout").execute(&mut *connection).await?;
+                swept
             }
         }
     }
+}
+
+async fn vacuum(
+    connection: &mut PgConnection,
+    (small, large): (&[&'static str], &[&'static str]),
+) -> Result<(), StorageError> {
+    // To cut a table's empty end off would hold up others for seconds.
+    let how = [("VACUUM (FULL)", small), ("VACUUM (TRUNCATE FALSE)", large)];
+    for (how, tables) in how {
+        for table in tables {
+            let done = sqlx::raw_sql(AssertSqlSafe(format!("{how} {table}"))).execute(&mut *connection).await;
+            done.map_err(|error| match error.as_database_error().and_then(|error| error.code()).as_deref() {
+                // lock_not_available
+                Some("55P03") => StorageError::new(StorageErrorKind::Busy, "a reader held up the sweep"),
+                _ => error.into(),
+            })?;
+        }
+    }
+    Ok(())
 }

@@ -31,10 +31,12 @@ impl Recipients {
     /// # Errors
     /// If one is none, or there is none.
     pub fn parse(texts: &[String]) -> Result<Self, String> {
-        let parsed = texts.iter().map(|text| {
+        // Never the text itself: it may be the key that somebody took for the recipient.
+        let parsed = texts.iter().enumerate().map(|(place, text)| {
             text.parse().map_err(|why| {
                 format!(
-                    "{text:?} is no recipient of age ({why}): it looks like age1… and is what `tacit backup key` prints"
+                    "number {} is no recipient of age ({why}): it looks like age1… and is what `tacit backup key` prints",
+                    place + 1
                 )
             })
         });

@@ -102,6 +102,8 @@ pub async fn restore_keyring(
     bring_up_to_date(db, Kind::Keyring, clock.now()).await?;
     let (keys, replayed) = KeyStore::restored(db.clone(), masters, Arc::clone(clock), log).await?;
     if let Some(data) = data {
+        // Before anything says that it was restored: what is newer than it cannot be read with it.
+        keys.check_against(data).await?;
         let entry = NewEntry { affected: Some(replayed.keys), ..by.entry(Action::BackupRestore, Kind::Keyring) };
         Audit::new(data.clone(), keys, Arc::clone(clock)).record(&entry).await?;
     }

@@ -4,9 +4,10 @@ use super::{execute, script};
 use crate::backup::{Header, Kind, Reader, Summary, bring_up_to_date, dump, load, open_restored};
 use crate::keyring::ErasuresHead;
 use crate::testing::{MIGRATED_AT, empty_db, test_db};
-use crate::{Db, Engine, Sql, StorageErrorKind, Value, both_engines};
+use crate::{Db, Engine, ReadTx, Sql, StorageError, StorageErrorKind, Value, both_engines};
 use std::io::Cursor;
 use std::ops::ControlFlow;
+use std::time::Duration;
 use tacit_kernel::{Fault, Timestamp};
 use uuid::Uuid;
 
@@ -193,6 +194,29 @@ both_engines! {
         let loaded = load(&target, reader(&bytes).unwrap(), NOW, told).await;
         assert_eq!(code(loaded), "backup.differs");
         assert!(target.migrate(NOW).await.is_err());
+    }
+
+    async fn nobody_waits_for_one_that_is_read(db: Db) {
+        const BOOK: Sql = Sql::new("SELECT schema FROM schema_migrations");
+        const GROUPS: Sql = Sql::new("SELECT id FROM user_groups");
+        let long = Duration::from_secs(20);
+        let reading = async |tx: &mut ReadTx<'_>| {
+            for held in [&BOOK, &GROUPS] {
+                tx.all(held, &[]).await?;
+            }
+            // Another process starts, and bytes are to go.
+            tokio::time::timeout(long, db.migrate(NOW)).await.expect("a start waits")?;
+            let swept = tokio::time::timeout(long, db.sweep(&["user_groups"], &[])).await.expect("a sweep waits");
+            if db.engine() == Engine::Postgres {
+                assert_eq!(swept.unwrap_err().kind, StorageErrorKind::Busy);
+                let later = tokio::time::timeout(long, db.read("test.later", |tx| Box::pin(tx.all(&GROUPS, &[])))).await;
+                later.expect("who reads after it waits")?;
+            }
+            Ok::<_, StorageError>(())
+        };
+        let reading = &reading;
+        db.read("test.long", |tx| Box::pin(reading(tx))).await.unwrap();
+        db.sweep(&["user_groups"], &[]).await.unwrap();
     }
 }
 
