@@ -30,7 +30,10 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 
 async fn due(shared: &Shared, audit: &Audit) -> Result<(), Fault> {
     // What another process destroyed, in the log that this one has.
-    shared.keys.log_erasures().await?;
+    if let Err(fault) = shared.keys.log_erasures().await {
+        // A log that cannot be written keeps nobody's key from going for good.
+        status::log(&fault);
+    }
     // One that was begun, by whomever, was recorded then.
     steps(shared).await?;
     let status = shared.keys.status().await?;

@@ -86,8 +86,8 @@ impl Shelf {
             let (Some(made_at), true) = (named, entry.file_type()?.is_file()) else { continue };
             let file = entry.path();
             match is_of_age(&file) {
-                // Another process has just taken it away.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // Another process has just taken it away; or another user made it, which keeps nobody from the rest.
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {}
                 // One that is being written may be empty still.
                 is_ours => {
                     if is_ours? || !suffix.is_empty() {

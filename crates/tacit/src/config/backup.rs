@@ -69,6 +69,15 @@ impl Backup {
                     .into(),
             );
         }
+        let lives = [(&self.directory, self.keep_days), (&self.keyring_directory, self.keyring_keep_days)];
+        let shortest =
+            lives.iter().filter(|(directory, _)| directory.is_some()).map(|(_, days)| u64::from(*days) * 24).min();
+        if shortest.is_some_and(|hours| self.every_hours >= hours) {
+            wrong(
+                "backup.every_hours",
+                "the last one would go before the next is made: take less than the days they are kept".into(),
+            );
+        }
         if self.every_hours > 0 && self.directory.is_none() && self.keyring_directory.is_none() {
             wrong("backup.every_hours", "there is nowhere to put them: set backup.directory too".into());
         }
