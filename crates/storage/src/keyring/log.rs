@@ -194,7 +194,8 @@ fn read(path: &Path, first: &str, torn: Torn) -> Result<Vec<Tombstone>, Fault> {
                 .to_owned(),
         ));
     }
-    if whole.is_empty() && torn == Torn::Repaired {
+    // Nothing is there, or what a crash left of the first line; whatever else it is is not ours to take away.
+    if whole.is_empty() && torn == Torn::Repaired && first.starts_with(&text) {
         return Ok(Vec::new());
     }
     let Some(lines) = whole.strip_prefix(first) else {

@@ -215,6 +215,14 @@ both_engines! {
         assert_eq!(fs::read_to_string(world.log()).unwrap(), whole);
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(fs::metadata(world.log()).unwrap().permissions().mode() & 0o777, 0o600);
+        // Cut off in its first line it is ours still; a file of somebody else's is left as it is.
+        fs::write(world.log(), &whole[..10]).unwrap();
+        open(&db, &world.master).await.unwrap().log_to(&world.log()).await.unwrap();
+        assert_eq!(fs::read_to_string(world.log()).unwrap(), whole);
+        let foreign = world.log().with_extension("foreign");
+        fs::write(&foreign, "hunter2").unwrap();
+        let refused = open(&db, &world.master).await.unwrap().log_to(&foreign).await.unwrap_err();
+        assert_eq!((refused.code, &*fs::read(&foreign).unwrap()), ("keyring.erasure_log", &b"hunter2"[..]));
         // Where it cannot be written, nothing is said to be done.
         fs::remove_file(world.log()).unwrap();
         fs::create_dir(world.log()).unwrap();
