@@ -40,9 +40,10 @@ impl Retention {
         if now.saturating_sub(before) < EVERY {
             return Ok(false);
         }
-        self.prune(kind).await?;
+        let pruned = self.prune(kind).await;
+        // What failed is tried again in an hour, and stands in the book once an hour.
         last.store(now, Ordering::Release);
-        Ok(true)
+        pruned.map(|_| true)
     }
 
     /// Takes away the backups of that kind whose time is over: a run like every other, in the book and in the audit log, which
