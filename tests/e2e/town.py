@@ -86,7 +86,7 @@ class Town:
         self.config.write_text(
             f'profile = "development"\ndata_dir = "{root}/data"\n[gateway]\nlisten = "127.0.0.1:{self.port}"\n'
             f'admin_listen = "off"\n[control]\nadmin_listen = "off"\n[practice]\nlisten = "127.0.0.1:{free()}"\n'
-            f'[console]\nurl = "{self.url}"\n[log]\nformat = "json"\n'
+            f'[console]\nurl = "{self.url}"\nanonymous_per_minute = 10000\nanonymous_per_second = 1000\n[log]\nformat = "json"\n'
             f'[registration]\nusername = "required"\nemail = "optional"\nphone = "optional"\n'
             f'[messages.sms]\nprovider = "generic"\nuser = "tacit"\nsecret = {{ env = "SMS_SECRET" }}\n'
             f'declaration = "{self.sms.declared(root)}"\nallow_private = "on"\nca = "{certificate[0]}"\n'
