@@ -105,15 +105,14 @@ impl Identity {
         let (target, owner) = (self.contact_lookup(to), self.account_by_contact_in_tx(tx, to).await?);
         let counted = self.sending_by_in_tx(tx, owner, (&target, purpose.word()), origin).await?;
         self.count_in_tx(tx, &counted).await?;
-        let wanted = purpose.wants_owner().is_none_or(|wants| wants == owner.is_some());
-        let told = !wanted && purpose == CodePurpose::Register;
         // Whether it is sent or not: the answer is to tell nothing of whether there is such an account.
-        self.text_in_tx(tx, owner, (to, Some(origin))).await?;
+        self.text_sent_in_tx(tx, owner, (to, Some(origin))).await?;
         let (code, expires_at) = self.code_made_in_tx(tx, purpose, to).await?;
-        Ok(match (wanted, told) {
-            (true, _) => CodeWish::Send { code, expires_at },
-            (false, true) => CodeWish::AlreadyRegistered,
-            (false, false) => CodeWish::Nothing,
+        let owned = owner.is_some();
+        Ok(match purpose.wants_owner() {
+            Some(wants) if wants != owned && purpose == CodePurpose::Register => CodeWish::AlreadyRegistered,
+            Some(wants) if wants != owned => CodeWish::Nothing,
+            _ => CodeWish::Send { code, expires_at },
         })
     }
 

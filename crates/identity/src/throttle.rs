@@ -252,7 +252,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`IdentityError::TooMany`] with the time until tomorrow; storage.
-    pub(crate) async fn text_in_tx(
+    pub(crate) async fn text_sent_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
         account: Option<AccountId>,

@@ -25,6 +25,8 @@ mod settled;
 pub mod settlement;
 pub mod shared_usage;
 pub mod spend;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod usage;
 pub mod verify;
 pub mod wallets;

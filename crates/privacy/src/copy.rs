@@ -15,10 +15,11 @@ pub use held::{Held, HeldColumn, HeldSet, NotGiven};
 
 use crate::{Language, Policy, PolicyError};
 use archive::Archive;
+use parking_lot::Mutex;
 use serde_json::Value as Json;
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tacit_kernel::Clock;
 use tacit_kernel::ids::AccountId;
@@ -127,21 +128,22 @@ impl Copies {
         let key = self.keys.get(account.0).await.map_err(CopyError::Keyring)?.ok_or(CopyError::NotFound)?;
         let permit = Arc::clone(&self.at_once).try_acquire_owned().map_err(|_| CopyError::Busy)?;
         // One that is not taken is not to keep others from theirs.
-        if !self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(account) {
+        if !self.under_way.lock().insert(account) {
             return Err(CopyError::Busy);
         }
         let (out, pieces) = mpsc::channel(4);
         let copies = Arc::clone(self);
         let task = async move {
             let failing = out.clone();
-            let making = Mutex::new(Some(Making { archive: Archive::new(), out, account, key, cases: HashMap::new() }));
-            let gather = async |tx: &mut ReadTx<'_>| {
-                // A transaction that only reads is not begun anew.
-                let making = making.lock().unwrap_or_else(PoisonError::into_inner).take();
-                Box::pin(copies.gather(tx, making.ok_or(CopyError::NotTaken)?, language)).await
-            };
-            let gather = &gather;
-            let making = copies.db.read("privacy.copy", |tx| Box::pin(gather(tx)));
+            // A transaction that only reads is not begun anew.
+            let mut begun = Some(Making { archive: Archive::new(), out, account, key, cases: HashMap::new() });
+            let making = copies.db.read("privacy.copy", |tx| {
+                let (copies, begun) = (&copies, begun.take());
+                Box::pin(async move {
+                    let making = begun.ok_or(CopyError::NotTaken)?;
+                    Box::pin(copies.gather(tx, making, language)).await
+                })
+            });
             let made = tokio::time::timeout(LONGEST, making).await.unwrap_or(Err(CopyError::NotTaken));
             if let Err(error) = made {
                 let detail = error.to_string();
@@ -149,7 +151,7 @@ impl Copies {
                 let cut = io::Error::other("the copy could not be made to its end");
                 let _ = tokio::time::timeout(PATIENCE, failing.send(Err(cut))).await;
             }
-            copies.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&account);
+            copies.under_way.lock().remove(&account);
             drop(permit);
         };
         tokio::spawn(task);

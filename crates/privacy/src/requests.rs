@@ -218,9 +218,8 @@ impl Requests {
             return Err(RequestError::State);
         }
         let mut request = request.after(change.event, self.clock.now(), self.days).ok_or(RequestError::State)?;
-        let is_needed = !matches!(change.event, Event::Withdraw | Event::Execute | Event::Obstruct);
         let text = change.text.as_ref().filter(|text| !text.reveal().trim().is_empty());
-        if is_needed && text.is_none() {
+        if text.is_none() && change.event != Event::Withdraw {
             return Err(RequestError::Text);
         }
         request.refusal = change.refusal.or(request.refusal);
@@ -247,6 +246,14 @@ impl Requests {
         let stored = store::by_id(tx, id).await?.ok_or(RequestError::NotFound)?;
         let key = self.keys.get(stored.account().0).await?;
         Ok(stored.opened(key.as_ref()))
+    }
+
+    /// [`Self::find_in_tx`] in a transaction of its own.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn find(&self, id: RightsRequestId) -> Result<Request, RequestError> {
+        self.db.read("rights_request.show", |tx| Box::pin(self.find_in_tx(tx, id))).await
     }
 
     /// Whose data a request is about; nobody's if there is no such request.

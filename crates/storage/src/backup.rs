@@ -9,7 +9,7 @@
 
 mod catalog;
 mod dump;
-pub(crate) mod format;
+mod format;
 mod load;
 
 pub use dump::dump;

@@ -1,11 +1,10 @@
 //! A row of a result.
 
-use crate::backup::format as backup;
 use crate::error::{StorageError, StorageErrorKind};
 use crate::sqlite::{Cell, FromCell, SqliteRow};
 use crate::value::Value;
 use serde::de::DeserializeOwned;
-use sqlx::postgres::{PgColumn, PgRow};
+use sqlx::postgres::PgRow;
 use sqlx::{Column as _, Row as _, TypeInfo as _};
 use std::fmt;
 use tacit_kernel::{Nano, Ppm, Timestamp};
@@ -64,63 +63,52 @@ impl Row {
     /// Reads a column as it is, whatever it holds. On SQLite an id is bytes.
     pub(crate) fn any(&self, column: &'static str) -> Result<Value, StorageError> {
         match &self.0 {
-            Inner::Sqlite(row) => match row.cell(column).ok_or_else(|| absent(column))? {
-                Cell::Null => Ok(Value::Null),
-                Cell::Integer(n) => Ok(Value::I64(*n)),
-                Cell::Text(text) => Ok(Value::Text(text.to_string())),
-                Cell::Bytes16(bytes) => Ok(Value::Bytes(bytes.to_vec())),
-                Cell::Bytes(bytes) => Ok(Value::Bytes(bytes.to_vec())),
-                Cell::Other => Err(bad(column)),
-            },
+            Inner::Sqlite(row) => of_sqlite(row.cell(column).ok_or_else(|| absent(column))?.clone()),
             Inner::Postgres(row) => {
-                let found = row.columns().iter().find(|found| found.name() == column).ok_or_else(|| absent(column))?;
-                Ok(match found.type_info().name() {
-                    "INT8" => self.get::<Option<i64>>(column)?.into(),
-                    "TEXT" => self.get::<Option<String>>(column)?.into(),
-                    "BYTEA" => self.get::<Option<Vec<u8>>>(column)?.into(),
-                    "UUID" => self.get::<Option<Uuid>>(column)?.into(),
-                    _ => return Err(bad(column)),
-                })
+                let place = row.columns().iter().position(|found| found.name() == column);
+                of_postgres(row, place.ok_or_else(|| absent(column))?)
             }
         }
     }
 
     /// Every value, in the order of the statement.
-    pub(crate) fn cells(self) -> Result<Vec<backup::Cell>, StorageError> {
-        use backup::Cell as Any;
-        let strange = || StorageError::new(StorageErrorKind::Other, "a column has a type that no backup has");
+    pub(crate) fn values(self) -> Result<Vec<Value>, StorageError> {
         match self.0 {
-            Inner::Sqlite(row) => {
-                let any = |cell| match cell {
-                    Cell::Null => Ok(Any::Null),
-                    Cell::Integer(n) => Ok(Any::Integer(n)),
-                    Cell::Text(text) => Ok(Any::Text(text.into())),
-                    Cell::Bytes16(bytes) => Ok(Any::Bytes(bytes.to_vec())),
-                    Cell::Bytes(bytes) => Ok(Any::Bytes(bytes.into())),
-                    Cell::Other => Err(strange()),
-                };
-                row.into_cells().into_iter().map(any).collect()
-            }
-            Inner::Postgres(row) => {
-                let any = |(place, column): (usize, &PgColumn)| {
-                    fn got<'r, T>(row: &'r PgRow, place: usize) -> Result<Option<T>, StorageError>
-                    where
-                        T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
-                    {
-                        Ok(sqlx::Row::try_get(row, place)?)
-                    }
-                    let cell = match column.type_info().name() {
-                        "INT8" => got(&row, place)?.map(Any::Integer),
-                        "TEXT" => got(&row, place)?.map(Any::Text),
-                        "BYTEA" => got(&row, place)?.map(Any::Bytes),
-                        "UUID" => got::<Uuid>(&row, place)?.map(|id| Any::Bytes(id.as_bytes().to_vec())),
-                        _ => return Err(strange()),
-                    };
-                    Ok(cell.unwrap_or(Any::Null))
-                };
-                sqlx::Row::columns(&row).iter().enumerate().map(any).collect()
-            }
+            Inner::Sqlite(row) => row.into_cells().into_iter().map(of_sqlite).collect(),
+            Inner::Postgres(row) => (0..row.len()).map(|place| of_postgres(&row, place)).collect(),
         }
+    }
+}
+
+fn strange() -> StorageError {
+    StorageError::new(StorageErrorKind::Other, "a column has a type that none of ours has")
+}
+
+fn of_sqlite(cell: Cell) -> Result<Value, StorageError> {
+    match cell {
+        Cell::Null => Ok(Value::Null),
+        Cell::Integer(n) => Ok(Value::I64(n)),
+        Cell::Text(text) => Ok(Value::Text(text.into())),
+        Cell::Bytes16(bytes) => Ok(Value::Bytes(bytes.to_vec())),
+        Cell::Bytes(bytes) => Ok(Value::Bytes(bytes.into())),
+        Cell::Other => Err(strange()),
+    }
+}
+
+fn of_postgres(row: &PgRow, place: usize) -> Result<Value, StorageError> {
+    fn got<'r, T>(row: &'r PgRow, place: usize) -> Result<Value, StorageError>
+    where
+        T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+        Option<T>: Into<Value>,
+    {
+        Ok(row.try_get::<Option<T>, _>(place)?.into())
+    }
+    match row.column(place).type_info().name() {
+        "INT8" => got::<i64>(row, place),
+        "TEXT" => got::<String>(row, place),
+        "BYTEA" => got::<Vec<u8>>(row, place),
+        "UUID" => got::<Uuid>(row, place),
+        _ => Err(strange()),
     }
 }
 

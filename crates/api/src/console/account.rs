@@ -240,7 +240,6 @@ async fn name_put(
         | IdentityError::AccountNameTaken => Refusal::from(error).about("name"),
         other => other.into(),
     })?;
-    (console.changed)();
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -21,6 +21,7 @@ use tacit_identity::IdentityError;
 use tacit_kernel::ids::{self, AccountId};
 use tacit_kernel::{ErrorKind, Fault, Timestamp};
 use tacit_operations::messages::MessagesError;
+use tacit_privacy::requests::RequestError;
 use tacit_storage::idempotency::{self, Kept};
 use tacit_storage::{ReadTx, Retryable, StorageError, WriteTx};
 use tacit_vault::{Aad, keyed_hash};
@@ -231,6 +232,15 @@ impl From<CatalogError> for Undone {
     fn from(error: CatalogError) -> Self {
         match error {
             CatalogError::Storage(error) => Self::Storage(error),
+            other => Self::Refused(other.into()),
+        }
+    }
+}
+
+impl From<RequestError> for Undone {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Storage(error) => Self::Storage(error),
             other => Self::Refused(other.into()),
         }
     }

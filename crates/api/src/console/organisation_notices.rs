@@ -1,12 +1,10 @@
 //! What members are told of what others did with them: written in the transaction that does it.
 
-use super::people::channel_of;
 use super::{Console, Undone};
 use tacit_identity::organisations::OrganisationRole;
 use tacit_identity::registration::Language;
-use tacit_kernel::Personal;
 use tacit_kernel::ids::AccountId;
-use tacit_operations::messages::{Content, LONGEST, shown_name};
+use tacit_operations::messages::shown_name;
 use tacit_storage::WriteTx;
 
 /// What happened to a member.
@@ -121,29 +119,15 @@ impl Step {
 }
 
 impl Console {
-    /// Tells a member at each of their addresses, if what happens is done. A channel that is not configured is passed over.
+    /// Tells a member at each of their addresses, if what happens is done.
     pub(super) async fn tell_member_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
         (organisation, account): (AccountId, AccountId),
         step: Step,
     ) -> Result<(), Undone> {
-        // Nothing can be sealed for who was erased.
-        if self.keys.get(account.0).await?.is_none() {
-            return Ok(());
-        }
         let name = self.identity.organisation_in_tx(tx, organisation).await?.name;
         let name = shown_name(name.as_ref().map_or("", |name| name.reveal()));
-        let language = self.language_in_tx(tx, account).await?;
-        let until = self.clock.now().plus_micros(LONGEST);
-        for held in self.identity.contacts_of_in_tx(tx, account).await? {
-            if self.messages.must_be_open(channel_of(&held.contact)).is_err() {
-                continue;
-            }
-            let (title, text) = step.text(&name, language);
-            let content = Content::AccountNotice { title: Personal::new(title.to_owned()), text: Personal::new(text) };
-            self.write_to(tx, (&held.contact, language), Some(account), content, until).await?;
-        }
-        Ok(())
+        self.notice_in_tx(tx, account, |language| step.text(&name, language)).await
     }
 }

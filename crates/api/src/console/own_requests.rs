@@ -9,9 +9,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use tacit_identity::IdentityError;
 use tacit_identity::access::Scope;
 use tacit_kernel::ids::RightsRequestId;
-use tacit_kernel::{ErrorKind, Fault, Nano, Personal};
+use tacit_kernel::{Nano, Personal};
 use tacit_privacy::requests::{Change, Event, New, RequestError, Verified};
 use tacit_storage::{ReadTx, WriteTx};
 use utoipa::ToSchema;
@@ -91,9 +92,9 @@ async fn own_requests_create(
     let once = &idempotent.of(&console, &caller, "account.requests.create", &new)?;
     let (console, account) = (&console, caller.account);
     // Whoever sends it again is told what was made, whatever holds now.
-    let kept = async |tx: &mut WriteTx<'_>| once.stored::<RequestView>(console, tx).await;
+    let kept = async |tx: &mut ReadTx<'_>| once.stored::<RequestView>(console, tx).await;
     let kept = &kept;
-    if let Some(made) = console.db.write("console.request.kept", |tx| Box::pin(kept(tx))).await? {
+    if let Some(made) = console.db.read("console.request.kept", |tx| Box::pin(kept(tx))).await? {
         let tag = ETag::of(console, &made)?;
         return Ok((StatusCode::CREATED, tag, super::Replayed(true), Json(made)).into_response());
     }
@@ -101,8 +102,7 @@ async fn own_requests_create(
     let mut forfeits = None;
     if matches!(new.kind, Kind::Cancellation) {
         if !caller.stepped_up {
-            let message = "show anew who you are (POST /api/v1/step-up), then ask for it again";
-            return Err(Fault::new(ErrorKind::Forbidden, "access.step_up_required", message).into());
+            return Err(IdentityError::StepUpRequired.into());
         }
         let most = new.forfeits.then_some(Nano(i64::MAX));
         forfeits = Some(console.requests.may_cancel(account, most).await?).filter(|held| *held > Nano::ZERO);
@@ -113,7 +113,7 @@ async fn own_requests_create(
             return Ok((made, true));
         }
         console.identity.right_asked_in_tx(tx, account).await?;
-        let request = console.requests.make_in_tx(tx, account, new).await.map_err(undone)?;
+        let request = console.requests.make_in_tx(tx, account, new).await?;
         tell(console, tx, &request).await?;
         let made = RequestView::of(request, console.clock.now());
         once.keep(console, tx, &made).await?;
@@ -139,10 +139,7 @@ async fn own_requests_show(
     versions: IfMatch,
     Reference(id): Reference<RightsRequestId>,
 ) -> Result<Response, Refusal> {
-    let requests = &console.requests;
-    let find = async |tx: &mut ReadTx<'_>| requests.find_in_tx(tx, id).await;
-    let find = &find;
-    let found = console.db.read("console.request.show", |tx| Box::pin(find(tx))).await?;
+    let found = console.requests.find(id).await?;
     if found.account != caller.account {
         return Err(RequestError::NotFound.into());
     }
@@ -203,19 +200,11 @@ async fn own_requests_appeal(
 async fn changed(console: &Console, caller: &Signed, id: RightsRequestId, change: Change) -> Answer<RequestView> {
     let (of, change) = ((Some(caller.account), id), &change);
     let write = async |tx: &mut WriteTx<'_>| {
-        let request = console.requests.change_in_tx(tx, of, change).await.map_err(undone)?;
+        let request = console.requests.change_in_tx(tx, of, change).await?;
         tell(console, tx, &request).await?;
         Ok::<_, Undone>(request)
     };
     let write = &write;
     let request = console.db.write("console.request.change", |tx| Box::pin(write(tx))).await?;
     Ok(Json(RequestView::of(request, console.clock.now())))
-}
-
-/// As the transactions of the console fail.
-pub(super) fn undone(error: RequestError) -> Undone {
-    match error {
-        RequestError::Storage(error) => error.into(),
-        error => Fault::from(error).into(),
-    }
 }

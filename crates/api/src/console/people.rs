@@ -148,6 +148,31 @@ impl Console {
         Ok(())
     }
 
+    /// Tells somebody something at each of their addresses, if what happens is done: a title and a text. A channel that is not
+    /// configured is passed over.
+    pub(super) async fn notice_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+        said: impl Fn(Language) -> (&'static str, String) + Send,
+    ) -> Result<(), Undone> {
+        // Nothing can be sealed for who was erased.
+        if self.keys.get(account.0).await?.is_none() {
+            return Ok(());
+        }
+        let language = self.language_in_tx(tx, account).await?;
+        let until = self.clock.now().plus_micros(messages::LONGEST);
+        for held in self.identity.contacts_of_in_tx(tx, account).await? {
+            if self.messages.must_be_open(channel_of(&held.contact)).is_err() {
+                continue;
+            }
+            let (title, text) = said(language);
+            let content = Content::AccountNotice { title: Personal::new(title.to_owned()), text: Personal::new(text) };
+            self.write_to(tx, (&held.contact, language), Some(account), content, until).await?;
+        }
+        Ok(())
+    }
+
     /// In which language somebody is written to.
     pub(super) async fn language_in_tx(&self, tx: &mut ReadTx<'_>, account: AccountId) -> Result<Language, Undone> {
         let profile = self.identity.profile_in_tx(tx, account).await?;

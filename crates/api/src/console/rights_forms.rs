@@ -1,13 +1,11 @@
 //! Requests of people about their data as they are shown, and what people are told of them.
 
-use super::people::channel_of;
 use super::{Console, Undone};
 use crate::forms::Moment;
 use serde::{Deserialize, Serialize};
 use tacit_identity::registration::Language;
 use tacit_kernel::ids::{AccountId, RightsRequestId};
 use tacit_kernel::{Nano, Personal, Timestamp};
-use tacit_operations::messages::{Content, LONGEST};
 use tacit_privacy::requests as r;
 use tacit_storage::WriteTx;
 use utoipa::ToSchema;
@@ -264,23 +262,7 @@ fn text(request: &r::Request, language: Language) -> (&'static str, String) {
     }
 }
 
-/// Tells the person at each of their addresses what became of a request, if it becomes of it. A channel that is not configured is
-/// passed over.
+/// Tells the person what became of a request, if it becomes of it.
 pub(super) async fn tell(console: &Console, tx: &mut WriteTx<'_>, request: &r::Request) -> Result<(), Undone> {
-    let account = request.account;
-    // Nothing can be sealed for who was erased.
-    if console.keys.get(account.0).await?.is_none() {
-        return Ok(());
-    }
-    let language = console.language_in_tx(tx, account).await?;
-    let (title, text) = text(request, language);
-    let until = console.clock.now().plus_micros(LONGEST);
-    for held in console.identity.contacts_of_in_tx(tx, account).await? {
-        if console.messages.must_be_open(channel_of(&held.contact)).is_ok() {
-            let (title, text) = (Personal::new(title.to_owned()), Personal::new(text.clone()));
-            let content = Content::AccountNotice { title, text };
-            console.write_to(tx, (&held.contact, language), Some(account), content, until).await?;
-        }
-    }
-    Ok(())
+    console.notice_in_tx(tx, request.account, |language| text(request, language)).await
 }

@@ -1,7 +1,6 @@
 //! `/api/v1/rights-requests`: what people ask for about their data, for who decides it. Lists tell what is asked and until when it is
 //! to be answered; the words of people are shown to who says why.
 
-use super::own_requests::undone;
 use super::recording::{Reasoned, Why};
 use super::rights_forms::{RefusalReason, RequestLine, RequestView, tell};
 use super::unmask::SHOWN;
@@ -15,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use tacit_identity::access::Permission;
 use tacit_kernel::Personal;
 use tacit_kernel::ids::RightsRequestId;
-use tacit_privacy::requests::{Change, Event, Kind, Request, RequestError};
-use tacit_storage::{ReadTx, WriteTx};
+use tacit_privacy::requests::{Change, Event, Kind, RequestError};
+use tacit_storage::WriteTx;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
@@ -86,13 +85,6 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::Needs(Permission::PrivacyWrite), routes!(rights_requests_decide))
 }
 
-async fn found(console: &Console, id: RightsRequestId) -> Result<Request, Refusal> {
-    let requests = &console.requests;
-    let find = async |tx: &mut ReadTx<'_>| requests.find_in_tx(tx, id).await;
-    let find = &find;
-    Ok(console.db.read("console.request.show", |tx| Box::pin(find(tx))).await?)
-}
-
 /// Requests of people, oldest first, without what was said.
 #[utoipa::path(get, path = "/api/v1/rights-requests", tag = "privacy", params(RequestQuery), responses(
     (status = 200, description = "A page of requests.", body = Page<RequestLine>),
@@ -119,7 +111,7 @@ async fn rights_requests_show(
     versions: IfMatch,
     Reference(id): Reference<RightsRequestId>,
 ) -> Result<Response, Refusal> {
-    let line = RequestLine::of(&found(&console, id).await?, console.clock.now());
+    let line = RequestLine::of(&console.requests.find(id).await?, console.clock.now());
     Ok(versions.shown(ETag::of(&console, &line)?, Json(line)))
 }
 
@@ -135,7 +127,7 @@ async fn rights_requests_details(
     _: Reasoned,
     Input(_): Input<Why>,
 ) -> Answer<RightsRequestDetails> {
-    let request = RequestView::of(found(&console, id).await?, console.clock.now());
+    let request = RequestView::of(console.requests.find(id).await?, console.clock.now());
     Ok(Json(RightsRequestDetails { request, hide_at: console.clock.now().plus_micros(SHOWN).into() }))
 }
 
@@ -155,7 +147,7 @@ async fn rights_requests_decide(
     Reference(id): Reference<RightsRequestId>,
     Input(decide): Input<Decide>,
 ) -> Result<Response, Refusal> {
-    let seen = found(&console, id).await?;
+    let seen = console.requests.find(id).await?;
     let event = match decide.decision {
         RightsDecision::Ask => Event::Ask,
         RightsDecision::Fulfil => Event::Fulfil,
@@ -174,16 +166,15 @@ async fn rights_requests_decide(
         let change =
             &Change { event, text: Some(Personal::new(decide.answer)), refusal: decide.refusal.map(Into::into) };
         let write = async |tx: &mut WriteTx<'_>| {
-            let before = console.requests.find_in_tx(tx, id).await.map_err(undone)?;
+            let before = console.requests.find_in_tx(tx, id).await?;
             versions.check(&ETag::of(console, &RequestLine::of(&before, console.clock.now()))?)?;
-            let request = console.requests.change_in_tx(tx, (None, id), change).await.map_err(undone)?;
+            let request = console.requests.change_in_tx(tx, (None, id), change).await?;
             tell(console, tx, &request).await?;
             Ok::<_, Undone>(request)
         };
         let write = &write;
         console.db.write("console.request.decide", |tx| Box::pin(write(tx))).await?
     };
-    (console.changed)();
     let line = RequestLine::of(&request, console.clock.now());
     Ok((ETag::of(console, &line)?, Json(line)).into_response())
 }

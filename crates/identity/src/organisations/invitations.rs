@@ -65,7 +65,7 @@ impl Identity {
         let lookup = self.contact_lookup(to);
         // Counted as any message that somebody asks for: an organisation is no way to write to people who do not want it.
         self.count_in_tx(tx, &self.sending(&lookup, from)).await?;
-        self.text_in_tx(tx, None, (to, None)).await?;
+        self.text_sent_in_tx(tx, None, (to, None)).await?;
         self.text_asked_in_tx(tx, by, to).await?;
         let now = self.clock.now();
         store::delete_to(tx, organisation, &lookup).await?;

@@ -1,9 +1,10 @@
 //! The archive, written in memory a piece at a time.
 
 use super::CopyError;
+use parking_lot::Mutex;
 use serde::Serialize;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
 
 /// Bytes that are gathered before they go out.
@@ -15,7 +16,7 @@ struct Buffer(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        self.0.lock().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -26,11 +27,11 @@ impl Write for Buffer {
 
 impl Buffer {
     fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.0.lock())
     }
 
     fn len(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.0.lock().len()
     }
 }
 

@@ -55,9 +55,7 @@ impl Desk {
     }
 
     async fn now(&self, id: RightsRequestId) -> Request {
-        let find = async |tx: &mut ReadTx<'_>| self.requests.find_in_tx(tx, id).await;
-        let find = &find;
-        self.world.db.read("test.find", |tx| Box::pin(find(tx))).await.unwrap()
+        self.requests.find(id).await.unwrap()
     }
 
     async fn is_there(&self) -> bool {

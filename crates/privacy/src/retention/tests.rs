@@ -2,15 +2,13 @@
 
 use super::*;
 use std::collections::BTreeMap;
+use tacit_kernel::Personal;
 use tacit_kernel::audit::{Action, ObjectKind};
-use tacit_kernel::call::{AgentFamily, CallSource, CallStatus, Endpoint, UsageSource};
-use tacit_kernel::ids::{GroupId, KeyId, SessionId};
-use tacit_kernel::rating::Usage;
+use tacit_kernel::ids::{GroupId, KeyId};
 use tacit_kernel::time::ManualClock;
-use tacit_kernel::{Nano, Personal, Ppm};
-use tacit_ledger::journal::JournalBatch;
-use tacit_ledger::settlement::{BegunCall, EndedCall, SessionBatch};
-use tacit_ledger::{Journal, Settler};
+use tacit_ledger::Settler;
+use tacit_ledger::settlement::SessionBatch;
+use tacit_ledger::testing::{free_call, settle};
 use tacit_storage::audit::Audit;
 use tacit_storage::{Row, StorageError, both_engines, testing};
 
@@ -33,7 +31,6 @@ struct World {
     retention: Retention,
     ledger: Ledger,
     group: GroupId,
-    batch: u64,
 }
 
 impl World {
@@ -43,7 +40,7 @@ impl World {
         let ledger = Ledger::new(db.clone(), clock.clone());
         let audit = Audit::new(db.clone(), keys.clone(), clock.clone());
         let retention = Retention::new((db.clone(), keys, clock.clone()), ledger.clone(), audit, days);
-        let world = Self { db, clock, retention, ledger, group: GroupId::fresh(), batch: 0 };
+        let world = Self { db, clock, retention, ledger, group: GroupId::fresh() };
         world.execute(&GROUP, vec![world.group.into()]).await;
         world
     }
@@ -74,55 +71,12 @@ impl World {
     /// A free call now, in a session of its own that ends.
     async fn call(&mut self, account: AccountId) {
         let session = self.ledger.session_open("gw", "1", true).await.unwrap().session;
-        self.batch += 1;
-        let begun = BegunCall {
-            call: CallId::fresh(),
-            key: KeyId::fresh(),
-            account,
-            group: self.group,
-            group_multiplier: Ppm::ONE,
-            model: None,
-            model_name: None,
-            price: None,
-            channel: None,
-            provider: None,
-            credential: None,
-            channel_multiplier: Ppm::ONE,
-            started_at: self.now(),
-            reserved: Nano(0),
-            input_estimate: 0,
-            endpoint: Endpoint::ChatCompletions,
-            stream: false,
-            source: CallSource::Api,
-        };
-        let ended = EndedCall {
-            begun: begun.clone(),
-            status: CallStatus::Completed,
-            error: None,
-            http_status: 200,
-            usage: Usage::default(),
-            usage_source: UsageSource::Provider,
-            amount: Nano(0),
-            capped: false,
-            first_byte_micros: None,
-            duration_micros: 2,
-            concurrency: 1,
-            agent: AgentFamily::Curl,
-            sealed_ip: Some(vec![1; 40]),
-            sealed_user_agent: Some(vec![2; 40]),
-            risk_marks: 0,
-            tried: 0,
-            failed: vec![],
-        };
-        self.settle(session, begun, ended).await;
-    }
-
-    async fn settle(&self, session: SessionId, begun: BegunCall, ended: EndedCall) {
-        let batch = SessionBatch { session, batch: 1, begun: vec![begun], ended: vec![ended], aside: vec![] };
-        Journal::new(self.ledger.clone()).write(&[JournalBatch { session, batch: 1, events: vec![0] }]).await.unwrap();
-        let settler = Settler::new(self.ledger.clone());
-        settler.commit(&[batch], &|_| None).await.unwrap();
-        settler.session_close(session).await.unwrap();
+        let ended = free_call(account, KeyId::fresh(), self.group, self.now());
+        let begun = vec![ended.begun.clone()];
+        settle(&self.ledger, SessionBatch { session, batch: 1, begun, ended: vec![ended], aside: vec![] })
+            .await
+            .unwrap();
+        Settler::new(self.ledger.clone()).session_close(session).await.unwrap();
     }
 
     async fn entry(&self, subject: AccountId) {

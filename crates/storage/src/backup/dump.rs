@@ -1,7 +1,7 @@
 //! Reading a database into a stream.
 
 use super::catalog::{self, Found};
-use super::format::{Tally, Tallying, Writer, encoded};
+use super::format::{Cell, Tally, Tallying, Writer, encoded};
 use super::{Header, Kind, Summary, TELL, Told, tell};
 use crate::db::{Db, Engine};
 use crate::keyring::ErasuresHead;
@@ -86,7 +86,8 @@ pub(super) async fn scan(
     let sql = format!("SELECT {} FROM \"{name}\"", found.columns());
     tx.each(sql, &mut |row| {
         buffer.clear();
-        buffer = encoded(&row.cells()?, std::mem::take(&mut buffer))?;
+        let cells: Vec<Cell> = row.values()?.into_iter().map(Cell::from).collect();
+        buffer = encoded(&cells, std::mem::take(&mut buffer))?;
         tallying.row(&buffer);
         if tallying.tally().rows.is_multiple_of(TELL) {
             tell(told, name, tallying.tally().rows)?;

@@ -3,6 +3,7 @@
 
 use super::{Header, Kind, Summary, TELL, Told, damaged, tell, unreadable, unwritable};
 use crate::sqlite::blocking;
+use crate::value::Value;
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
 use tacit_kernel::{ErrorKind, Fault};
@@ -29,6 +30,20 @@ pub(crate) enum Cell {
     Integer(i64),
     Text(String),
     Bytes(Vec<u8>),
+}
+
+impl From<Value> for Cell {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::I64(n) => Self::Integer(n),
+            Value::Text(text) => Self::Text(text),
+            Value::Word(word) => Self::Text(word.to_owned()),
+            Value::Bytes(bytes) => Self::Bytes(bytes),
+            // Its bytes, as the other engine has it.
+            Value::Uuid(id) => Self::Bytes(id.as_bytes().to_vec()),
+        }
+    }
 }
 
 /// A table of a copy.

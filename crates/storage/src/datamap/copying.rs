@@ -46,16 +46,13 @@ pub struct Given {
     key: &'static [&'static str],
 }
 
-/// A value as a column holds it.
-pub type Cell = Value;
-
 /// A row of what is given: its cells in the order of the columns, and its key, which the next page begins after.
 #[derive(Clone, Debug)]
 pub struct GivenRow {
     /// In the order of [`Given::columns`].
-    pub cells: Vec<Cell>,
+    pub cells: Vec<Value>,
     /// Of its key.
-    pub key: Vec<Cell>,
+    pub key: Vec<Value>,
 }
 
 /// Everything that is given, in the order of the declarations.
@@ -134,7 +131,7 @@ impl Given {
         &self,
         tx: &mut ReadTx<'_>,
         account: AccountId,
-        after: Option<&[Cell]>,
+        after: Option<&[Value]>,
         limit: u32,
     ) -> Result<Vec<GivenRow>, StorageError> {
         let names: Vec<&'static str> = self.columns.iter().map(|element| Self::column(element)).collect();
@@ -151,7 +148,7 @@ impl Given {
         }
         let sql = listed(sql.push(" ORDER BY "), self.key).bind(" LIMIT ", limit);
         let rows = tx.query(sql).await?;
-        let cells = |row: &Row, names: &[&'static str]| -> Result<Vec<Cell>, StorageError> {
+        let cells = |row: &Row, names: &[&'static str]| -> Result<Vec<Value>, StorageError> {
             names.iter().map(|name| row.any(name)).collect()
         };
         rows.iter().map(|row| Ok(GivenRow { cells: cells(row, &names)?, key: cells(row, self.key)? })).collect()

@@ -13,6 +13,7 @@ pub(crate) struct SqliteRow {
 }
 
 /// A value of a row.
+#[derive(Clone)]
 pub(crate) enum Cell {
     Null,
     Integer(i64),
