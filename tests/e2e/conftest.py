@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import time
@@ -12,6 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 import anthropic
 import openai
 import pytest
+from playwright.sync_api import sync_playwright
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILT = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
@@ -166,3 +168,13 @@ def gpt(platform):
 @pytest.fixture
 def claude(platform):
     return anthropic.Anthropic(base_url=platform.url, api_key=platform.key, max_retries=0, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    assert path, "apt-get install chromium, or set CHROMIUM to its path"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -2,10 +2,8 @@
 (oidc-provider), Chromium with its own virtual authenticator, and authenticator apps by pyotp."""
 
 import html
-import os
 import pathlib
 import re
-import shutil
 import ssl
 import time
 import urllib.parse
@@ -14,7 +12,6 @@ import httpx
 import pyotp
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from playwright.sync_api import sync_playwright
 
 from providers import CLIENT, SECRET
 from town import Somebody
@@ -187,16 +184,6 @@ class Page:
         asked = self.ask(begin, 201)
         credential = self.page.evaluate(GET, asked["options"])
         return self.ask(path, status, {"ceremony": asked["ceremony"], "credential": credential})
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    assert path, "apt-get install chromium, or set CHROMIUM to its path"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def test_a_passkey_of_a_browser(town, chromium, somebody):

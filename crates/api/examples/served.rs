@@ -269,8 +269,10 @@ async fn main() -> Result<(), Failed> {
     let parts = (db.clone(), keys.clone(), clock.clone() as Arc<dyn Clock>);
     let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), Days::default());
     let erasing = Erasing::new(parts.clone(), identity.clone(), ledger.clone(), retention, audit.clone());
+    let data_parts = erasing.parts();
     let requests = Requests::new(parts, erasing, audit.clone(), (15, 7));
     let console = Console {
+        parts: data_parts,
         requests,
         copies: Arc::new(Copies::new(db.clone(), keys.clone(), policy.clone(), clock.clone())),
         ledger,

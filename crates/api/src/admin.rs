@@ -6,6 +6,7 @@ pub mod audit;
 pub mod calls;
 pub mod channels;
 pub mod client;
+pub mod copies;
 pub mod erasures;
 pub mod groups;
 mod input;
@@ -41,6 +42,7 @@ use tacit_identity::Identity;
 use tacit_kernel::{Clock, ErrorKind, Fault, Timestamp};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::Messages;
+use tacit_privacy::copy::Copies;
 use tacit_privacy::erasure::Erasing;
 use tacit_privacy::retention::Retention;
 use tacit_storage::Db;
@@ -71,6 +73,8 @@ pub struct Admin {
     pub retention: Retention,
     /// What erases people.
     pub erasing: Erasing,
+    /// What makes copies of what is held about people.
+    pub copies: Arc<Copies>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Settlement currency.
@@ -130,6 +134,7 @@ fn routes(admin: &Admin) -> Router<Admin> {
         .merge(staff::routes())
         .merge(retention::routes())
         .merge(erasures::routes())
+        .merge(copies::routes())
         .merge(audit::routes())
         .merge(keyring::routes())
 }

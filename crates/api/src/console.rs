@@ -14,10 +14,12 @@ mod authenticate;
 mod call_records;
 mod calls;
 mod channels;
+mod choices;
 mod codes;
 mod cookies;
 mod crowd;
 mod datamap;
+mod deletions;
 mod development_outbox;
 mod document;
 mod etag;
@@ -43,7 +45,7 @@ mod organisation_money;
 mod organisation_notices;
 mod organisation_offers;
 mod organisations;
-mod own_data;
+pub(crate) mod own_data;
 mod own_requests;
 mod passkeys;
 mod people;
@@ -55,6 +57,7 @@ mod published;
 mod recording;
 mod registered_models;
 mod registration;
+mod rights_desk;
 mod rights_forms;
 mod rights_requests;
 mod roles;
@@ -109,6 +112,7 @@ use tacit_kernel::{Clock, ErrorKind, Fault};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::Messages;
 use tacit_privacy::copy::Copies;
+use tacit_privacy::parts::Parts;
 use tacit_privacy::requests::Requests;
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
@@ -140,6 +144,8 @@ pub struct Console {
     pub requests: Requests,
     /// Copies of what is held about people.
     pub copies: Arc<Copies>,
+    /// What deletes parts of what is held, because people want that.
+    pub parts: Parts,
     /// Messages to people.
     pub messages: Messages,
     /// Who did what.
@@ -206,6 +212,9 @@ pub fn routes() -> Routes {
     let routes = looks::routes(routes);
     let routes = own_data::routes(routes);
     let routes = own_requests::routes(routes);
+    let routes = choices::routes(routes);
+    let routes = deletions::routes(routes);
+    let routes = rights_desk::routes(routes);
     let routes = rights_requests::routes(routes);
     let routes = account_keys::routes(routes);
     let routes = calls::routes(routes);

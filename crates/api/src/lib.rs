@@ -6,4 +6,5 @@ pub mod console;
 pub mod forms;
 pub mod platform_file;
 pub mod problem;
+mod restricted;
 pub mod server;

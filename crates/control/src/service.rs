@@ -123,6 +123,7 @@ impl Service {
             group_multiplier_ppm: facts.group_multiplier.0,
             key_disabled: !facts.key_enabled,
             account_disabled: !facts.account_enabled,
+            restricted: facts.restricted,
             key_limits_json: convert::limits_json(&facts.key_limits)?,
             account_limits_json: convert::limits_json(&facts.account_limits)?,
             key_spend: Some(told(of_key)),

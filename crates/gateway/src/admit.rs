@@ -26,6 +26,9 @@ pub(crate) fn caller(grant: &Grant, address: IpAddr, concurrency: [u32; 2], now:
     if grant.account_disabled || account.expired(now) {
         return Err(ErrorCode::AccountDisabled.into());
     }
+    if grant.restricted {
+        return Err(ErrorCode::AccountRestricted.into());
+    }
     if grant.key_disabled {
         return Err(ErrorCode::KeyDisabled.into());
     }

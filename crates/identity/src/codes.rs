@@ -42,12 +42,21 @@ pub enum CodePurpose {
     ContactChange,
     /// To show once more who is there.
     StepUp,
+    /// To ask for something about one's data without being signed in.
+    Rights,
 }
 
 impl CodePurpose {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Register, Self::Guardian, Self::SignIn, Self::PasswordReset, Self::ContactChange, Self::StepUp];
+    pub const ALL: [Self; 7] = [
+        Self::Register,
+        Self::Guardian,
+        Self::SignIn,
+        Self::PasswordReset,
+        Self::ContactChange,
+        Self::StepUp,
+        Self::Rights,
+    ];
 
     /// Its word in the database and on the wire.
     #[must_use]
@@ -59,6 +68,7 @@ impl CodePurpose {
             Self::PasswordReset => "password_reset",
             Self::ContactChange => "contact_change",
             Self::StepUp => "step_up",
+            Self::Rights => "rights",
         }
     }
 
@@ -67,7 +77,8 @@ impl CodePurpose {
         match self {
             Self::Register | Self::ContactChange => Some(false),
             Self::SignIn | Self::PasswordReset | Self::StepUp => Some(true),
-            Self::Guardian => None,
+            // Or it is the address of a guardian.
+            Self::Guardian | Self::Rights => None,
         }
     }
 }
@@ -109,6 +120,9 @@ impl Identity {
         self.text_sent_in_tx(tx, owner, (to, Some(origin))).await?;
         let (code, expires_at) = self.code_made_in_tx(tx, purpose, to).await?;
         let owned = owner.is_some();
+        if purpose == CodePurpose::Rights && !owned && self.wards_in_tx(tx, to).await?.is_empty() {
+            return Ok(CodeWish::Nothing);
+        }
         Ok(match purpose.wants_owner() {
             Some(wants) if wants != owned && purpose == CodePurpose::Register => CodeWish::AlreadyRegistered,
             Some(wants) if wants != owned => CodeWish::Nothing,

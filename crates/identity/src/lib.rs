@@ -12,6 +12,7 @@ pub mod accounts;
 mod by_staff;
 mod ceremonies;
 mod chance;
+pub mod choices;
 pub mod codes;
 pub mod contacts;
 pub mod devices;
@@ -30,6 +31,7 @@ pub mod passkeys;
 pub mod passwords;
 mod recovery;
 pub mod registration;
+pub mod rights_desk;
 pub mod roles;
 pub mod second_factor;
 pub mod sessions;
@@ -92,6 +94,7 @@ pub const STATEMENTS: &[&[&Sql]] = &[
     accounts::STATEMENTS,
     keys::STATEMENTS,
     contacts::store::STATEMENTS,
+    choices::STATEMENTS,
     codes::STATEMENTS,
     throttle::STATEMENTS,
     passwords::STATEMENTS,

@@ -27,6 +27,8 @@ use tacit_vault::Aad;
 
 /// Random characters of a name that nobody chose.
 const NAME: usize = 5;
+/// Accounts of minors for whom one address answers, at most.
+const WARDS: u32 = 20;
 
 fn aad(column: &'static str, account: AccountId) -> Aad<'static> {
     Aad { table: "account_profiles", column, row: account.0 }
@@ -129,7 +131,8 @@ impl Identity {
             registered_at: now,
             updated_at: now,
         };
-        Ok(store::insert(tx, account, &row).await?)
+        let lookup = guardian.map(|(contact, _)| self.contact_lookup(contact));
+        Ok(store::insert(tx, account, &row, lookup).await?)
     }
 
     /// Takes all codes, or none: one that is right is not used up by another that is wrong.
@@ -185,6 +188,14 @@ impl Identity {
         let Some(sealed) = store::get(tx, account).await?.and_then(|row| row.guardian_sealed) else { return Ok(None) };
         let key = self.subject_key(account).await?.ok_or(IdentityError::AccountErased)?;
         Ok(Some(opened(&key, &aad("guardian_sealed", account), &sealed)?))
+    }
+
+    /// The accounts of minors for whom whoever reads that address answers, at most [`WARDS`].
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn wards_in_tx(&self, tx: &mut ReadTx<'_>, guardian: &Contact) -> Result<Vec<AccountId>, IdentityError> {
+        Ok(store::wards(tx, &self.contact_lookup(guardian), WARDS).await?)
     }
 
     /// Replaces the optional fields of a profile: what is left out is gone.

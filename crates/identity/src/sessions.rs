@@ -54,6 +54,9 @@ impl Identity {
         };
         store::insert(tx, &row, &self.token_hash(&token)).await?;
         store::end_oldest(tx, account, complete, MOST).await?;
+        if origin.gpc {
+            self.gpc_heard_in_tx(tx, account).await?;
+        }
         Ok((token, self.session_opened(&key, row)?))
     }
 

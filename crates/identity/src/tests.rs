@@ -1,5 +1,6 @@
 //! The contract of groups, accounts and keys, on both engines.
 
+mod choices;
 mod codes;
 mod devices;
 mod identities;

@@ -1,6 +1,8 @@
 //! The closed vocabulary of the audit log. An entry says who did what with which thing, in these words, with ids and with
 //! numbers: there is no free text in it but a sealed reason.
 
+use crate::datamap::Purpose;
+
 words! {
     /// Who acts.
     ActorKind {
@@ -38,8 +40,18 @@ words! {
         RightsRequestReveal = "rights_request.reveal",
         /// A request is decided.
         RightsRequestDecide = "rights_request.decide",
+        /// Somebody shows at the rights desk that they read an address.
+        RightsDeskEnter = "rights_desk.enter",
+        /// Somebody looks at the rights desk at what they asked for.
+        RightsDeskRead = "rights_desk.read",
+        /// Somebody decides what may be done with their data.
+        ChoiceMake = "choice.make",
+        /// What somebody has decided about their data is looked at.
+        ChoiceList = "choice.list",
         /// Somebody takes a copy of what is held about themselves.
         DataCopy = "data.copy",
+        /// Somebody has a part of what is held about themselves deleted.
+        DataDelete = "data.delete",
         /// Personal fields of an account are shown in clear.
         AccountUnmask = "account.unmask",
         /// A person is erased.
@@ -300,6 +312,49 @@ words! {
 }
 
 impl Action {
+    /// For what somebody else's data is used by staff who does that. Whatever is not named here is help, which nobody gets who
+    /// wants their data kept and not used.
+    #[must_use]
+    pub const fn purpose(self) -> Purpose {
+        match self {
+            // Their rights, what is owed to laws, and who looked.
+            Self::RightsRequestList
+            | Self::RightsRequestRead
+            | Self::RightsRequestReveal
+            | Self::RightsRequestDecide
+            | Self::ChoiceList
+            | Self::AccountExport
+            | Self::AccountErase
+            | Self::ErasurePlan
+            | Self::ErasureList
+            | Self::RetentionRun
+            | Self::RetentionRead
+            | Self::LegalHoldPut
+            | Self::LegalHoldEnd
+            | Self::LegalHoldList
+            | Self::AuditList
+            | Self::AuditRead
+            | Self::AuditExport => Purpose::Law,
+            // What keeps them and others safe: ending what is abused.
+            Self::AccountUpdate
+            | Self::SessionEnd
+            | Self::CredentialsReset
+            | Self::KeyUpdate
+            | Self::KeyReport
+            | Self::StaffList
+            | Self::StaffGrant
+            | Self::StaffRevoke => Purpose::Security,
+            // What was used already is paid, and what was paid is accounted for.
+            Self::EventList
+            | Self::EventSettle
+            | Self::EventDrop
+            | Self::WalletRead
+            | Self::WalletMove
+            | Self::LedgerList => Purpose::Finance,
+            _ => Purpose::Support,
+        }
+    }
+
     /// Looks at what is held about somebody: what that person may know of.
     pub const LOOKS: &'static [Self] = &[
         Self::AccountRead,

@@ -118,6 +118,8 @@ words! {
         ClientGone = "client_gone",
         /// A fault of ours.
         Internal = "internal",
+        /// Whoever the account or the key is of wants their data kept and not used.
+        AccountRestricted = "account_restricted",
     }
 
     /// Where the token counts of a call come from.

@@ -161,6 +161,8 @@ macro_rules! every_id {
             RetentionRunId = "rrun";
             /// A legal hold.
             LegalHoldId = "hold";
+            /// What somebody decided about the use of their data.
+            ChoiceId = "chc";
             /// A request of somebody about their data.
             RightsRequestId = "rreq";
             /// An erasure of an account, and its receipt.

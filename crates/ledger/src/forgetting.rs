@@ -31,6 +31,16 @@ const DELETE_SESSIONS: Sql = Sql::new(
      AND NOT EXISTS (SELECT 1 FROM call_journal AS j WHERE j.session_id = gateway_sessions.id) \
      AND NOT EXISTS (SELECT 1 FROM set_aside_events AS s WHERE s.session_id = gateway_sessions.id)",
 );
+const OWN_PAGE: Sql = Sql::new(
+    "SELECT id, settlement_id, amount FROM calls WHERE account_id = $1 AND id > $2 AND started_at < $3 ORDER BY id LIMIT $4",
+);
+const DELETE_OWN_ATTEMPTS: Sql = Sql::new(
+    "DELETE FROM call_attempts WHERE call_id IN \
+     (SELECT id FROM calls WHERE account_id = $1 AND id > $2 AND id <= $3 AND started_at < $4)",
+);
+const DELETE_OWN: Sql =
+    Sql::new("DELETE FROM calls WHERE account_id = $1 AND id > $2 AND id <= $3 AND started_at < $4");
+const OWN_LEFT: Sql = Sql::new("SELECT COUNT(*) AS n, MAX(started_at) AS newest FROM calls WHERE account_id = $1");
 const DUE_SESSIONS: Sql = Sql::new(
     "SELECT (SELECT COUNT(*) FROM gateway_sessions WHERE ended_at < $1) + \
      (SELECT COUNT(*) FROM set_aside_events WHERE resolved_at IS NOT NULL AND created_at < $1) AS n",
@@ -47,6 +57,10 @@ pub(crate) const STATEMENTS: &[&Sql] = &[
     &DELETE,
     &KEEP_SUM,
     &EMPTY,
+    &OWN_PAGE,
+    &DELETE_OWN_ATTEMPTS,
+    &DELETE_OWN,
+    &OWN_LEFT,
     &DELETE_SET_ASIDE,
     &DELETE_SESSIONS,
     &DUE_SESSIONS,
@@ -119,6 +133,43 @@ impl Ledger {
         Ok(forgotten)
     }
 
+    /// Deletes some of the calls of one account that began before, behind `after` in the order of their ids, since they want that.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub async fn own_calls_forget_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+        (after, before): (CallId, Timestamp),
+    ) -> Result<Forgotten, LedgerError> {
+        let page = [account.into(), after.into(), before.into(), STEP.into()];
+        let rows = tx.all(&OWN_PAGE, &page).await?;
+        let mut due = Vec::with_capacity(rows.len());
+        for row in &rows {
+            due.push(Due { id: row.get("id")?, settlement: row.get("settlement_id")?, amount: row.get("amount")? });
+        }
+        let Some(last) = due.last() else { return Ok(Forgotten::default()) };
+        let last = last.id;
+        keep_sums(tx, &due).await?;
+        let range = [account.into(), after.into(), last.into(), before.into()];
+        tx.execute(&DELETE_OWN_ATTEMPTS, &range).await?;
+        Ok(Forgotten { rows: tx.execute(&DELETE_OWN, &range).await?, held: 0, next: Some(last) })
+    }
+
+    /// How many calls of an account are recorded, and when the newest of them began.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub async fn own_calls_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        account: AccountId,
+    ) -> Result<(u64, Option<Timestamp>), LedgerError> {
+        let Some(row) = tx.one(&OWN_LEFT, &[account.into()]).await? else { return Ok((0, None)) };
+        Ok((row.get("n")?, row.get("newest")?))
+    }
+
     /// Deletes events that were set aside and decided, and gateways' sessions that ended, before.
     ///
     /// # Errors
@@ -161,8 +212,15 @@ async fn forget_run(tx: &mut WriteTx<'_>, what: Forgetting, run: &[Due]) -> Resu
     if what == Forgetting::Addresses {
         return Ok(tx.execute(&EMPTY, &range).await?);
     }
+    keep_sums(tx, run).await?;
+    tx.execute(&DELETE_ATTEMPTS, &range).await?;
+    Ok(tx.execute(&DELETE, &range).await?)
+}
+
+/// Keeps what calls of each settlement cost that are about to go.
+async fn keep_sums(tx: &mut WriteTx<'_>, calls: &[Due]) -> Result<(), LedgerError> {
     let mut sums: BTreeMap<TransactionId, (i64, i64)> = BTreeMap::new();
-    for due in run {
+    for due in calls {
         if let Some(settlement) = due.settlement {
             let sum = sums.entry(settlement).or_default();
             *sum = (sum.0 + 1, sum.1.saturating_add(due.amount.0));
@@ -171,6 +229,5 @@ async fn forget_run(tx: &mut WriteTx<'_>, what: Forgetting, run: &[Due]) -> Resu
     for (settlement, (calls, amount)) in sums {
         tx.execute(&KEEP_SUM, &[settlement.into(), calls.into(), amount.into()]).await?;
     }
-    tx.execute(&DELETE_ATTEMPTS, &range).await?;
-    Ok(tx.execute(&DELETE, &range).await?)
+    Ok(())
 }

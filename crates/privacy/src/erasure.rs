@@ -11,6 +11,7 @@ mod store;
 pub use error::ErasureError;
 pub use model::{Erasure, Kept, Obstacle, Plan, Planned, Reason, State};
 
+use crate::parts::Parts;
 use crate::retention::Retention;
 use std::sync::Arc;
 use tacit_identity::notices::Notice;
@@ -37,7 +38,7 @@ pub struct Erasing {
     db: Db,
     pub(crate) keys: Arc<KeyStore>,
     clock: Arc<dyn Clock>,
-    identity: Identity,
+    pub(crate) identity: Identity,
     ledger: Ledger,
     pub(crate) retention: Retention,
     pub(crate) audit: audit::Audit,
@@ -54,6 +55,12 @@ impl Erasing {
         audit: audit::Audit,
     ) -> Self {
         Self { db, keys, clock, identity, ledger, retention, audit }
+    }
+
+    /// What deletes parts of what is held about people whose accounts stay.
+    #[must_use]
+    pub fn parts(&self) -> Parts {
+        Parts::new(self.db.clone(), self.ledger.clone(), self.retention.clone())
     }
 
     /// What erasing an account would do, and what keeps it from being erased.

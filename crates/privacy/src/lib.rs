@@ -4,11 +4,13 @@
 //! The map is gathered by the program, since its parts stand beside what they describe ([`Map::new`]).
 
 pub mod backup;
+pub mod choices;
 mod clauses;
 pub mod copy;
 pub mod erasure;
 mod fideslang;
 mod map;
+pub mod parts;
 mod policy;
 mod record;
 pub mod requests;
@@ -18,6 +20,6 @@ mod texts;
 pub use clauses::{Clause, Profile, ProfileError, Proofs};
 pub use fideslang::dataset;
 pub use map::{Erasing, Map, Row};
-pub use policy::{Page, Policy, PolicyError, Recipient, STYLE};
+pub use policy::{Page, Policy, PolicyError, Recipient, SCRIPT, STYLE};
 pub use record::{Controller, Processing, Record};
 pub use texts::{Language, Texts, TextsError};

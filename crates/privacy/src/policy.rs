@@ -23,11 +23,14 @@ pub enum Page {
     Record,
     /// What all of this does not protect against.
     Limits,
+    /// Where people ask for something about their data who cannot sign in.
+    Requests,
 }
 
 impl Page {
     /// Every page.
-    pub const ALL: &[Self] = &[Self::Policy, Self::Cookies, Self::Recipients, Self::Record, Self::Limits];
+    pub const ALL: &[Self] =
+        &[Self::Policy, Self::Cookies, Self::Recipients, Self::Record, Self::Limits, Self::Requests];
 
     /// Its name, as in paths.
     #[must_use]
@@ -38,6 +41,7 @@ impl Page {
             Self::Recipients => "recipients",
             Self::Record => "record",
             Self::Limits => "limits",
+            Self::Requests => "requests",
         }
     }
 }
@@ -117,12 +121,17 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "en/recipients.html",
     "en/record.html",
     "en/limits.html",
+    "en/requests.html",
     "zh/policy.html",
     "zh/cookies.html",
     "zh/recipients.html",
     "zh/record.html",
-    "zh/limits.html"
+    "zh/limits.html",
+    "zh/requests.html"
 ];
+
+/// The program of [`Page::Requests`].
+pub const SCRIPT: &str = include_str!("../templates/requests.js");
 
 /// The style sheet of the pages.
 pub const STYLE: &str = include_str!("../templates/style.css");

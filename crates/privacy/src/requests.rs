@@ -7,11 +7,13 @@ pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 
-pub use model::{Event, Kind, Refusal, Request, State, Verified};
+pub use model::{Asker, Event, Kind, Refusal, Request, State, Verified};
 
+use crate::choices;
 use crate::erasure::{Erasing, ErasureError, Obstacle, Reason};
 use model::DAY;
 use std::sync::Arc;
+use tacit_identity::choices::ChoiceVia;
 use tacit_kernel::audit::{Action, ObjectKind, Phase};
 use tacit_kernel::ids::{AccountId, RightsRequestId};
 use tacit_kernel::{Clock, ErrorKind, Fault, Nano, Personal, Timestamp};
@@ -21,6 +23,8 @@ use tacit_storage::{Db, Page, Paged, ReadTx, Retryable, StorageError, StorageErr
 
 /// The longest text of a person or an answer, in bytes; what is added to it later counts too.
 pub const TEXT_MAX: usize = 8000;
+/// Days within which a guardian is answered.
+const GUARDIAN_DAYS: u32 = 3;
 /// Between what was said first and what was added.
 const BETWEEN: &str = "\n\n";
 
@@ -29,6 +33,8 @@ const BETWEEN: &str = "\n\n";
 pub struct New {
     /// What.
     pub kind: Kind,
+    /// Who asks.
+    pub asker: Asker,
     /// In their words; a cancellation needs none.
     pub said: Option<Personal<String>>,
     /// How they showed that it is them.
@@ -158,7 +164,8 @@ impl Requests {
     }
 
     /// Makes a request. A cancellation by who had just shown anew that it is them is done by itself when its time for reflection
-    /// is over; whatever else waits for staff.
+    /// is over, and one by a guardian without such a time; a restriction is done at once; what is objected to stops until it is
+    /// decided; whatever else waits for staff.
     ///
     /// # Errors
     /// [`RequestError::UnderWay`], [`RequestError::Text`], [`RequestError::Erased`]; storage, keyring.
@@ -169,31 +176,51 @@ impl Requests {
         new: &New,
     ) -> Result<Request, RequestError> {
         let said = new.said.clone().filter(|said| !said.reveal().trim().is_empty());
-        let is_needed = new.kind != Kind::Cancellation;
+        let is_needed = !matches!(new.kind, Kind::Cancellation | Kind::Restriction | Kind::Copy);
         if said.as_ref().map_or(is_needed, |said| said.reveal().len() > TEXT_MAX) {
             return Err(RequestError::Text);
         }
         let (now, key) = (self.clock.now(), self.keys.get(account.0).await?.ok_or(RequestError::Erased)?);
-        let cools = new.kind == Kind::Cancellation && new.verified == Verified::StepUp;
-        let request = Request {
+        let by_guardian = new.asker == Asker::Guardian;
+        let cools = new.kind == Kind::Cancellation && (new.verified == Verified::StepUp || by_guardian);
+        let reflection = if by_guardian { 0 } else { self.cooling_days };
+        let days = if by_guardian { self.days.min(GUARDIAN_DAYS) } else { self.days };
+        let mut request = Request {
             id: RightsRequestId::fresh(),
             account,
             kind: new.kind,
             state: if cools { State::Cooling } else { State::Open },
+            asker: new.asker,
             verified: new.verified,
             refusal: None,
             forfeits: new.forfeits,
             said,
             answer: None,
             received_at: now,
-            due_at: now.plus_micros(i64::from(self.days) * DAY),
+            due_at: now.plus_micros(i64::from(days) * DAY),
             paused_at: None,
-            cooling_until: cools.then(|| now.plus_micros(i64::from(self.cooling_days) * DAY)),
+            cooling_until: cools.then(|| now.plus_micros(i64::from(reflection) * DAY)),
             closed_at: None,
             updated_at: now,
         };
+        // Whoever is in the sign-in alone may have stolen it, and would stop somebody's calls.
+        if new.kind == Kind::Restriction && new.verified != Verified::Session {
+            request = request.after(Event::Fulfil, now, days).ok_or(RequestError::State)?;
+        }
         store::insert(tx, &request, &key).await?;
+        self.decide_in_tx(tx, &request).await?;
         Ok(request)
+    }
+
+    /// Writes down what a request that stands so says about the use of data.
+    async fn decide_in_tx(&self, tx: &mut WriteTx<'_>, request: &Request) -> Result<(), RequestError> {
+        let Some((matter, allowed)) = request.decides() else { return Ok(()) };
+        let (identity, wording) = (&self.erasing.identity, choices::digest(matter));
+        identity
+            .choose_in_tx(tx, request.account, (matter, allowed), (ChoiceVia::Request, &wording))
+            .await
+            .map_err(Fault::from)?;
+        Ok(())
     }
 
     /// Does something with a request, of that account if it is given. Fulfilling a cancellation is [`Self::cancel`].
@@ -235,6 +262,7 @@ impl Requests {
             *field = Some(whole);
         }
         store::update(tx, &request, self.keys.get(request.account.0).await?.as_ref()).await?;
+        self.decide_in_tx(tx, &request).await?;
         Ok(request)
     }
 

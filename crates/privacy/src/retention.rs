@@ -37,7 +37,7 @@ const STEP: u32 = 500;
 pub struct Retention {
     db: Db,
     keys: Arc<KeyStore>,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     ledger: Ledger,
     audit: audit::Audit,
     days: Days,
@@ -161,6 +161,7 @@ impl Retention {
         let (now, before) = (self.clock.now(), self.cutoff(Class::Audit));
         // Proof of the same kind, kept as long.
         crate::requests::store::forget(tx, before, now).await?;
+        tacit_identity::choices::forget_in_tx(tx, before, now).await?;
         Ok(store::prune(tx, before).await?)
     }
 
@@ -250,7 +251,14 @@ impl std::fmt::Debug for Retention {
 /// The constant statements of this crate, so that a test can prepare each on both engines.
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
-    [store::STATEMENTS, holds::STATEMENTS, crate::erasure::STATEMENTS, crate::requests::store::STATEMENTS].concat()
+    [
+        store::STATEMENTS,
+        holds::STATEMENTS,
+        crate::erasure::STATEMENTS,
+        crate::requests::store::STATEMENTS,
+        crate::parts::STATEMENTS,
+    ]
+    .concat()
 }
 
 #[cfg(test)]

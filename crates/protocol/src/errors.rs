@@ -102,7 +102,7 @@ pub const fn status(dialect: Dialect, code: ErrorCode) -> u16 {
     match code {
         E::KeyMissing | E::KeyUnknown | E::KeyDisabled | E::KeyExpired => 401,
         E::SpendLimit | E::BalanceInsufficient => 402,
-        E::AccountDisabled | E::AddressNotAllowed | E::ModelNotAllowed => 403,
+        E::AccountDisabled | E::AccountRestricted | E::AddressNotAllowed | E::ModelNotAllowed => 403,
         E::ModelNotFound | E::ModelNotServed | E::PathNotFound => 404,
         E::MethodNotAllowed => 405,
         E::BodyTimeout => 408,
@@ -166,6 +166,9 @@ pub const fn message(code: ErrorCode) -> &'static str {
         E::KeyDisabled => "the API key is disabled",
         E::KeyExpired => "the API key has expired",
         E::AccountDisabled => "the account is disabled",
+        E::AccountRestricted => {
+            "the owner of this API key has restricted the use of their data; they can lift that in the console"
+        }
         E::AddressNotAllowed => "the API key may not be used from this address",
         E::ModelNotAllowed => "the API key may not use this model",
         E::ModelNotFound => "there is no model of this name; GET /v1/models lists those there are",

@@ -10,7 +10,7 @@ use tacit_api::console::{self, Console, Cookies, Crowd, Organisations, People, P
 use tacit_api::server::{self, Listener};
 use tacit_kernel::Clock;
 use tacit_operations::messages::Messages;
-use tacit_privacy::copy::Copies;
+use tacit_privacy::Policy;
 use tacit_privacy::requests::Requests;
 use tacit_storage::Db;
 use tokio::task::JoinHandle;
@@ -24,7 +24,7 @@ pub(crate) async fn start(
     config: &Config,
     stores: &Stores,
     admin: &Admin,
-    (messages, requests): (&Messages, &Requests),
+    (messages, requests, policy): (&Messages, &Requests, Arc<Policy>),
     stop: CancellationToken,
 ) -> anyhow::Result<JoinHandle<()>> {
     let endpoint = &config.console.listen;
@@ -36,11 +36,10 @@ pub(crate) async fn start(
             tokio::net::TcpListener::bind(address).await.with_context(refused)?.into()
         }
     };
-    let policy = Arc::new(crate::privacy::policy(config)?);
-    let (db, keys, clock) = (stores.db.clone(), Arc::clone(&stores.keys), Arc::clone(&admin.clock));
     let console = Console {
         requests: requests.clone(),
-        copies: Arc::new(Copies::new(db, keys, Arc::clone(&policy), clock)),
+        copies: Arc::clone(&admin.copies),
+        parts: admin.erasing.parts(),
         db: stores.db.clone(),
         keys: Arc::clone(&stores.keys),
         identity: admin.identity.clone(),

@@ -17,6 +17,7 @@ use tacit_kernel::{Clock, ErrorKind, Fault, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, delivery};
 use tacit_privacy::backup::Backups;
+use tacit_privacy::copy::Copies;
 use tacit_privacy::erasure::Erasing;
 use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::{Days, Retention};
@@ -172,8 +173,8 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         .with_context(|| format!("control.admin_socket {} cannot be served", config.control.admin_socket.display()))?;
     let nudged = Arc::downgrade(&control);
     let (settling, settled) = (Arc::downgrade(&control), Arc::downgrade(&control));
+    let policy = Arc::new(crate::privacy::policy(config)?);
     let admin = Admin {
-        db,
         identity,
         catalog,
         ledger,
@@ -182,6 +183,8 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         audit,
         retention,
         erasing,
+        copies: Arc::new(Copies::new(db.clone(), Arc::clone(&stores.keys), Arc::clone(&policy), clock.clone())),
+        db,
         clock: clock.clone(),
         currency: config.money.currency.clone(),
         version: env!("CARGO_PKG_VERSION"),
@@ -208,7 +211,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
             })
         }),
     };
-    let console = console::start(config, &stores, &admin, (&messages, &requests), stop.clone()).await?;
+    let console = console::start(config, &stores, &admin, (&messages, &requests, policy), stop.clone()).await?;
     let admin = tokio::spawn(server::serve(socket, router(admin), stop.clone().cancelled_owned()));
     let delivery = tokio::spawn(delivery::run(messages.clone(), stop.clone()));
     if let Some(address) = config.control.admin_listen.0 {

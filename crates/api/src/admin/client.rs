@@ -2,10 +2,11 @@
 
 use super::problem::Problem;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::PathBuf;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
 /// What can go wrong with a request to a running platform.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +99,29 @@ impl AdminClient {
         self.send(http::Method::DELETE, path, &()).await
     }
 
+    /// Does what is answered with a file, which is written as it comes.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`ClientError::Broken`] also if it cannot be written.
+    pub async fn save(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<(), ClientError> {
+        let broken = |e: &dyn std::fmt::Display| ClientError::Broken(e.to_string());
+        let mut response = self.asked(http::Method::POST, path, body).await?;
+        if !response.status().is_success() {
+            return Err(refused(response).await);
+        }
+        while let Some(frame) = response.body_mut().frame().await {
+            if let Ok(bytes) = frame.map_err(|e| broken(&e))?.into_data() {
+                to.write_all(&bytes).await.map_err(|e| broken(&e))?;
+            }
+        }
+        to.flush().await.map_err(|e| broken(&e))
+    }
+
     async fn send<T: DeserializeOwned>(
         &self,
         method: http::Method,
@@ -105,13 +129,30 @@ impl AdminClient {
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
         let broken = |e: &dyn std::fmt::Display| ClientError::Broken(e.to_string());
+        let response = self.asked(method, path, body).await?;
+        if !response.status().is_success() {
+            return Err(refused(response).await);
+        }
+        let bytes = Limited::new(response.into_body(), MOST).collect().await.map_err(|e| broken(&e))?.to_bytes();
+        let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
+        serde_json::from_slice(bytes).map_err(|e| broken(&e))
+    }
+
+    async fn asked(
+        &self,
+        method: http::Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<http::Response<Incoming>, ClientError> {
+        let broken = |e: &dyn std::fmt::Display| ClientError::Broken(e.to_string());
         let stream = tokio::net::UnixStream::connect(&self.socket).await.map_err(|e| ClientError::NotRunning {
             path: self.socket.display().to_string(),
             why: e.kind().to_string(),
         })?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
-        let connection = async move { drop(connection.await) };
+        // It ends with the answer.
+        tokio::spawn(async move { drop(connection.await) });
         let body = if method == http::Method::GET || method == http::Method::DELETE {
             Vec::new()
         } else {
@@ -131,26 +172,20 @@ impl AdminClient {
         if let Some(reason) = &self.reason {
             request.headers_mut().insert(super::recording::REASON, reason.clone());
         }
-        let exchange = async {
-            let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
-            let status = response.status();
-            let bytes = Limited::new(response.into_body(), MOST).collect().await.map_err(|e| broken(&e))?.to_bytes();
-            Ok((status, bytes))
-        };
-        tokio::pin!(connection);
-        tokio::pin!(exchange);
-        let (status, bytes) = tokio::select! {
-            done = &mut exchange => done?,
-            () = &mut connection => exchange.await?,
-        };
-        if status.is_success() {
-            let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
-            return serde_json::from_slice(bytes).map_err(|e| broken(&e));
-        }
-        match serde_json::from_slice(&bytes) {
-            Ok(problem) => Err(ClientError::Refused(Box::new(problem))),
-            Err(_) => Err(broken(&format!("status {}", status.as_u16()))),
-        }
+        sender.send_request(request).await.map_err(|e| broken(&e))
+    }
+}
+
+/// What a refusal says.
+async fn refused(response: http::Response<Incoming>) -> ClientError {
+    let status = response.status().as_u16();
+    let bytes = match Limited::new(response.into_body(), MOST).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(e) => return ClientError::Broken(e.to_string()),
+    };
+    match serde_json::from_slice(&bytes) {
+        Ok(problem) => ClientError::Refused(Box::new(problem)),
+        Err(_) => ClientError::Broken(format!("status {status}")),
     }
 }
 

@@ -81,6 +81,13 @@ async fn begin(admin: &Admin, rule: &Rule, action: Action, parts: &mut Parts, bo
         ..NewEntry::begun(Actor::Operator(uid), action, Object { kind: rule.object, id: found.object }, found.subject)
     };
     let seq = admin.audit.record(&entry).await.map_err(unavailable)?;
+    if let Some(account) = entry.subject
+        && let Some(fault) = crate::restricted::refusal(&admin.identity, account, action).await?
+    {
+        let outcome = NewEntry { code: Some(fault.code), ..entry.outcome(seq, Phase::Refused) };
+        admin.audit.record(&outcome).await.map_err(unavailable)?;
+        return Err(fault.into());
+    }
     Ok(Begun { entry, seq, body })
 }
 

@@ -29,8 +29,10 @@ use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Dialect, ErrorKind, Fault, Nano, Ppm, SystemClock, rating};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates, delivery};
+use tacit_privacy::copy::Copies;
 use tacit_privacy::erasure::Erasing;
 use tacit_privacy::retention::{Days, Retention};
+use tacit_privacy::{Controller, Map, Policy, Profile};
 use tacit_storage::audit::Audit;
 use tacit_storage::{Db, testing};
 use tokio_util::sync::CancellationToken;
@@ -65,8 +67,11 @@ async fn served(db: Db) -> Served {
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap());
     let (ledger, audit) = (Ledger::new(db.clone(), clock.clone()), Audit::new(db.clone(), keys.clone(), clock.clone()));
     let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), Days::default());
+    let map = Map::new(tacit_storage::datamap::COLUMNS.iter().copied());
+    let policy = Arc::new(Policy::new(map, Profile::named("youyun").unwrap(), Controller::default()).unwrap());
     let admin = Admin {
         messages,
+        copies: Arc::new(Copies::new(db.clone(), keys.clone(), policy, clock.clone())),
         catalog: Catalog::new(db.clone(), keys.clone(), clock.clone()),
         erasing: Erasing::new(parts, identity.clone(), ledger.clone(), retention.clone(), audit.clone()),
         db,

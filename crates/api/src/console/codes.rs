@@ -50,6 +50,8 @@ enum Purpose {
     ContactChange,
     /// To prove once more who is there.
     StepUp,
+    /// To ask for something about one's data without being signed in.
+    Rights,
 }
 
 impl std::convert::From<Purpose> for CodePurpose {
@@ -61,6 +63,7 @@ impl std::convert::From<Purpose> for CodePurpose {
             Purpose::PasswordReset => Self::PasswordReset,
             Purpose::ContactChange => Self::ContactChange,
             Purpose::StepUp => Self::StepUp,
+            Purpose::Rights => Self::Rights,
         }
     }
 }
@@ -89,7 +92,11 @@ async fn who_asks(console: &Console, purpose: CodePurpose, headers: &HeaderMap) 
                 Via::ManagementKey(..) => Err(IdentityError::StepUpRequired.into()),
             }
         }
-        CodePurpose::Register | CodePurpose::Guardian | CodePurpose::SignIn | CodePurpose::PasswordReset => Ok(None),
+        CodePurpose::Register
+        | CodePurpose::Guardian
+        | CodePurpose::SignIn
+        | CodePurpose::PasswordReset
+        | CodePurpose::Rights => Ok(None),
     }
 }
 
@@ -131,6 +138,7 @@ async fn codes_create(
                 let content = match purpose {
                     CodePurpose::SignIn => Content::SignIn(code),
                     CodePurpose::StepUp => Content::StepUp(code),
+                    CodePurpose::Rights => Content::Rights(code),
                     CodePurpose::PasswordReset => Content::PasswordReset(code),
                     CodePurpose::Guardian => Content::Guardian(code),
                     CodePurpose::Register | CodePurpose::ContactChange => Content::EmailVerify(code),

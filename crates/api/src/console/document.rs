@@ -1,7 +1,9 @@
 //! The OpenAPI document and the page of permissions, both made from the routes as they are registered.
 
+use super::recording::{Recorded, action_of};
 use super::routes::{Access, Demand, KeyMay, RouteAccess};
 use crate::problem::{MEDIA_TYPE, Problem};
+use axum::http::Method;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use tacit_identity::access::{BuiltInRole, Permission, Scope};
@@ -31,10 +33,11 @@ pub fn document_text() -> String {
 }
 
 /// Answers that several routes give: name, status, what they mean.
-const REFUSALS: [(&str, &str, &str); 12] = [
+const REFUSALS: [(&str, &str, &str); 13] = [
     ("Unauthenticated", "401", "Nobody is signed in, or the management key is not known."),
     ("Denied", "403", "The caller lacks the permission, must prove once more who they are, or is another site."),
     ("Absent", "404", "There is no such thing, or nothing can be called so."),
+    ("Restricted", "409", "The person whose data it is wants it kept and not used."),
     ("Changed", "412", "The resource is not as `If-Match` says."),
     ("TooLarge", "413", "The body is larger than this interface takes."),
     ("MediaType", "415", "The body is not `application/json`."),
@@ -98,25 +101,26 @@ pub(super) fn operations(item: &PathItem) -> impl Iterator<Item = (&'static str,
     .filter_map(|(method, operation)| operation.as_ref().map(|operation| (method, operation)))
 }
 
-fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation)> {
+fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
     [
-        (true, &mut item.get),
-        (false, &mut item.put),
-        (false, &mut item.post),
-        (false, &mut item.delete),
-        (true, &mut item.options),
-        (true, &mut item.head),
-        (false, &mut item.patch),
-        (false, &mut item.trace),
+        (Method::GET, &mut item.get),
+        (Method::PUT, &mut item.put),
+        (Method::POST, &mut item.post),
+        (Method::DELETE, &mut item.delete),
+        (Method::OPTIONS, &mut item.options),
+        (Method::HEAD, &mut item.head),
+        (Method::PATCH, &mut item.patch),
+        (Method::TRACE, &mut item.trace),
     ]
     .into_iter()
-    .filter_map(|(reads, operation)| operation.as_mut().map(|operation| (reads, operation)))
+    .filter_map(|(method, operation)| operation.as_mut().map(|operation| (method, operation)))
 }
 
 /// Writes into the operations what follows from who may use them, and the answers that come from before their handlers.
 pub(super) fn describe(paths: &mut Paths, demand: Demand) {
     for (path, item) in &mut paths.paths {
-        for (reads, operation) in operations_mut(item) {
+        for (method, operation) in operations_mut(item) {
+            let reads = matches!(method, Method::GET | Method::HEAD | Method::OPTIONS);
             let mut refusals = vec!["Internal", "Unavailable"];
             let query =
                 operation.parameters.iter().flatten().any(|p| matches!(p, RefOr::T(p) if is_query_or_header(p)));
@@ -135,6 +139,12 @@ pub(super) fn describe(paths: &mut Paths, demand: Demand) {
             // What anybody may ask for is asked for by whoever guesses; an account has a rate, reading too.
             if !reads || demand.access != Access::Public {
                 refusals.push("Limited");
+            }
+            // Staff asks for what somebody may not allow (`crate::restricted`).
+            if let (Access::Needs(_), Some(Recorded::As(action, _))) = (demand.access, action_of(&method, path))
+                && !action.purpose().survives_restriction()
+            {
+                refusals.push("Restricted");
             }
             if demand.access != Access::Public {
                 // A key can lack a scope wherever somebody must be signed in.

@@ -13,7 +13,7 @@ use tacit_identity::IdentityError;
 use tacit_identity::access::Scope;
 use tacit_kernel::ids::RightsRequestId;
 use tacit_kernel::{Nano, Personal};
-use tacit_privacy::requests::{Change, Event, New, RequestError, Verified};
+use tacit_privacy::requests::{Asker, Change, Event, New, RequestError, Verified};
 use tacit_storage::{ReadTx, WriteTx};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -107,7 +107,8 @@ async fn own_requests_create(
         let most = new.forfeits.then_some(Nano(i64::MAX));
         forfeits = Some(console.requests.may_cancel(account, most).await?).filter(|held| *held > Nano::ZERO);
     }
-    let new = &New { kind: new.kind.into(), said: new.text.map(Personal::new), verified, forfeits };
+    let new =
+        &New { kind: new.kind.into(), asker: Asker::Person, said: new.text.map(Personal::new), verified, forfeits };
     let create = async |tx: &mut WriteTx<'_>| {
         if let Some(made) = once.stored::<RequestView>(console, tx).await? {
             return Ok((made, true));

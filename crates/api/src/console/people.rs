@@ -44,7 +44,8 @@ impl FromRequestParts<Console> for From {
         // Without an address, which the gateway always gives, all count as one.
         let address = Client::of(&parts.headers).address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let device = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        Ok(Self(Origin::new(address, device).known_by(console.cookies.device(&parts.headers))))
+        let gpc = parts.headers.get("sec-gpc").is_some_and(|value| value == "1");
+        Ok(Self(Origin::new(address, device).known_by(console.cookies.device(&parts.headers)).with_gpc(gpc)))
     }
 }
 

@@ -40,6 +40,15 @@ pub(super) struct LanguageQuery {
     language: Option<String>,
 }
 
+/// The program of the page `requests`.
+#[utoipa::path(get, path = "/privacy/requests.js", tag = "privacy", responses(
+    (status = 200, description = "The program.", body = String, content_type = "text/javascript"),
+))]
+async fn privacy_script() -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8"))], tacit_privacy::SCRIPT)
+        .into_response()
+}
+
 /// What can be checked of this platform by a program.
 #[derive(Serialize, ToSchema)]
 struct PrivacyFacts {
@@ -87,6 +96,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::Public, routes!(privacy_policy))
         .add(Access::Public, routes!(privacy_page))
         .add(Access::Public, routes!(privacy_style))
+        .add(Access::Public, routes!(privacy_script))
         .add(Access::Public, routes!(privacy_facts))
         .add(Access::Public, routes!(privacy_control))
         .add(Access::Public, routes!(security_txt))
@@ -105,17 +115,19 @@ pub(super) fn language(query: &LanguageQuery, headers: &HeaderMap) -> Result<Lan
 
 fn html(published: &Published, page: Page, language: Language) -> Response {
     let html = published.policy.page(page, language).to_owned();
+    // Nothing but its own style sheet; and of one page its own program, which asks this platform and nobody else.
+    let may = match page {
+        Page::Requests => {
+            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'"
+        }
+        _ => "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    };
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag())),
         (header::VARY, HeaderValue::from_static("accept-language")),
-        // Nothing but its own style sheet.
-        (
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(
-                "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-            ),
-        ),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(may)),
     ];
     (headers, html).into_response()
 }
@@ -132,8 +144,8 @@ async fn privacy_policy(
     Ok(html(&console.published, Page::Policy, language(&query, &headers)?))
 }
 
-/// A page of the policy: `cookies`, `recipients`, `record` (the record of processing) or `limits` (what it does not protect
-/// against).
+/// A page of the policy: `cookies`, `recipients`, `record` (the record of processing), `limits` (what it does not protect
+/// against) or `requests` (where people ask for something who cannot sign in).
 #[utoipa::path(get, path = "/privacy/{page}", tag = "privacy", params(
     ("page" = String, Path, description = "Its name."), LanguageQuery,
 ), responses(

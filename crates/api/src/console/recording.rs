@@ -41,6 +41,7 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("GET" | "HEAD", "/api/v1/accounts/{account}") => (A::AccountRead, O::Account),
         ("GET" | "HEAD", "/api/v1/accounts/{account}/keys") => (A::KeyList, O::Key),
         ("GET" | "HEAD", "/api/v1/accounts/{account}/keys/{key}") => (A::KeyRead, O::Key),
+        ("GET" | "HEAD", "/api/v1/accounts/{account}/choices") => (A::ChoiceList, O::Account),
         ("GET" | "HEAD", "/api/v1/accounts/{account}/wallet") => (A::WalletRead, O::Wallet),
         ("GET" | "HEAD", "/api/v1/accounts/{account}/entries" | "/api/v1/ledger/entries") => (A::LedgerList, O::Ledger),
         ("GET" | "HEAD", "/api/v1/audit/entries") => (A::AuditList, O::Audit),
@@ -58,7 +59,14 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         // A route of the tests of the guard.
         #[cfg(test)]
         ("POST", "/api/v1/plain") => return Some(Recorded::Nothing),
+        ("PUT", "/api/v1/account/choices/{matter}") => (A::ChoiceMake, O::Account),
+        ("POST", "/api/v1/account/deletions") => (A::DataDelete, O::Account),
         ("POST", "/api/v1/account/copy") => (A::DataCopy, O::Account),
+        ("POST", "/api/v1/rights-desk/enter") => (A::RightsDeskEnter, O::RightsRequest),
+        ("POST", "/api/v1/rights-desk/requests") => (A::RightsRequestMake, O::RightsRequest),
+        ("POST", "/api/v1/rights-desk/requests/list") => (A::RightsDeskRead, O::RightsRequest),
+        ("POST", "/api/v1/rights-desk/requests/change") => (A::RightsRequestChange, O::RightsRequest),
+        ("POST", "/api/v1/rights-desk/copy") => (A::DataCopy, O::Account),
         ("POST", "/api/v1/account/requests") => (A::RightsRequestMake, O::RightsRequest),
         (
             "POST",
@@ -404,6 +412,14 @@ pub(super) async fn begin(
         ..NewEntry::begun(actor, action, object, subject)
     };
     let seq = console.audit.record(&entry).await.map_err(unrecorded)?;
+    // Of what somebody is about to do with their own they have decided themselves.
+    if let Some(account) = entry.subject.filter(|_| asked.needed.is_some())
+        && let Some(fault) = crate::restricted::refusal(&console.identity, account, action).await?
+    {
+        let outcome = NewEntry { code: Some(fault.code), ..entry.outcome(seq, Phase::Refused) };
+        console.audit.record(&outcome).await.map_err(unrecorded)?;
+        return Err(fault.into());
+    }
     Ok(Some(Begun { entry, seq }))
 }
 

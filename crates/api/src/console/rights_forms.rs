@@ -28,6 +28,8 @@ macro_rules! word {
     };
 }
 
+pub(super) use word;
+
 word! {
     /// What is asked for.
     Kind as RightsRequestKind of r::Kind {
@@ -37,12 +39,26 @@ word! {
         Correction,
         /// That data is kept and not used.
         Restriction,
-        /// That data is not used for a purpose.
+        /// That data does not serve to find those who cheat: it stops at once, until it is decided.
         Objection,
         /// That a decision is explained which a program made, and looked at by a human being.
         Explanation,
         /// That something was done wrongly.
         Complaint,
+        /// A copy, by who cannot take it themselves.
+        Copy,
+        /// That some of what is held goes, and the account stays.
+        Deletion,
+    }
+}
+
+word! {
+    /// Who asks.
+    Asker as RightsRequestAsker of r::Asker {
+        /// The person.
+        Person,
+        /// Who consented to the registration of a minor.
+        Guardian,
     }
 }
 
@@ -109,6 +125,8 @@ pub(super) struct RequestView {
     kind: Kind,
     /// How far it has come.
     state: State,
+    /// Who asks.
+    asker: Asker,
     /// How it was shown who asks.
     verified: Verified,
     /// Why it was refused.
@@ -141,6 +159,7 @@ impl RequestView {
             id: request.id,
             kind: request.kind.into(),
             state: request.state.into(),
+            asker: request.asker.into(),
             verified: request.verified.into(),
             refusal: request.refusal.map(Into::into),
             forfeits: request.forfeits,
@@ -169,6 +188,8 @@ pub(super) struct RequestLine {
     kind: Kind,
     /// How far it has come.
     state: State,
+    /// Who asks.
+    asker: Asker,
     /// How it was shown who asks.
     verified: Verified,
     /// Why it was refused.
@@ -194,6 +215,7 @@ impl RequestLine {
             account: request.account,
             kind: request.kind.into(),
             state: request.state.into(),
+            asker: request.asker.into(),
             verified: request.verified.into(),
             refusal: request.refusal.map(Into::into),
             received_at: request.received_at.into(),

@@ -2,6 +2,7 @@
 
 mod access;
 mod called;
+mod choices;
 mod crawl;
 mod development_outbox;
 mod generated;
@@ -12,6 +13,7 @@ mod own_data;
 mod people;
 mod published;
 mod requests;
+mod rights_desk;
 mod rights_requests;
 mod staff_accounts;
 mod staff_catalogue;
@@ -210,8 +212,10 @@ async fn served_with(db: Db, wishes: Wishes) -> Served {
     let (ledger, audit) = (Ledger::new(db.clone(), clock.clone()), Audit::new(db.clone(), keys.clone(), clock.clone()));
     let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), Days::default());
     let erasing = Erasing::new(parts.clone(), identity.clone(), ledger, retention, audit.clone());
+    let data_parts = erasing.parts();
     let requests = Requests::new(parts, erasing, audit, (15, 7));
     let console = Console {
+        parts: data_parts,
         requests,
         copies: Arc::new(Copies::new(db.clone(), keys.clone(), policy.clone(), clock.clone())),
         db: db.clone(),

@@ -4,6 +4,7 @@ use crate::world::{World, flat, until};
 use std::time::{Duration, Instant};
 use tacit_control::ControlConfig;
 use tacit_identity::KeyChange;
+use tacit_identity::choices::{ChoiceVia, Matter};
 use tacit_link::wire::{self, update::Kind};
 use tacit_link::{Checked, convert};
 use tacit_storage::{Db, SqlText, StorageError, WriteTx, both_engines};
@@ -102,6 +103,32 @@ both_engines! {
         assert_eq!((grant.key_disabled, grant.account_disabled, grant.group_multiplier_ppm), (false, false, 1_000_000));
         assert_eq!(grant.seal_key.len(), 32);
         assert_eq!(grant.account_spend.unwrap().total, 0);
+        control.stop().await;
+    }
+
+    async fn whoever_wants_their_data_kept_and_not_used_is_told_to_gateways_at_once(db: Db) {
+        let world = World::new(db.clone()).await;
+        let control = world.start().await;
+        let mut gateway = world.gateway("one").await;
+        let mut updates = gateway.watch().await;
+        let known = wire::KeyRequest { session: gateway.session.clone(), hash: world.hash.to_vec() };
+        for allowed in [false, true] {
+            let identity = &world.identity;
+            let choose = async |tx: &mut WriteTx<'_>| {
+                identity.choose_in_tx(tx, world.account, (Matter::Use, allowed), (ChoiceVia::Person, "w")).await
+            };
+            let choose = &choose;
+            db.write("test.choose", |tx| Box::pin(choose(tx))).await.unwrap();
+            loop {
+                let update = tokio::time::timeout(Duration::from_secs(8), updates.message()).await.unwrap();
+                let Some(Kind::Invalidate(what)) = update.unwrap().unwrap().kind else { continue };
+                if what.accounts.contains(&convert::id_bytes(world.account)) {
+                    break;
+                }
+            }
+            let grant = gateway.client.key(known.clone()).await.unwrap().into_inner().grant.unwrap();
+            assert_eq!((grant.restricted, grant.account_disabled), (!allowed, false));
+        }
         control.stop().await;
     }
 

@@ -211,3 +211,16 @@ async fn models_are_listed_for_those_who_may_call() {
         p.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_calls_whose_data_is_restricted() {
+    let p = Platform::start(Wishes::default()).await;
+    for grant in p.plane.books.lock().unwrap().keys.values_mut() {
+        grant.restricted = true;
+    }
+    let refused = p.chat("chat", "").await;
+    assert_eq!((refused.status.as_u16(), refused.body.contains("account_restricted")), (403, true), "{}", refused.body);
+    assert!(refused.body.contains("lift that in the console"), "{}", refused.body);
+    assert_eq!(p.get_from(p.address, "/v1/models").await.status, 403);
+    p.stop().await;
+}

@@ -138,6 +138,8 @@ pub struct KeyFacts {
     pub key_enabled: bool,
     /// Whether the account may.
     pub account_enabled: bool,
+    /// Whether whoever the account or the key is of wants their data kept and not used ([`crate::choices`]).
+    pub restricted: bool,
     /// Limits of the key.
     pub key_limits: Limits,
     /// Limits of the account; both hold.

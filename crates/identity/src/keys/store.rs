@@ -56,7 +56,11 @@ const GRANT: Sql = Sql::new(
     "SELECT k.id AS key_id, k.account_id AS account_id, a.group_id AS group_id, g.multiplier_ppm AS multiplier_ppm, \
      k.status AS key_status, a.status AS account_status, k.limits AS key_limits, a.limits AS account_limits, \
      k.source AS source, k.member_id AS member_id, k.project_id AS project_id, m.role AS member_role, \
-     m.budget AS member_budget, s.status AS member_status, p.status AS project_status, p.budget AS project_budget \
+     m.budget AS member_budget, s.status AS member_status, p.status AS project_status, p.budget AS project_budget, \
+     (SELECT c.allowed FROM choices c WHERE c.account_id = k.account_id AND c.matter = 'use' \
+     ORDER BY c.number DESC LIMIT 1) AS account_use, \
+     (SELECT c.allowed FROM choices c WHERE c.account_id = k.member_id AND c.matter = 'use' \
+     ORDER BY c.number DESC LIMIT 1) AS member_use \
      FROM api_keys k JOIN accounts a ON a.id = k.account_id JOIN user_groups g ON g.id = a.group_id \
      LEFT JOIN organisation_members m ON m.organisation_id = k.account_id AND m.account_id = k.member_id \
      LEFT JOIN accounts s ON s.id = k.member_id LEFT JOIN organisation_projects p ON p.id = k.project_id \
@@ -264,11 +268,18 @@ pub(super) async fn key_grant(tx: &mut ReadTx<'_>, hash: [u8; 32]) -> Result<Opt
         group_multiplier: row.get("multiplier_ppm")?,
         key_enabled: row.get::<String>("key_status")? == "active" && key_serves(&row)?,
         account_enabled: row.get::<String>("account_status")? == "active",
+        restricted: key_restricted(&row)?,
         key_limits: row.json("key_limits")?,
         account_limits: row.json("account_limits")?,
         source: row.word("source", CallSource::parse)?,
         budgets: key_budgets(&row)?,
     }))
+}
+
+/// Whether whoever it or its money is of wants their data kept and not used.
+fn key_restricted(row: &Row) -> Result<bool, StorageError> {
+    let of = [row.get::<Option<i64>>("account_use")?, row.get::<Option<i64>>("member_use")?];
+    Ok(of.into_iter().flatten().any(|allowed| allowed == 0))
 }
 
 /// Whether its member may have keys and can sign in, and its project is in use. Where either changes the keys are disabled; a

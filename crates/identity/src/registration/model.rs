@@ -167,7 +167,9 @@ impl RegistrationRules {
     /// [`IdentityError::RegistrationClosed`], [`IdentityError::RegistrationField`].
     pub fn code_check(&self, purpose: CodePurpose, to: &Contact) -> Result<(), IdentityError> {
         match purpose {
-            CodePurpose::SignIn | CodePurpose::PasswordReset | CodePurpose::StepUp => return Ok(()),
+            CodePurpose::SignIn | CodePurpose::PasswordReset | CodePurpose::StepUp | CodePurpose::Rights => {
+                return Ok(());
+            }
             CodePurpose::Register | CodePurpose::Guardian if !self.open => {
                 return Err(IdentityError::RegistrationClosed);
             }

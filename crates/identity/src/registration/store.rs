@@ -7,12 +7,14 @@ use tacit_storage::{Page, ReadTx, Row, Sql, StorageError, WriteTx};
 
 const INSERT: Sql = Sql::new(
     "INSERT INTO account_profiles (account_id, fields_sealed, age_band, guardian_sealed, guardian_consent_at, language, \
-     invited_by, registered_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+     invited_by, registered_at, updated_at, guardian_lookup) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
 );
 const GET: Sql = Sql::new(
     "SELECT fields_sealed, age_band, guardian_sealed, guardian_consent_at, language, invited_by, registered_at, \
      updated_at FROM account_profiles WHERE account_id = $1",
 );
+const WARDS: Sql =
+    Sql::new("SELECT account_id FROM account_profiles WHERE guardian_lookup = $1 ORDER BY account_id LIMIT $2");
 const PUT_FIELDS: Sql =
     Sql::new("UPDATE account_profiles SET fields_sealed = $2, language = $3, updated_at = $4 WHERE account_id = $1");
 const INVITATION_INSERT: Sql =
@@ -35,6 +37,7 @@ const INVITATIONS_FORGET: Sql =
 pub(crate) const STATEMENTS: &[&Sql] = &[
     &INSERT,
     &GET,
+    &WARDS,
     &PUT_FIELDS,
     &INVITATION_INSERT,
     &INVITATION_TAKE,
@@ -56,7 +59,17 @@ pub(super) struct ProfileRow {
     pub(super) updated_at: Timestamp,
 }
 
-pub(super) async fn insert(tx: &mut WriteTx<'_>, account: AccountId, row: &ProfileRow) -> Result<(), StorageError> {
+/// Of whom that is the guardian's address.
+pub(super) async fn wards(tx: &mut ReadTx<'_>, lookup: &[u8; 32], most: u32) -> Result<Vec<AccountId>, StorageError> {
+    tx.all(&WARDS, &[lookup.into(), most.into()]).await?.iter().map(|row| row.get("account_id")).collect()
+}
+
+pub(super) async fn insert(
+    tx: &mut WriteTx<'_>,
+    account: AccountId,
+    row: &ProfileRow,
+    guardian: Option<[u8; 32]>,
+) -> Result<(), StorageError> {
     let values = [
         account.into(),
         row.fields_sealed.clone().into(),
@@ -67,6 +80,7 @@ pub(super) async fn insert(tx: &mut WriteTx<'_>, account: AccountId, row: &Profi
         row.invited_by.into(),
         row.registered_at.into(),
         row.updated_at.into(),
+        guardian.map(Vec::from).into(),
     ];
     tx.execute(&INSERT, &values).await.map(drop)
 }

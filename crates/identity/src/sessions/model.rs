@@ -61,6 +61,8 @@ pub struct Origin {
     pub device: Personal<String>,
     /// What it is known by, if it was here before ([`crate::devices`]).
     pub token: Option<SecretString>,
+    /// Whether it sends Global Privacy Control.
+    pub gpc: bool,
 }
 
 impl Origin {
@@ -76,13 +78,19 @@ impl Origin {
             }
             kept.push(c);
         }
-        Self { address, device: Personal::new(kept), token: None }
+        Self { address, device: Personal::new(kept), token: None, gpc: false }
     }
 
     /// The same, with what the device is known by.
     #[must_use]
     pub fn known_by(self, token: Option<SecretString>) -> Self {
         Self { token, ..self }
+    }
+
+    /// The same, from a browser that sends Global Privacy Control or not.
+    #[must_use]
+    pub fn with_gpc(self, gpc: bool) -> Self {
+        Self { gpc, ..self }
     }
 }
 

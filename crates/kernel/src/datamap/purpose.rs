@@ -49,4 +49,14 @@ impl Purpose {
             Self::Improvement => Basis::Consent,
         }
     }
+
+    /// Whether it goes on for somebody who wants their data kept and not used (GDPR, article 18): what they do themselves to see
+    /// and end that, what keeps others safe, and what laws and books demand.
+    #[must_use]
+    pub const fn survives_restriction(self) -> bool {
+        match self {
+            Self::SignIn | Self::Security | Self::Payment | Self::Finance | Self::Law => true,
+            Self::Service | Self::Inference | Self::Fraud | Self::Support | Self::Improvement => false,
+        }
+    }
 }

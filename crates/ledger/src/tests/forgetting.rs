@@ -97,6 +97,37 @@ tacit_storage::both_engines! {
         assert_eq!(rows[0].get::<i64>("n").unwrap(), 0);
     }
 
+    async fn one_person_has_their_old_calls_deleted_and_nobody_else_loses_any(db: Db) {
+        let world = World::new(db).await;
+        let (a, b) = (world.customer(1_000_000).await, world.customer(1_000_000).await);
+        let s = world.session("gw").await;
+        // Between each other in the order of their ids.
+        for number in [1, 3, 5] {
+            world.calls(s, number, a, 300).await;
+            world.calls(s, number + 1, b, 2).await;
+        }
+        world.clock.advance_micros(10 * DAY);
+        world.calls(s, 7, a, 4).await;
+        let (before, others) = (world.clock_now().plus_micros(-5 * DAY), world.left(b).await);
+        let (mut deleted, mut after) = (0, CallId(uuid::Uuid::nil()));
+        loop {
+            let step = async |tx: &mut WriteTx<'_>| world.ledger.own_calls_forget_in_tx(tx, a, (after, before)).await;
+            let step = &step;
+            let done: Forgotten = world.db.write("test.forget", |tx| Box::pin(step(tx))).await.unwrap();
+            deleted += done.rows;
+            match done.next {
+                Some(next) => after = next,
+                None => break,
+            }
+        }
+        assert_eq!((deleted, world.left(a).await.len(), world.left(b).await), (900, 4, others));
+        let left = async |tx: &mut WriteTx<'_>| world.ledger.own_calls_in_tx(tx, a).await;
+        let left = &left;
+        let left = world.db.write("test.left", |tx| Box::pin(left(tx))).await.unwrap();
+        assert_eq!(left, (4, Some(world.clock_now())));
+        world.assert_clean().await;
+    }
+
     async fn a_sum_that_is_wrong_is_found(db: Db) {
         let world = World::new(db).await;
         let a = world.customer(10_000).await;

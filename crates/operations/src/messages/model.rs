@@ -18,6 +18,8 @@ words! {
         PasswordReset = "code.password_reset",
         /// A code to show once more who is there.
         StepUp = "code.step_up",
+        /// A code for a request about one's data, by who is not signed in.
+        Rights = "code.rights",
         /// A code with which a guardian consents to the registration of a minor.
         Guardian = "code.guardian",
         /// The address, number or password of an account was changed: told to the old place.
@@ -127,6 +129,8 @@ pub enum Content {
     PasswordReset(Code),
     /// [`Kind::StepUp`].
     StepUp(Code),
+    /// [`Kind::Rights`].
+    Rights(Code),
     /// [`Kind::Guardian`].
     Guardian(Code),
     /// [`Kind::ContactChanged`].
@@ -194,6 +198,7 @@ impl Content {
             Self::SignIn(_) => Kind::SignIn,
             Self::PasswordReset(_) => Kind::PasswordReset,
             Self::StepUp(_) => Kind::StepUp,
+            Self::Rights(_) => Kind::Rights,
             Self::Guardian(_) => Kind::Guardian,
             Self::ContactChanged { .. } => Kind::ContactChanged,
             Self::NewDevice { .. } => Kind::NewDevice,
@@ -206,7 +211,12 @@ impl Content {
     /// The variables of its template, as JSON.
     pub(super) fn variables(&self) -> Zeroizing<String> {
         let value = match self {
-            Self::EmailVerify(c) | Self::SignIn(c) | Self::PasswordReset(c) | Self::StepUp(c) | Self::Guardian(c) => {
+            Self::EmailVerify(c)
+            | Self::SignIn(c)
+            | Self::PasswordReset(c)
+            | Self::StepUp(c)
+            | Self::Rights(c)
+            | Self::Guardian(c) => {
                 json!({ "code": c.code.expose_secret(), "minutes": c.minutes })
             }
             Self::ContactChanged { what, at } => json!({ "what": what, "time": minute(*at) }),
@@ -232,6 +242,7 @@ impl Content {
             Kind::SignIn => Self::SignIn(code()),
             Kind::PasswordReset => Self::PasswordReset(code()),
             Kind::StepUp => Self::StepUp(code()),
+            Kind::Rights => Self::Rights(code()),
             Kind::Guardian => Self::Guardian(code()),
             Kind::ContactChanged => Self::ContactChanged { what: Changed::Email, at },
             Kind::NewDevice => Self::NewDevice { device: text("Firefox on Linux"), place: text("203.0.113.7"), at },

@@ -39,6 +39,7 @@ const EMBEDDED: &[(&str, &str)] = embedded!(
     "code.password_reset",
     "code.step_up",
     "code.guardian",
+    "code.rights",
     "contact.changed",
     "sign_in.new_device",
     "invitation",

@@ -180,7 +180,7 @@ both_engines! {
         let done = world.through(begun.id).await;
         assert_eq!(world.leading(ann.account).await, BTreeSet::new());
         assert_eq!((done.account, done.pseudonym), (None, None));
-        assert_eq!(done.kept().iter().map(|kept| kept.table).collect::<Vec<_>>(), ["calls", "rights_requests", "ledger_accounts"]);
+        assert_eq!(done.kept().iter().map(|kept| kept.table).collect::<Vec<_>>(), ["calls", "choices", "rights_requests", "ledger_accounts"]);
         world.books_add_up().await;
 
         let canary = person::hex(&ann.canary());

@@ -1,5 +1,6 @@
 //! What a request of a person is, and what may happen to it. Pure.
 
+use tacit_identity::choices::Matter;
 use tacit_kernel::ids::{AccountId, RightsRequestId};
 use tacit_kernel::{Nano, Personal, Timestamp};
 
@@ -11,14 +12,26 @@ tacit_kernel::words! {
         Cancellation = "cancellation",
         /// That something is corrected which the person cannot correct alone.
         Correction = "correction",
-        /// That data is kept and not used.
+        /// That data is kept and not used. Whoever is signed in decides it without a request.
         Restriction = "restriction",
-        /// That data is not used for a purpose.
+        /// That data does not serve to find those who cheat.
         Objection = "objection",
         /// That a decision is explained which a program made, and looked at by a human being.
         Explanation = "explanation",
         /// That something was done wrongly.
         Complaint = "complaint",
+        /// A copy, by who cannot take it themselves.
+        Copy = "copy",
+        /// That some of what is held goes, and the account stays.
+        Deletion = "deletion",
+    }
+
+    /// Who asks.
+    Asker {
+        /// The person.
+        Person = "person",
+        /// Who consented to the registration of a minor.
+        Guardian = "guardian",
     }
 
     /// How far a request has come.
@@ -159,6 +172,8 @@ pub struct Request {
     pub kind: Kind,
     /// How far it has come.
     pub state: State,
+    /// Who asked.
+    pub asker: Asker,
     /// How whoever asked showed that it is them.
     pub verified: Verified,
     /// Why it was refused.
@@ -184,6 +199,18 @@ pub struct Request {
 }
 
 impl Request {
+    /// What it says about the use of data, as it stands: what is objected to is not done until the objection is refused or taken
+    /// back (GDPR, articles 18 and 21).
+    pub(super) const fn decides(&self) -> Option<(Matter, bool)> {
+        match (self.kind, self.state) {
+            (Kind::Objection, state) => {
+                Some((Matter::FraudDetection, matches!(state, State::Refused | State::Upheld | State::Withdrawn)))
+            }
+            (Kind::Restriction, State::Fulfilled) => Some((Matter::Use, false)),
+            _ => None,
+        }
+    }
+
     /// Whether it should have been answered by now.
     #[must_use]
     pub fn is_overdue(&self, now: Timestamp) -> bool {
@@ -291,6 +318,7 @@ mod tests {
             account: AccountId::fresh(),
             kind: Kind::Correction,
             state: State::Open,
+            asker: Asker::Person,
             verified: Verified::Session,
             refusal: None,
             forfeits: None,

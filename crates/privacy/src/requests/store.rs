@@ -1,6 +1,6 @@
 //! SQL of requests. Texts are sealed for whom they are about.
 
-use super::{Kind, Refusal, Request, State, Verified};
+use super::{Asker, Kind, Refusal, Request, State, Verified};
 use tacit_kernel::ids::{AccountId, RightsRequestId};
 use tacit_kernel::{Personal, Timestamp};
 use tacit_storage::{Page, ReadTx, Row, Sql, StorageError, Value, WriteTx};
@@ -8,26 +8,26 @@ use tacit_vault::{Aad, SealKey};
 use uuid::Uuid;
 
 const BY_ID: Sql = Sql::new(
-    "SELECT id, account_id, kind, state, verified, refusal, forfeits, said_sealed, answer_sealed, received_at, due_at, paused_at, \
+    "SELECT id, account_id, kind, state, asker, verified, refusal, forfeits, said_sealed, answer_sealed, received_at, due_at, paused_at, \
      cooling_until, closed_at, updated_at FROM rights_requests WHERE id = $1",
 );
 const OF_ACCOUNT: Sql = Sql::new(
-    "SELECT id, account_id, kind, state, verified, refusal, forfeits, said_sealed, answer_sealed, received_at, due_at, paused_at, \
+    "SELECT id, account_id, kind, state, asker, verified, refusal, forfeits, said_sealed, answer_sealed, received_at, due_at, paused_at, \
      cooling_until, closed_at, updated_at FROM rights_requests WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
 );
 const LIST: Sql = Sql::new(
-    "SELECT id, account_id, kind, state, verified, refusal, forfeits, said_sealed, answer_sealed, received_at, due_at, paused_at, \
+    "SELECT id, account_id, kind, state, asker, verified, refusal, forfeits, said_sealed, answer_sealed, received_at, due_at, paused_at, \
      cooling_until, closed_at, updated_at FROM rights_requests WHERE id > $1 \
      AND ($2 = 1 OR (closed_at IS NULL AND account_id IN (SELECT id FROM accounts))) ORDER BY id LIMIT $3",
 );
 const COOLED: Sql = Sql::new(
-    "SELECT id, account_id, kind, state, verified, refusal, forfeits, said_sealed, answer_sealed, received_at, due_at, paused_at, \
+    "SELECT id, account_id, kind, state, asker, verified, refusal, forfeits, said_sealed, answer_sealed, received_at, due_at, paused_at, \
      cooling_until, closed_at, updated_at FROM rights_requests WHERE closed_at IS NULL AND (cooling_until <= $1 OR state = 'executing') ORDER BY id LIMIT 100",
 );
 const INSERT: Sql = Sql::new(
-    "INSERT INTO rights_requests (id, account_id, kind, state, verified, refusal, forfeits, said_sealed, answer_sealed, received_at, \
-     due_at, paused_at, cooling_until, closed_at, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+    "INSERT INTO rights_requests (id, account_id, kind, state, asker, verified, refusal, forfeits, said_sealed, answer_sealed, \
+     received_at, due_at, paused_at, cooling_until, closed_at, updated_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
 );
 const UPDATE: Sql = Sql::new(
     "UPDATE rights_requests SET state = $2, refusal = $3, said_sealed = $4, answer_sealed = $5, due_at = $6, paused_at = $7, \
@@ -77,6 +77,7 @@ fn stored(row: &Row) -> Result<Stored, StorageError> {
         account: row.get("account_id")?,
         kind: row.word("kind", Kind::parse)?,
         state: row.word("state", State::parse)?,
+        asker: row.word("asker", Asker::parse)?,
         verified: row.word("verified", Verified::parse)?,
         refusal: refusal.as_deref().and_then(Refusal::parse),
         forfeits: row.get("forfeits")?,
@@ -112,6 +113,7 @@ pub(super) async fn insert(tx: &mut WriteTx<'_>, r: &Request, key: &SealKey) -> 
         r.account.into(),
         Value::Word(r.kind.as_str()),
         Value::Word(r.state.as_str()),
+        Value::Word(r.asker.as_str()),
         Value::Word(r.verified.as_str()),
         refusal(r),
         r.forfeits.into(),

@@ -26,7 +26,8 @@ impl Desk {
     }
 
     async fn make(&self, kind: Kind, said: &str, verified: Verified) -> Result<Request, RequestError> {
-        let new = &New { kind, said: Some(Personal::new(said.to_owned())), verified, forfeits: None };
+        let new =
+            &New { kind, asker: Asker::Person, said: Some(Personal::new(said.to_owned())), verified, forfeits: None };
         let make = async |tx: &mut WriteTx<'_>| self.requests.make_in_tx(tx, self.ann, new).await;
         let make = &make;
         self.world.db.write("test.make", |tx| Box::pin(make(tx))).await

@@ -1,6 +1,7 @@
 //! Ten years of a clock that is turned by hand: nothing outlives its most, nothing dies before its least.
 
 use super::*;
+use crate::parts::{Deleted, Part, Parts, PartsError};
 use std::collections::BTreeMap;
 use tacit_kernel::Personal;
 use tacit_kernel::audit::{Action, ObjectKind};
@@ -24,6 +25,9 @@ const CALLS: Sql = Sql::new("SELECT account_id, started_at, ip_sealed FROM calls
 const ENTRIES: Sql = Sql::new("SELECT created_at, subject_id FROM audit_entries WHERE salt IS NOT NULL ORDER BY seq");
 const SESSIONS: Sql = Sql::new("SELECT ended_at FROM gateway_sessions WHERE ended_at IS NOT NULL");
 const RUNS: Sql = Sql::new("SELECT id FROM retention_runs");
+
+const DEVICE: Sql = Sql::new("INSERT INTO known_devices (account_id, device_hash, seen_at) VALUES ($1, $2, 0)");
+const DEVICES: Sql = Sql::new("SELECT account_id FROM known_devices");
 
 struct World {
     db: Db,
@@ -213,6 +217,35 @@ both_engines! {
         let runs = world.retention.runs(Page { after: None, limit: 500 }).await.unwrap().items;
         let records: Vec<&Run> = runs.iter().filter(|run| run.class == Class::CallRecords).collect();
         assert_eq!((records.len(), records[0].id, records[0].deleted), (1, run.id, 3));
+    }
+
+    async fn what_somebody_wants_deleted_goes_as_far_as_no_law_keeps_it(db: Db) {
+        let mut world = World::new(db, Days::default()).await;
+        let (ann, ben) = (world.account().await, world.account().await);
+        for account in [ann, ben] {
+            world.call(account).await;
+            let device: &[u8] = account.0.as_bytes();
+            world.execute(&DEVICE, vec![account.into(), device.to_vec().into()]).await;
+        }
+        world.clock.advance_micros(100 * DAY);
+        world.call(ann).await;
+        let young = world.now();
+        world.clock.advance_micros(100 * DAY);
+        let parts = Parts::new(world.db.clone(), world.ledger.clone(), world.retention.clone());
+        let hold = world.retention.hold_put(ann, &Personal::new("a court".to_owned()), world.now().plus_micros(DAY)).await;
+        assert!(matches!(parts.delete(ann, Part::CallRecords).await, Err(PartsError::Held)));
+        world.retention.hold_end(hold.unwrap().id).await.unwrap();
+        let done = parts.delete(ann, Part::CallRecords).await.unwrap();
+        assert_eq!((done.deleted, done.kept, done.law.unwrap().id), (1, 1, "cn.csl.21"));
+        assert_eq!(done.until, Some(young.plus_micros(180 * DAY)), "what is there now goes until then");
+        let calls: Vec<AccountId> = world.all(&CALLS).await.iter().map(|row| row.get("account_id").unwrap()).collect();
+        assert_eq!(calls, [ben, ann]);
+        assert_eq!(parts.delete(ann, Part::SignIns).await.unwrap(), Deleted { deleted: 1, ..Deleted::default() });
+        assert_eq!(parts.delete(ann, Part::Messages).await.unwrap(), Deleted::default());
+        assert_eq!(world.all(&DEVICES).await.len(), 1, "his is his");
+        world.clock.advance_micros(81 * DAY);
+        let done = parts.delete(ann, Part::CallRecords).await.unwrap();
+        assert_eq!((done.deleted, done.kept, done.law), (1, 0, None));
     }
 
     async fn a_hold_has_a_reason_and_an_end(db: Db) {

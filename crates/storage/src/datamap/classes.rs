@@ -162,6 +162,11 @@ pub(super) const HOLD: Class = Class::account("user.account", "legal_holds.accou
     .cites(&["YY-7", "01-4.2"])
     .withheld(Withheld::OfOthers)
     .corrected(Correcting::Record);
+/// What somebody decided about the use of their data, kept as proof of it (China's PIPL, article 56).
+pub(super) const CHOICE: Class =
+    Class::account("user.account.settings", "choices.account_id -> accounts.id", &[Purpose::Law])
+        .cites(&["YY-8", "01-2.8.3", "01-5.4"])
+        .corrected(Correcting::Themselves);
 /// What somebody asked for about their data, kept as proof that their rights were served (China's PIPL, article 56).
 pub(super) const RIGHTS_REQUEST: Class =
     Class::account("user.account", "rights_requests.account_id -> accounts.id", &[Purpose::Law])

@@ -40,6 +40,7 @@ columns! {
         PROFILE.protected(Protection::SealedSubject) => fields_sealed;
         PROFILE.category("user.demographic.age_range") => age_band, guardian_consent_at;
         PROFILE.category("user.contact").protected(Protection::SealedSubject) => guardian_sealed;
+        PROFILE.category("user.contact").protected(Protection::KeyedHash) => guardian_lookup;
         PROFILE => language, registered_at, updated_at;
     }
     invitations {
@@ -247,9 +248,13 @@ columns! {
         HOLD => created_at, ends_at;
         HOLD.category("user.content").protected(Protection::SealedSubject) => reason_sealed;
     }
+    choices {
+        CHOICE.category("user.unique_id") => id, account_id;
+        CHOICE => matter, number, allowed, via, wording, decided_at;
+    }
     rights_requests {
         RIGHTS_REQUEST.category("user.unique_id") => id, account_id;
-        RIGHTS_REQUEST => kind, state, verified, refusal, forfeits, received_at, due_at, paused_at, cooling_until, closed_at,
+        RIGHTS_REQUEST => kind, state, asker, verified, refusal, forfeits, received_at, due_at, paused_at, cooling_until, closed_at,
             updated_at;
         RIGHTS_REQUEST.category("user.content").protected(Protection::SealedSubject) => said_sealed, answer_sealed;
     }

@@ -110,6 +110,7 @@ pub const OWNERS: &[Owner] = &[
     Owner::new("calls.account_id -> accounts.id", Pseudonymous(NETWORK_LOGS))
         .renamed(&["key_id"])
         .emptied(&["ip_sealed", "user_agent_sealed"]),
+    Owner::new("choices.account_id -> accounts.id", Pseudonymous(HANDLING_RECORDS)),
     Owner::new("rights_requests.account_id -> accounts.id", Pseudonymous(HANDLING_RECORDS))
         .emptied(&["said_sealed", "answer_sealed"]),
     Owner::new("legal_holds.account_id -> accounts.id", Deleted),

@@ -6,11 +6,13 @@ use super::erasure::ErasureCommand;
 use super::{Global, Session, Usage, paging};
 use crate::config::Config;
 use crate::output::{Output, Row};
+use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use std::path::Path;
 use tacit_api::admin::client::escaped;
+use tacit_api::admin::copies::NewCopy;
 use tacit_api::admin::forms::{Page as Listed, PageQuery};
 use tacit_api::admin::retention::{LegalHold, NewLegalHold, RetentionRun, RetentionState};
 use tacit_kernel::datamap::{Retention, Subject};
@@ -33,6 +35,8 @@ pub(crate) enum PrivacyCommand {
     Retention,
     /// The runs that deleted what had served its time.
     Runs(paging::PageArgs),
+    /// A copy of what is held about somebody, for who cannot take it themselves: an archive that you hand to them.
+    Copy(CopyArgs),
     /// People are erased.
     #[command(subcommand)]
     Erasure(ErasureCommand),
@@ -71,6 +75,18 @@ pub(crate) struct MapArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CopyArgs {
+    /// The account, by id or name.
+    account: String,
+    /// Where to: a file that is not there yet (ZIP).
+    #[arg(long)]
+    to: std::path::PathBuf,
+    /// The language of its texts.
+    #[arg(long, default_value = "en", value_parser = ["en", "zh"])]
+    language: String,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct LanguageArgs {
     /// Its language.
     #[arg(long, default_value = "en", value_parser = ["en", "zh"])]
@@ -93,6 +109,7 @@ enum PageName {
     Recipients,
     Record,
     Limits,
+    Requests,
 }
 
 #[derive(Serialize)]
@@ -145,6 +162,7 @@ pub(crate) fn run(global: &Global, command: &PrivacyCommand) -> anyhow::Result<(
             let path = format!("/v1/retention/runs{}", query(&asked(args))?);
             paging::page(&s, &s.client.get::<Listed<RetentionRun>>(&path).await?)
         }),
+        PrivacyCommand::Copy(args) => super::block_on(copy(global, args)),
         PrivacyCommand::Erasure(command) => super::block_on(super::erasure::run(global, command)),
         PrivacyCommand::Hold(command) => super::block_on(hold(global, command)),
         PrivacyCommand::Clauses => clauses(named.as_deref().unwrap_or(&config.privacy.profile), out),
@@ -160,12 +178,30 @@ pub(crate) fn run(global: &Global, command: &PrivacyCommand) -> anyhow::Result<(
                 PageName::Recipients => Page::Recipients,
                 PageName::Record => Page::Record,
                 PageName::Limits => Page::Limits,
+                PageName::Requests => Page::Requests,
             };
             let policy = crate::privacy::policy(&config)?;
             let html = policy.page(page, language(&args.language.language)?);
             out.either(html, html)
         }
     }
+}
+
+async fn copy(global: &Global, args: &CopyArgs) -> anyhow::Result<()> {
+    let s = Session::new(global)?;
+    let cannot = || format!("{} cannot be written; it must not be there yet", args.to.display());
+    let mut options = tokio::fs::OpenOptions::new();
+    // Nobody else on the machine reads it.
+    let file = options.write(true).create_new(true).mode(0o600).open(&args.to).await.with_context(cannot)?;
+    let new = NewCopy { account: args.account.clone(), language: args.language.clone() };
+    let mut file = tokio::io::BufWriter::new(file);
+    if let Err(error) = s.client.save("/v1/copies", &new, &mut file).await {
+        // Half an archive helps nobody.
+        tokio::fs::remove_file(&args.to).await.with_context(cannot)?;
+        return Err(error.into());
+    }
+    file.into_inner().sync_all().await.with_context(cannot)?;
+    s.out.text(&format!("{}\n", args.to.display()))
 }
 
 fn language(tag: &str) -> Result<Language, Usage> {

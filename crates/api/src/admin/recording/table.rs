@@ -201,6 +201,7 @@ pub(in crate::admin) static RULES: &[Rule] = &{
             .answers(Id),
         get("/v1/erasures/plan", A::ErasurePlan, O::Erasure).names(Query(ACCOUNT), N::Account),
         get("/v1/erasures/{erasure}", A::ErasureList, O::Erasure),
+        post("/v1/copies", A::AccountExport, O::Account).names(Body(ACCOUNT), N::Account),
         get("/v1/staff", A::StaffList, O::Role),
         post("/v1/staff/grant", A::StaffGrant, O::Role).names(Body(ACCOUNT), N::Account).fields(&["role"]),
         post("/v1/staff/revoke", A::StaffRevoke, O::Role).names(Body(ACCOUNT), N::Account).fields(&["role"]),

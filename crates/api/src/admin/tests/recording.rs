@@ -4,6 +4,7 @@ use super::{Served, code, served};
 use crate::admin::accounts::{Account, AccountPatch, NewAccount};
 use crate::admin::audit::{AuditDetail, AuditEntry, AuditKey, ExportedEntry, SignedCheckpoint};
 use crate::admin::client::{AdminClient, ClientError};
+use crate::admin::copies::NewCopy;
 use crate::admin::forms::{Page, Secret, Status};
 use crate::admin::groups::{Group, NewGroup};
 use crate::admin::keys::{CreatedKey, NewKey};
@@ -12,10 +13,11 @@ use crate::admin::routes;
 use crate::platform_file::Applied;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
+use tacit_identity::choices::{ChoiceVia, Matter};
 use tacit_kernel::ids::CallId;
 use tacit_kernel::limits::Limits;
 use tacit_kernel::{Ppm, call::CallSource};
-use tacit_storage::{Db, Engine, Sql, StorageError, testing};
+use tacit_storage::{Db, Engine, Sql, StorageError, WriteTx, testing};
 
 /// Every method and path that a router serves, out of what axum prints of it.
 fn served_routes(printed: &str) -> BTreeSet<(String, String)> {
@@ -81,6 +83,35 @@ async fn account(client: &AdminClient) -> Account {
 const DUMP: Sql = Sql::new("SELECT actor_id, object_id, fields, code FROM audit_entries");
 
 tacit_storage::both_engines! {
+    async fn a_copy_is_made_for_somebody_and_what_they_do_not_allow_is_refused(db: Db) {
+        let served = served(db.clone()).await;
+        let Served { client, admin, .. } = &served;
+        let id = account(client).await.id;
+        let copy = NewCopy { account: NAME.into(), language: "zh".into() };
+        let mut archive = Vec::new();
+        let because = client.clone().because("she asked in writing").unwrap();
+        because.save("/v1/copies", &copy, &mut archive).await.unwrap();
+        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(archive)).unwrap();
+        let names = std::io::read_to_string(archive.by_name("json/accounts.json").unwrap()).unwrap();
+        assert!(names.contains(NAME), "{names}");
+        let wrong = NewCopy { account: "nobody".into(), language: "zh".into() };
+        let refused = client.save("/v1/copies", &wrong, &mut Vec::new()).await.unwrap_err();
+        assert_eq!(code(&refused), "account.not_found");
+        let looks = admin.audit.looks(id, None, 10).await.unwrap();
+        assert_eq!((looks[0].action.as_str(), looks[0].reason.as_ref().unwrap().reveal().as_str()), ("account.export", "she asked in writing"));
+
+        let choose = async |tx: &mut WriteTx<'_>| {
+            admin.identity.choose_in_tx(tx, id, (Matter::Use, false), (ChoiceVia::Person, "w")).await
+        };
+        let choose = &choose;
+        db.write("test.choose", |tx| Box::pin(choose(tx))).await.unwrap();
+        let refused = client.get::<Account>("/v1/accounts/Ada%20Lovelace").await.unwrap_err();
+        assert_eq!(code(&refused), "privacy.restricted");
+        client.save("/v1/copies", &copy, &mut Vec::new()).await.expect("her rights go on");
+        let last = client.get::<Page<AuditEntry>>("/v1/audit/entries?action=account.read").await.unwrap();
+        assert_eq!((last.items[0].phase.as_str(), last.items[0].code.as_deref()), ("refused", Some("privacy.restricted")));
+    }
+
     async fn requests_are_recorded(db: Db) {
         let served = served(db.clone()).await;
         let client = &served.client;

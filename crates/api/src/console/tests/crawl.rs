@@ -4,7 +4,7 @@
 mod asked;
 mod seeds;
 
-pub(super) use seeds::{Person, person};
+pub(super) use seeds::{Person, code, person};
 
 use super::*;
 use crate::console::RouteAccess;

@@ -120,6 +120,7 @@ both_engines! {
         let requests = &served.console.requests;
         let new = &tacit_privacy::requests::New {
             kind: tacit_privacy::requests::Kind::Cancellation,
+            asker: tacit_privacy::requests::Asker::Person,
             said: None,
             verified: tacit_privacy::requests::Verified::Address,
             forfeits: Some(tacit_kernel::Nano(i64::MAX)),

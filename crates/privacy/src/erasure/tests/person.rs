@@ -7,7 +7,7 @@ use uuid::Uuid;
 /// What a person has. `{me}` is the account, `{other}` another person, `{org}` an organisation that the other owns and of
 /// which both are members; `{a}` to `{d}` are ids of this person, `{x}` is the person's canary.
 const PERSON: &[&str] = &[
-    "INSERT INTO account_profiles VALUES ({me}, {x}, 'under_18', {x}, 1, 'en', {other}, 0, 0)",
+    "INSERT INTO account_profiles VALUES ({me}, {x}, 'under_18', {x}, 1, 'en', {other}, 0, 0, {x})",
     "INSERT INTO account_contacts VALUES ({me}, 'email', {x}, {x}, 0)",
     "INSERT INTO account_passwords VALUES ({me}, {x}, 0)",
     "INSERT INTO account_roles VALUES ({me}, 'auditor', 0)",
@@ -43,7 +43,8 @@ const PERSON: &[&str] = &[
      agent_family, ip_sealed, user_agent_sealed) VALUES ({a}, {me}, {a}, {c}, 0, '/v1/chat/completions', 0, 'api', {c}, 1, 1, 1, \
      'completed', 200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'provider', 0, 0, 1, 1, 0, 'curl', {x}, {x})",
     "INSERT INTO call_attempts VALUES ({a}, 1, {c}, {c}, 0, 1, NULL, 500)",
-    "INSERT INTO rights_requests VALUES ({a}, {me}, 'correction', 'open', 'session', NULL, NULL, {x}, {x}, 0, 9, NULL, NULL, NULL, 0)",
+    "INSERT INTO choices VALUES ({a}, {me}, 'improvement', 1, 1, 'person', 'w', 0)",
+    "INSERT INTO rights_requests VALUES ({a}, {me}, 'correction', 'open', 'person', 'session', NULL, NULL, {x}, {x}, 0, 9, NULL, NULL, NULL, 0)",
     "INSERT INTO usage_daily VALUES ({me}, {a}, 1, 1, 1, 0)",
     "INSERT INTO gateway_sessions VALUES ({c}, 'gw', '1', 1, 0, 0, 9223372036854775807, 1)",
     "INSERT INTO leases VALUES ({c}, {me}, 0, 0, 1, 0)",

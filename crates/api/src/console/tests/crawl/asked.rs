@@ -42,6 +42,7 @@ pub(super) fn asked(method: &str, path: &str, person: &Person, things: &Things) 
         .replace("{account}", &person.account.to_string())
         .replace("{call}", &person.call.to_string())
         .replace("{page}", "cookies")
+        .replace("{matter}", "improvement")
         .replace("{role}", role)
         .replace("{seq}", &person.seq.to_string());
     (!path.contains('{')).then_some((path, body))
@@ -148,6 +149,20 @@ fn by_anybody(method: &str, path: &str, person: &Person) -> Option<Option<Value>
             Some(json!({"name": "crawled"}))
         }
         ("PATCH", "/api/v1/keys/{key}" | "/api/v1/organisations/{organisation}/keys/{key}") => Some(json!({})),
+        ("PUT", "/api/v1/account/choices/{matter}") => {
+            let wording = tacit_privacy::choices::digest(tacit_identity::choices::Matter::Improvement);
+            Some(json!({"allowed": true, "wording": wording}))
+        }
+        ("POST", "/api/v1/account/deletions") => Some(json!({"part": "messages"})),
+        ("POST", "/api/v1/rights-desk/enter") => Some(json!({"to": to, "code": "000000"})),
+        ("POST", "/api/v1/rights-desk/requests") => {
+            Some(json!({"pass": "none", "account": person.account, "kind": "copy"}))
+        }
+        ("POST", "/api/v1/rights-desk/requests/list" | "/api/v1/rights-desk/copy") => {
+            Some(json!({"pass": "none", "account": person.account}))
+        }
+        ("POST", "/api/v1/rights-desk/requests/change") => Some(json!({"pass": "none", "account": person.account,
+            "request": "rreq_01h455vb4pex5vsknk084sn02q", "event": "withdraw"})),
         ("POST", "/api/v1/account/requests") => Some(json!({"kind": "complaint", "text": "it is slow"})),
         ("POST", "/api/v1/account/requests/{request}/withdraw") => None,
         ("POST", "/api/v1/account/requests/{request}/reply" | "/api/v1/account/requests/{request}/appeal") => {
@@ -209,6 +224,11 @@ pub(super) const REFUSED: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/sign-in/code", SECRET),
     ("POST", "/api/v1/password/reset", SECRET),
     ("POST", "/api/v1/member-invitations/accept", SECRET),
+    ("POST", "/api/v1/rights-desk/enter", SECRET),
+    ("POST", "/api/v1/rights-desk/requests", SECRET),
+    ("POST", "/api/v1/rights-desk/requests/list", SECRET),
+    ("POST", "/api/v1/rights-desk/requests/change", SECRET),
+    ("POST", "/api/v1/rights-desk/copy", SECRET),
     ("POST", "/api/v1/sign-in/second-factor", SESSION),
     ("POST", "/api/v1/step-up", SESSION),
     ("POST", "/api/v1/sign-out", SESSION),

@@ -48,7 +48,11 @@ pub(super) struct Fellows {
     pub(super) invitation: String,
 }
 
-async fn code(served: &Served, purpose: CodePurpose, to: &Contact) -> secrecy::SecretString {
+pub(in crate::console::tests) async fn code(
+    served: &Served,
+    purpose: CodePurpose,
+    to: &Contact,
+) -> secrecy::SecretString {
     let identity = &served.console.identity;
     let from = &Origin::new([198, 51, 100, 77].into(), "");
     let wish = async |tx: &mut WriteTx<'_>| identity.code_wish_in_tx(tx, purpose, to, from).await;

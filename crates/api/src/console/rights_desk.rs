@@ -1,0 +1,305 @@
+//! `/api/v1/rights-desk`: what people ask for about their data who cannot sign in, since their account is disabled or they lost what
+//! they sign in with, and guardians of minors. They read a code at an address of the account and get a pass for half an hour;
+//! it is sent in bodies, so that no log of addresses holds it.
+
+use super::own_data::refused;
+use super::people::{Address, From};
+use super::published::{LanguageQuery, language};
+use super::recording::Concerns;
+use super::rights_forms::{Kind, RequestView, tell};
+use super::{Access, Answer, Console, Input, Params, Routes, Undone};
+use crate::forms::Moment;
+use crate::problem::{Problem, Refusal};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use tacit_identity::IdentityError;
+use tacit_identity::rights_desk::Standing;
+use tacit_kernel::ids::{AccountId, RightsRequestId};
+use tacit_kernel::{ErrorKind, Fault, Nano, Personal};
+use tacit_privacy::requests::{Asker, Change, Event, New, RequestError, Verified};
+use tacit_storage::{Page, WriteTx};
+use tokio_stream::wrappers::ReceiverStream;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+/// A code and where it was sent.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RightsDeskCode)]
+#[serde(deny_unknown_fields)]
+struct Entering {
+    /// Where it was sent.
+    to: Address,
+    /// The code (purpose `rights`).
+    #[schema(max_length = 16)]
+    code: String,
+}
+
+/// A pass for half an hour.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RightsDeskPass)]
+struct PassView {
+    /// To be sent with what is asked.
+    pass: String,
+    /// Until when it is good.
+    expires_at: Moment,
+    /// For whom it is good.
+    accounts: Vec<StandingView>,
+}
+
+/// For whom somebody may ask for something.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RightsDeskStanding)]
+struct StandingView {
+    /// The account.
+    #[schema(value_type = String)]
+    account: AccountId,
+    /// Whether who asks is the guardian, and not the person.
+    guardian: bool,
+}
+
+/// Whose data it is about, and who asks.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RightsDeskAsking)]
+#[serde(deny_unknown_fields)]
+struct Asking {
+    /// The pass.
+    #[schema(max_length = 8192)]
+    pass: String,
+    /// The account.
+    #[schema(value_type = String)]
+    account: AccountId,
+}
+
+/// What is asked for.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RightsDeskRequest)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    /// The pass.
+    #[schema(max_length = 8192)]
+    pass: String,
+    /// The account.
+    #[schema(value_type = String)]
+    account: AccountId,
+    /// What.
+    kind: Kind,
+    /// In the asker's words, up to 8,000 bytes; a cancellation, a restriction and a copy need none.
+    #[schema(max_length = 8000)]
+    #[serde(default)]
+    text: Option<String>,
+    /// Of a cancellation: money that is there now is given up.
+    #[serde(default)]
+    forfeits: bool,
+}
+
+/// What is done with a request by who made it.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[schema(as = RightsDeskEvent)]
+#[serde(rename_all = "snake_case")]
+enum DeskEvent {
+    /// It is taken back.
+    Withdraw,
+    /// A question is answered.
+    Reply,
+    /// A refusal is not accepted.
+    Appeal,
+}
+
+/// A change of a request.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RightsDeskChange)]
+#[serde(deny_unknown_fields)]
+struct Changing {
+    /// The pass.
+    #[schema(max_length = 8192)]
+    pass: String,
+    /// The account.
+    #[schema(value_type = String)]
+    account: AccountId,
+    /// The request.
+    #[schema(value_type = String)]
+    request: RightsRequestId,
+    /// What is done with it.
+    event: DeskEvent,
+    /// In the asker's words; needed for a reply and an appeal.
+    #[schema(max_length = 8000)]
+    #[serde(default)]
+    text: Option<String>,
+}
+
+/// The newest requests about an account.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RightsDeskRequests)]
+struct Requests {
+    /// A hundred at most, newest first; a guardian sees what guardians asked for.
+    items: Vec<RequestView>,
+}
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes
+        .add(Access::Public, routes!(rights_desk_enter))
+        .add(Access::Public, routes!(rights_desk_ask))
+        .add(Access::Public, routes!(rights_desk_list))
+        .add(Access::Public, routes!(rights_desk_change))
+        .add(Access::Public, routes!(rights_desk_copy))
+}
+
+fn standing(console: &Console, pass: String, account: AccountId) -> Result<Standing, Refusal> {
+    let standings = console.identity.rights_desk_pass(&SecretString::from(pass))?;
+    let found = standings.into_iter().find(|standing| standing.account == account);
+    found.ok_or_else(|| {
+        let message = "the pass is not good for that account";
+        Refusal::from(Fault::new(ErrorKind::Forbidden, "rights_desk.account", message)).about("account")
+    })
+}
+
+/// Answers, and says for the log whose data it was about.
+fn about(account: AccountId, answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    response.extensions_mut().insert(Concerns(account));
+    response
+}
+
+/// Gives a pass to who says the code that was sent to an address of an account, or of the guardian of a minor.
+#[utoipa::path(post, path = "/api/v1/rights-desk/enter", tag = "rights desk", request_body = Entering, responses(
+    (status = 200, description = "The pass.", body = PassView),
+    (status = 401, description = "The code is wrong or void.", body = Problem, content_type = "application/problem+json"),
+))]
+async fn rights_desk_enter(
+    State(console): State<Console>,
+    From(origin): From,
+    Input(entering): Input<Entering>,
+) -> Answer<PassView> {
+    let (contact, code) = (entering.to.contact()?, SecretString::from(entering.code));
+    let pass = console.identity.rights_desk_enter(&contact, &code, &origin).await?;
+    let shown = |Standing { account, is_guardian }| StandingView { account, guardian: is_guardian };
+    Ok(Json(PassView {
+        pass: pass.token.expose_secret().to_owned(),
+        expires_at: pass.expires_at.into(),
+        accounts: pass.standings.into_iter().map(shown).collect(),
+    }))
+}
+
+/// Asks for something. What a guardian asks for a minor is answered within three days, and a cancellation is done at once; of who
+/// only reads an address of the account, staff makes sure before it is erased.
+#[utoipa::path(post, path = "/api/v1/rights-desk/requests", tag = "rights desk", request_body = Wanted, responses(
+    (status = 201, description = "The request.", body = RequestView),
+    (status = 401, description = "The pass is none, or too old.", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "One of that kind is under way; or something stands in the way of a cancellation.", body = Problem,
+        content_type = "application/problem+json"),
+))]
+async fn rights_desk_ask(State(console): State<Console>, Input(wanted): Input<Wanted>) -> Result<Response, Refusal> {
+    let Standing { account, is_guardian } = standing(&console, wanted.pass, wanted.account)?;
+    let mut forfeits = None;
+    if matches!(wanted.kind, Kind::Cancellation) {
+        let most = wanted.forfeits.then_some(Nano(i64::MAX));
+        let held = console.requests.may_cancel(account, most).await?;
+        forfeits = Some(held).filter(|held| *held > Nano::ZERO);
+    }
+    let asker = if is_guardian { Asker::Guardian } else { Asker::Person };
+    let said = wanted.text.map(Personal::new);
+    let new = &New { kind: wanted.kind.into(), asker, said, verified: Verified::Address, forfeits };
+    let console = &console;
+    let ask = async |tx: &mut WriteTx<'_>| {
+        console.identity.right_asked_in_tx(tx, account).await?;
+        let request = console.requests.make_in_tx(tx, account, new).await?;
+        tell(console, tx, &request).await?;
+        Ok::<_, Undone>(request)
+    };
+    let ask = &ask;
+    let request = console.db.write("console.desk.ask", |tx| Box::pin(ask(tx))).await?;
+    let made = RequestView::of(request, console.clock.now());
+    Ok(about(account, (StatusCode::CREATED, Json(made))))
+}
+
+/// What was asked for about an account, and how far it is.
+#[utoipa::path(post, path = "/api/v1/rights-desk/requests/list", tag = "rights desk", request_body = Asking, responses(
+    (status = 200, description = "The newest requests.", body = Requests),
+    (status = 401, description = "The pass is none, or too old.", body = Problem, content_type = "application/problem+json"),
+))]
+async fn rights_desk_list(State(console): State<Console>, Input(asking): Input<Asking>) -> Result<Response, Refusal> {
+    let Standing { account, is_guardian } = standing(&console, asking.pass, asking.account)?;
+    let found = console.requests.of_account(account, Page::default()).await?;
+    let now = console.clock.now();
+    let theirs = found.items.into_iter().filter(|request| !is_guardian || request.asker == Asker::Guardian);
+    let items = theirs.map(|request| RequestView::of(request, now)).collect();
+    Ok(about(account, Json(Requests { items })))
+}
+
+/// Takes a request back, answers a question about it, or appeals.
+#[utoipa::path(post, path = "/api/v1/rights-desk/requests/change", tag = "rights desk", request_body = Changing, responses(
+    (status = 200, description = "The request as it is now.", body = RequestView),
+    (status = 401, description = "The pass is none, or too old.", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such request, or it is not theirs.", body = Problem,
+        content_type = "application/problem+json"),
+    (status = 409, description = "It has not come so far, or farther.", body = Problem, content_type = "application/problem+json"),
+))]
+async fn rights_desk_change(
+    State(console): State<Console>,
+    Input(changing): Input<Changing>,
+) -> Result<Response, Refusal> {
+    let Standing { account, is_guardian } = standing(&console, changing.pass, changing.account)?;
+    let event = match changing.event {
+        DeskEvent::Withdraw => Event::Withdraw,
+        DeskEvent::Reply => Event::Reply,
+        DeskEvent::Appeal => Event::Appeal,
+    };
+    let change = &Change { event, text: changing.text.map(Personal::new), refusal: None };
+    let (console, id) = (&console, changing.request);
+    let write = async |tx: &mut WriteTx<'_>| {
+        let before = console.requests.find_in_tx(tx, id).await?;
+        // Neither takes back what the other asked for.
+        if (before.asker == Asker::Guardian) != is_guardian {
+            return Err(RequestError::NotFound.into());
+        }
+        let request = console.requests.change_in_tx(tx, (Some(account), id), change).await?;
+        tell(console, tx, &request).await?;
+        Ok::<_, Undone>(request)
+    };
+    let write = &write;
+    let request = console.db.write("console.desk.change", |tx| Box::pin(write(tx))).await?;
+    Ok(about(account, Json(RequestView::of(request, console.clock.now()))))
+}
+
+/// A copy of what is held about an account, for the person. Where a second factor is set up an address is not enough: then it is
+/// asked for with a request of the kind `copy`, and so it is by guardians.
+#[utoipa::path(post, path = "/api/v1/rights-desk/copy", tag = "rights desk", params(LanguageQuery), request_body = Asking, responses(
+    (status = 200, description = "The archive (ZIP).", body = Vec<u8>, content_type = "application/zip"),
+    (status = 401, description = "The pass is none, or too old.", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "An address is not enough.", body = Problem, content_type = "application/problem+json"),
+    (status = 429, description = "Many were asked for.", body = Problem, content_type = "application/problem+json"),
+))]
+async fn rights_desk_copy(
+    State(console): State<Console>,
+    Params(query): Params<LanguageQuery>,
+    headers: HeaderMap,
+    Input(asking): Input<Asking>,
+) -> Result<Response, Refusal> {
+    let language = language(&query, &headers)?;
+    let Standing { account, is_guardian } = standing(&console, asking.pass, asking.account)?;
+    let identity = &console.identity;
+    let count = async |tx: &mut WriteTx<'_>| {
+        if is_guardian || identity.second_factor_set_in_tx(tx, account).await? {
+            return Ok(false);
+        }
+        identity.copy_asked_in_tx(tx, account).await?;
+        Ok::<_, IdentityError>(true)
+    };
+    let count = &count;
+    if !console.db.write("console.desk.copy", |tx| Box::pin(count(tx))).await? {
+        let message =
+            "reading an address is not enough for this account: ask for the copy with a request of the kind `copy`";
+        return Err(Fault::new(ErrorKind::Conflict, "rights_desk.copy", message).into());
+    }
+    let pieces = console.copies.begin(account, language).await.map_err(refused)?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/zip")),
+        (header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"my-data.zip\"")),
+    ];
+    Ok(about(account, (headers, Body::from_stream(ReceiverStream::new(pieces)))))
+}
