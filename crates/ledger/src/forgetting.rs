@@ -205,6 +205,23 @@ impl Ledger {
     }
 }
 
+/// First and last of each row of ids that go, since what stays lies between.
+pub(crate) fn step_runs<T: Copy>(ids: impl Iterator<Item = (T, bool)>) -> Vec<(T, T)> {
+    let (mut runs, mut run) = (Vec::new(), None);
+    for (id, goes) in ids {
+        run = match (run, goes) {
+            (None, true) => Some((id, id)),
+            (Some((first, _)), true) => Some((first, id)),
+            (ended, false) => {
+                runs.extend(ended);
+                None
+            }
+        };
+    }
+    runs.extend(run);
+    runs
+}
+
 /// Deletes or empties calls that follow each other.
 async fn forget_run(tx: &mut WriteTx<'_>, what: Forgetting, run: &[Due]) -> Result<u64, LedgerError> {
     let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(0) };

@@ -7,6 +7,7 @@
 //! - [`settlement`]: calls become records, charges and entries, all or nothing and once only.
 //! - [`calls`], [`spend`], [`usage`] and [`shared_usage`]: what was called and what it cost.
 //! - [`forgetting`]: call records go when their time is over, and the books add up without them.
+//! - [`shortening`]: so do transactions after their years; sums stay, and no balance changes.
 //! - `settled`: whether nothing more will come of an account, and what is left of its money given up.
 //! - [`aside`]: what could not be settled and waits for an operator.
 //! - `currency`: fixed with the first start.
@@ -24,6 +25,7 @@ pub mod sessions;
 mod settled;
 pub mod settlement;
 pub mod shared_usage;
+pub mod shortening;
 pub mod spend;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -73,6 +75,7 @@ pub fn statements() -> Vec<&'static Sql> {
         calls::store::STATEMENTS,
         aside::STATEMENTS,
         forgetting::STATEMENTS,
+        shortening::STATEMENTS,
         settled::STATEMENTS,
         spend::STATEMENTS,
         shared_usage::STATEMENTS,

@@ -7,6 +7,7 @@ mod journaling;
 mod leasing;
 mod property;
 mod settling;
+mod shortening;
 mod speed;
 mod using;
 mod verifying;

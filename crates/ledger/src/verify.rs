@@ -9,7 +9,7 @@ pub use model::{Checked, MOST_LISTED, VerifyReport, Violation};
 use crate::calls::{CallRecord, store as call_store};
 use crate::postings::{LedgerAccountKind, TransactionKind};
 use crate::settlement::is_charged;
-use crate::{Ledger, LedgerError};
+use crate::{Ledger, LedgerError, shortening};
 use std::collections::HashMap;
 use std::sync::Arc;
 use store::Sums;
@@ -50,6 +50,9 @@ async fn transactions(
 ) -> Result<HashMap<LedgerAccountId, i128>, LedgerError> {
     let revenue = store::revenue(tx).await?;
     let mut by_account: HashMap<LedgerAccountId, i128> = HashMap::new();
+    for (account, amount) in shortening::forgotten(tx).await? {
+        by_account.insert(account, i128::from(amount.0));
+    }
     let mut after = TransactionId(Uuid::nil());
     loop {
         let page = store::transaction_page(tx, after).await?;

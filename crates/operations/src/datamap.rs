@@ -1,6 +1,8 @@
 //! The metric labels of this crate, and the fields that leave the platform in messages, for the data map.
 
-use tacit_kernel::datamap::{Copying, Correcting, Element, Place, Protection, Purpose, Retention, Subject, retention};
+use tacit_kernel::datamap::{
+    Copying, Correcting, Element, Place, Protection, Purpose, Retention, Subject, Withheld, retention,
+};
 
 const WORD: &str = "one of a few words of the program";
 
@@ -37,10 +39,37 @@ const fn asked(recipient: &'static str, field: &'static str) -> Element {
     }
 }
 
-/// Every metric label and every outbound field of this crate.
+/// A variable of the templates of messages. It lies sealed in the outbox until the message is sent.
+const fn said(field: &'static str, category: &'static str) -> Element {
+    Element {
+        place: Place::MessageField { field },
+        category,
+        subject: Subject::Account("messages.account_id -> accounts.id"),
+        purposes: &[Purpose::SignIn, Purpose::Security],
+        protection: Protection::SealedSubject,
+        retention: Retention::Class(retention::MESSAGE_CONTENT),
+        // As the column that they lie in.
+        copying: Copying::Withheld(Withheld::Guards),
+        correcting: Correcting::Derived,
+        cites: &["YY-2.1", "YY-7"],
+    }
+}
+
+/// Every metric label, every variable of messages and every outbound field of this crate.
 pub const ELEMENTS: &[Element] = &[
     Element::metric_label("tacit_messages_attempts", "channel", WORD),
     Element::metric_label("tacit_messages_attempts", "outcome", WORD),
+    said("code", "user.authorization.credentials"),
+    said("minutes", "user.authorization"),
+    said("what", "user.account"),
+    said("time", "user.authorization"),
+    said("device", "user.device"),
+    said("place", "user.device.ip_address"),
+    said("inviter", "user.account.username"),
+    said("organisation", "user.account.username"),
+    said("url", "user.authorization.credentials"),
+    said("title", "user.content"),
+    said("text", "user.content"),
     to("mail server", "To", "user.contact.email"),
     to("mail server", "Subject", "user.content"),
     to("mail server", "Message-ID", "user.unique_id.pseudonymous"),

@@ -221,7 +221,7 @@ impl Policy {
             told.purposes.extend(self.purposes(language, element)?);
             told.kept.insert(retention(&self.texts, language, element.retention)?);
             told.cites.extend(element.cites);
-            if matches!(element.place, Place::Egress { .. }) {
+            if matches!(element.place, Place::Egress { .. } | Place::MessageField { .. }) {
                 continue;
             }
             match element.copying {

@@ -17,7 +17,7 @@ use crate::backup::Shelf;
 use shelves::Shelves;
 use std::collections::HashSet;
 use std::sync::Arc;
-use tacit_kernel::ids::{AccountId, CallId};
+use tacit_kernel::ids::{AccountId, CallId, TransactionId};
 use tacit_kernel::{Clock, Fault, Timestamp};
 use tacit_ledger::Ledger;
 use tacit_ledger::forgetting::Forgetting;
@@ -112,6 +112,13 @@ impl Retention {
                 run.deleted += self.ledger.sessions_forget_in_tx(tx, run.cutoff).await?;
                 None
             }
+            Class::Ledger => {
+                let from = (TransactionId(run.after), run.cutoff);
+                let done = self.ledger.shorten_in_tx(tx, from, &held).await.map_err(Fault::from)?;
+                run.deleted += done.rows;
+                run.held += done.held;
+                done.next.map(|transaction| transaction.0)
+            }
             Class::Audit => {
                 let after = u64::try_from(run.after.as_u128()).unwrap_or(u64::MAX);
                 let done = audit::forget_before(tx, (after, run.cutoff), &held, STEP).await?;
@@ -178,6 +185,7 @@ impl Retention {
                     Class::CallAddresses => self.ledger.calls_due_in_tx(tx, Forgetting::Addresses, before).await?,
                     Class::CallRecords => self.ledger.calls_due_in_tx(tx, Forgetting::Calls, before).await?,
                     Class::GatewaySessions => self.ledger.sessions_due_in_tx(tx, before).await?,
+                    Class::Ledger => self.ledger.shortening_due_in_tx(tx, before).await?,
                     Class::Audit => audit::due_before(tx, before).await?,
                     Class::Backups | Class::KeyringBackups => self.backups_due(class, before)?,
                 };

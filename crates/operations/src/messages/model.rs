@@ -341,3 +341,27 @@ pub struct MessageView {
     /// When it was sent or given up.
     pub finished_at: Option<Timestamp>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use tacit_kernel::datamap::Place;
+
+    #[test]
+    fn every_variable_of_a_message_is_in_the_data_map() {
+        let declared: BTreeSet<String> = crate::datamap::ELEMENTS
+            .iter()
+            .filter_map(|element| match element.place {
+                Place::MessageField { field } => Some(field.to_owned()),
+                _ => None,
+            })
+            .collect();
+        let said: BTreeSet<String> = Kind::ALL
+            .iter()
+            .map(|kind| serde_json::from_str::<serde_json::Value>(&Content::sample(*kind).variables()).unwrap())
+            .flat_map(|variables| variables.as_object().unwrap().keys().cloned().collect::<Vec<_>>())
+            .collect();
+        assert_eq!(said, declared);
+    }
+}

@@ -5,7 +5,7 @@ pub(crate) mod person;
 use super::*;
 use crate::backup::Shelf;
 use crate::retention::Days;
-use person::{Person, put, put_offer, put_organisation, put_row};
+use person::{Person, put, put_forgotten, put_offer, put_organisation, put_row};
 use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
 use tacit_identity::passwords::Cost;
@@ -81,6 +81,7 @@ impl World {
         put_offer(&self.db, ann, ben.account, org).await;
         for person in [ann, member, org] {
             self.erasing.ledger.top_up(person.account, Nano(5_000), &format!("paid {}", person.number)).await.unwrap();
+            put_forgotten(&self.db, person).await;
             self.look_at(person.account, None).await;
         }
         [ann, member, org]

@@ -44,7 +44,7 @@ impl Days {
     #[must_use]
     pub const fn of(&self, class: Class) -> u32 {
         match class {
-            Class::CallAddresses | Class::Backups | Class::KeyringBackups => class.class().max,
+            Class::CallAddresses | Class::Ledger | Class::Backups | Class::KeyringBackups => class.class().max,
             Class::CallRecords | Class::GatewaySessions => self.call_records,
             Class::Audit => self.audit,
         }

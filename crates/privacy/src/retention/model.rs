@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tacit_kernel::Timestamp;
 use tacit_kernel::datamap::RetentionClass;
-use tacit_kernel::datamap::retention::{AUDIT, BACKUP, CALL_ADDRESS, CALL_RECORD, KEYRING_BACKUP};
+use tacit_kernel::datamap::retention::{AUDIT, BACKUP, CALL_ADDRESS, CALL_RECORD, KEYRING_BACKUP, LEDGER};
 use tacit_kernel::ids::RetentionRunId;
 use tacit_storage::backup::Kind;
 use uuid::Uuid;
@@ -17,6 +17,8 @@ tacit_kernel::words! {
         CallRecords = "call_records",
         /// What tells of gateways, which goes with the records of their calls.
         GatewaySessions = "gateway_sessions",
+        /// Transactions of the ledger, of which a sum stays for each balance.
+        Ledger = "ledger",
         /// The contents of the audit log.
         Audit = "audit",
         /// Backups of the data.
@@ -33,6 +35,7 @@ impl Class {
         match self {
             Self::CallAddresses => CALL_ADDRESS,
             Self::CallRecords | Self::GatewaySessions => CALL_RECORD,
+            Self::Ledger => LEDGER,
             Self::Audit => AUDIT,
             Self::Backups => BACKUP,
             Self::KeyringBackups => KEYRING_BACKUP,

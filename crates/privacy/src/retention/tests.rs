@@ -3,10 +3,10 @@
 use super::*;
 use crate::parts::{Deleted, Part, Parts, PartsError};
 use std::collections::BTreeMap;
-use tacit_kernel::Personal;
 use tacit_kernel::audit::{Action, ObjectKind};
 use tacit_kernel::ids::{GroupId, KeyId};
 use tacit_kernel::time::ManualClock;
+use tacit_kernel::{Nano, Personal};
 use tacit_ledger::Settler;
 use tacit_ledger::settlement::SessionBatch;
 use tacit_ledger::testing::{free_call, settle};
@@ -24,6 +24,10 @@ const ACCOUNT: Sql = Sql::new(
 const CALLS: Sql = Sql::new("SELECT account_id, started_at, ip_sealed FROM calls ORDER BY id");
 const ENTRIES: Sql = Sql::new("SELECT created_at, subject_id FROM audit_entries WHERE salt IS NOT NULL ORDER BY seq");
 const SESSIONS: Sql = Sql::new("SELECT ended_at FROM gateway_sessions WHERE ended_at IS NOT NULL");
+const PAID: Sql = Sql::new(
+    "SELECT t.created_at, a.owner_id FROM ledger_transactions t JOIN ledger_entries e ON e.transaction_id = t.id \
+     JOIN ledger_accounts a ON a.id = e.ledger_account_id",
+);
 const RUNS: Sql = Sql::new("SELECT id FROM retention_runs");
 
 const DEVICE: Sql = Sql::new("INSERT INTO known_devices (account_id, device_hash, seen_at) VALUES ($1, $2, 0)");
@@ -127,6 +131,7 @@ both_engines! {
             for account in [ann, bob] {
                 world.call(account).await;
                 world.entry(account).await;
+                world.ledger.top_up(account, Nano(1), &format!("{account} {month}")).await.unwrap();
             }
             *made.entry("calls").or_default() += 1;
             if month == 12 {
@@ -159,6 +164,15 @@ both_engines! {
             }
             let (oldest, _) = world.ages(&ENTRIES, "created_at", "subject_id", bob).await.unwrap();
             assert!(if (12..46).contains(&month) { oldest == months } else { oldest <= 1_200 }, "month {month}: {oldest} days");
+            // What was paid is known for three years, and gone then; the balance is whole.
+            let paid = world.all(&PAID).await;
+            let age = |row: &Row| world.now().micros_since(row.get("created_at").unwrap()) / DAY;
+            let of = |account| paid.iter().filter(move |row| row.get::<Option<AccountId>>("owner_id").unwrap() == Some(account));
+            let oldest = of(ann).map(age).max().unwrap();
+            assert!(oldest <= 1_095 && oldest >= (1_095 - STEP_DAYS).min(months), "month {month}: {oldest} days");
+            let oldest = of(bob).map(age).max().unwrap();
+            assert!(oldest <= 1_095 || (oldest == months && (12..46).contains(&month)), "month {month}: {oldest} days");
+            assert_eq!(world.ledger.wallet(ann).await.unwrap().wallet, Nano(i64::from(month) + 1));
             for row in world.all(&SESSIONS).await {
                 assert!(world.now().micros_since(row.get("ended_at").unwrap()) / DAY <= 200);
             }
@@ -187,15 +201,15 @@ both_engines! {
         let due = async |world: &World| {
             world.retention.plan().await.unwrap().into_iter().map(|due| due.rows).collect::<Vec<_>>()
         };
-        assert_eq!(due(&world).await, [0, 0, 0, 0]);
+        assert_eq!(due(&world).await, [0, 0, 0, 0, 0]);
         world.clock.advance_micros(181 * DAY);
-        assert_eq!(due(&world).await, [1, 0, 0, 0]);
+        assert_eq!(due(&world).await, [1, 0, 0, 0, 0]);
         world.clock.advance_micros(300 * DAY);
         let before = world.all(&CALLS).await.len();
-        assert_eq!(due(&world).await, [1, 1, 1, 0]);
+        assert_eq!(due(&world).await, [1, 1, 1, 0, 0]);
         assert_eq!((world.all(&CALLS).await.len(), world.all(&RUNS).await.len()), (before, 0), "nothing is done");
         world.run().await;
-        assert_eq!(due(&world).await, [0, 0, 0, 0]);
+        assert_eq!(due(&world).await, [0, 0, 0, 0, 0]);
     }
 
     async fn a_run_that_was_interrupted_is_gone_on_with(db: Db) {

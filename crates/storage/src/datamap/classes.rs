@@ -154,6 +154,14 @@ pub(super) const ASIDE: Class = Class::account("user.behavior", "set_aside_event
 pub(super) const USAGE: Class = Class::account("user.behavior", "usage_daily.account_id -> accounts.id", CALLS)
     .cites(&["YY-2.2", "YY-7"])
     .corrected(Correcting::Derived);
+/// What entries of the ledger came to that were deleted: a part of the balance, for as long as there is one.
+pub(super) const SHORTENED: Class = Class::account(
+    "user.financial",
+    "forgotten_entries.ledger_account_id -> ledger_accounts.id, ledger_accounts.owner_id -> accounts.id",
+    MONEY,
+)
+.cites(&["YY-2.3", "YY-7"])
+.corrected(Correcting::Derived);
 /// Sums over calls of many that were deleted.
 pub(super) const FORGOTTEN: Class =
     Class::nobody("sums over calls that were deleted, which lead to nobody").kept(LEDGER);

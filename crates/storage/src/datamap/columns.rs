@@ -240,6 +240,9 @@ columns! {
         USAGE => day, calls, tokens;
         USAGE.category("user.financial").cites(&["YY-2.2", "YY-2.3", "YY-7"]) => amount;
     }
+    forgotten_entries {
+        SHORTENED => ledger_account_id, entries, amount;
+    }
     forgotten_calls {
         FORGOTTEN => settlement_id, calls, amount;
     }

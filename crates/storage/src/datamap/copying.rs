@@ -20,6 +20,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("call_attempts", &["call_id", "attempt"]),
     ("development_outbox", &["message_id"]),
     ("known_devices", &["device_hash"]),
+    ("forgotten_entries", &["ledger_account_id"]),
     ("leases", &["session_id", "account_id"]),
     ("ledger_entries", &["transaction_id", "line"]),
     ("organisation_members", &["organisation_id", "account_id"]),

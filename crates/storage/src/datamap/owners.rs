@@ -119,6 +119,10 @@ pub const OWNERS: &[Owner] = &[
         "ledger_entries.ledger_account_id -> ledger_accounts.id, ledger_accounts.owner_id -> accounts.id",
         LeadsNowhere(TRADE_RECORDS),
     ),
+    Owner::new(
+        "forgotten_entries.ledger_account_id -> ledger_accounts.id, ledger_accounts.owner_id -> accounts.id",
+        LeadsNowhere(TRADE_RECORDS),
+    ),
     Owner::new("ledger_accounts.owner_id -> accounts.id", Pseudonymous(TRADE_RECORDS)),
     Owner::new("audit_entries.subject_id -> accounts.id", Committed),
     Owner::new("audit_entries.actor_id -> accounts.id", LeadsNowhere(HANDLING_RECORDS)),

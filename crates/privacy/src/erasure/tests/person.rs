@@ -107,6 +107,13 @@ pub(super) async fn put_offer(db: &Db, me: Person, owner: AccountId, org: Person
     }
 }
 
+/// Entries of their wallet were deleted, which came to nothing.
+pub(super) async fn put_forgotten(db: &Db, me: Person) {
+    let text =
+        "INSERT INTO forgotten_entries SELECT id, 2, 0 FROM ledger_accounts WHERE owner_id = {me} AND kind = 'wallet'";
+    execute(db, text, me, me.account, me).await;
+}
+
 /// Writes only the row of [`PERSON`] that begins so.
 pub(super) async fn put_row(db: &Db, table: &str, me: Person, other: AccountId, org: Person) {
     let head = format!("INSERT INTO {table} ");
