@@ -3,6 +3,7 @@
 
 mod cpu;
 mod epoch;
+mod erasure;
 mod flood;
 mod load;
 mod nginx;
@@ -45,6 +46,9 @@ struct Args {
     /// Subjects in the keyring of the scenario `epoch`, which is measured only if it is named.
     #[arg(long, default_value_t = 1_000_000)]
     subjects: usize,
+    /// Call records of the scenario `erasure`, which is measured only if it is named.
+    #[arg(long, default_value_t = 10_000_000)]
+    calls: usize,
     /// Only floods this platform, and says what was answered.
     #[arg(long, hide = true)]
     flood: Option<SocketAddr>,
@@ -112,6 +116,9 @@ async fn main() -> Result<()> {
     if args.only == "epoch" {
         return epochs(&args).await;
     }
+    if args.only == "erasure" {
+        return erasures(&args).await;
+    }
     let binary = match &args.binary {
         Some(path) => path.clone(),
         None => std::env::current_exe()?.parent().context("no parent")?.join("tacit"),
@@ -149,6 +156,22 @@ async fn epochs(args: &Args) -> Result<()> {
         say("PostgreSQL");
         let server = Server::start()?;
         epoch::measure(&server.url(), args.subjects).await?;
+    }
+    Ok(())
+}
+
+/// Erasing people, without a platform.
+async fn erasures(args: &Args) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = |name: &str| format!("sqlite:{}/{name}.db", folder.path().display());
+    if args.engine != Engine::Postgres {
+        say("SQLite");
+        erasure::measure(&file("tacit"), &file("keyring"), args.calls).await?;
+    }
+    if args.engine != Engine::Sqlite {
+        say("PostgreSQL, with a keyring of SQLite");
+        let server = Server::start()?;
+        erasure::measure(&server.url(), &file("keyring-of-postgres"), args.calls).await?;
     }
     Ok(())
 }
