@@ -18,6 +18,7 @@ pub mod models;
 pub mod platform;
 pub mod prices;
 pub mod providers;
+pub mod recipients;
 mod recording;
 pub mod retention;
 pub mod set_aside;
@@ -25,6 +26,7 @@ pub mod staff;
 pub mod status;
 #[cfg(test)]
 mod tests;
+pub mod transfers;
 pub mod wallets;
 
 pub use crate::{forms, problem, server};
@@ -42,6 +44,7 @@ use tacit_kernel::{Clock, ErrorKind, Fault, Timestamp};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::Messages;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::receivers::Receivers;
 use tacit_privacy::retention::Retention;
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
@@ -71,6 +74,8 @@ pub struct Admin {
     pub retention: Retention,
     /// What erases people.
     pub erasing: Erasing,
+    /// Who receives data.
+    pub receivers: Receivers,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Settlement currency.
@@ -117,6 +122,8 @@ fn routes(admin: &Admin) -> Router<Admin> {
     Router::new()
         .merge(status::routes())
         .merge(providers::routes())
+        .merge(recipients::routes())
+        .merge(transfers::routes())
         .merge(channels::routes())
         .merge(models::routes())
         .merge(prices::routes())

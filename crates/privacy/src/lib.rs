@@ -6,18 +6,25 @@
 pub mod backup;
 mod clauses;
 pub mod copy;
+pub mod disclosures;
 pub mod erasure;
 mod fideslang;
 mod map;
 mod policy;
+pub mod receivers;
+pub mod recipients;
 mod record;
+mod register;
 pub mod requests;
 pub mod retention;
 mod texts;
+pub mod told;
+pub mod transfers;
 
 pub use clauses::{Clause, Profile, ProfileError, Proofs};
 pub use fideslang::dataset;
 pub use map::{Erasing, Map, Row};
 pub use policy::{Page, Policy, PolicyError, Recipient, STYLE};
 pub use record::{Controller, Processing, Record};
+pub use register::Registered;
 pub use texts::{Language, Texts, TextsError};

@@ -23,7 +23,7 @@ use tacit_ledger::Ledger;
 use tacit_ledger::forgetting::Forgetting;
 use tacit_storage::audit::{self, Actor, NewEntry, Object};
 use tacit_storage::keyring::KeyStore;
-use tacit_storage::{Db, Page, Paged, ReadTx, Sql, WriteTx};
+use tacit_storage::{Bulk, Db, Page, Paged, ReadTx, Sql, WriteTx};
 use uuid::Uuid;
 
 /// How often a class is gone over.
@@ -161,6 +161,9 @@ impl Retention {
         let (now, before) = (self.clock.now(), self.cutoff(Class::Audit));
         // Proof of the same kind, kept as long.
         crate::requests::store::forget(tx, before, now).await?;
+        crate::transfers::forget(tx, now).await?;
+        crate::told::forget(tx, before).await?;
+        crate::disclosures::forget(tx, before, now).await?;
         Ok(store::prune(tx, before).await?)
     }
 
@@ -250,7 +253,23 @@ impl std::fmt::Debug for Retention {
 /// The constant statements of this crate, so that a test can prepare each on both engines.
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
-    [store::STATEMENTS, holds::STATEMENTS, crate::erasure::STATEMENTS, crate::requests::store::STATEMENTS].concat()
+    [
+        store::STATEMENTS,
+        holds::STATEMENTS,
+        crate::erasure::STATEMENTS,
+        crate::requests::store::STATEMENTS,
+        crate::recipients::STATEMENTS,
+        crate::transfers::STATEMENTS,
+        crate::told::STATEMENTS,
+        crate::disclosures::STATEMENTS,
+    ]
+    .concat()
+}
+
+/// Those over many rows, for the same test.
+#[must_use]
+pub fn bulks() -> Vec<&'static Bulk> {
+    crate::transfers::BULKS.to_vec()
 }
 
 #[cfg(test)]

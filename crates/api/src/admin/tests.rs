@@ -29,7 +29,10 @@ use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Dialect, ErrorKind, Fault, Nano, Ppm, SystemClock, rating};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates, delivery};
+use tacit_operations::posting::Posting;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::receivers::{Parts, Receivers, Settings};
+use tacit_privacy::recipients::Kind;
 use tacit_privacy::retention::{Days, Retention};
 use tacit_storage::audit::Audit;
 use tacit_storage::{Db, testing};
@@ -65,9 +68,20 @@ async fn served(db: Db) -> Served {
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap());
     let (ledger, audit) = (Ledger::new(db.clone(), clock.clone()), Audit::new(db.clone(), keys.clone(), clock.clone()));
     let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), Days::default());
+    let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
+    let parts_of = Parts {
+        db: db.clone(),
+        clock: clock.clone(),
+        catalog: catalog.clone(),
+        ledger: ledger.clone(),
+        keys: keys.clone(),
+        posting: Arc::new(Posting::new(false, None).unwrap()),
+    };
+    let receivers = Receivers::new(&parts_of, Settings { configured: [Kind::Mail].into(), ..Settings::default() });
     let admin = Admin {
         messages,
-        catalog: Catalog::new(db.clone(), keys.clone(), clock.clone()),
+        catalog,
+        receivers,
         erasing: Erasing::new(parts, identity.clone(), ledger.clone(), retention.clone(), audit.clone()),
         db,
         identity,
