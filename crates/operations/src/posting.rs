@@ -58,10 +58,12 @@ mod tests {
         for status in [201, 302, 503] {
             assert_eq!(posting.json(&url, &headers, b"{}").await, Some(status));
         }
-        let seen = fake.seen.lock().unwrap();
-        let seen = seen.first().unwrap();
-        assert_eq!((seen.path.as_str(), seen.query.as_str(), seen.body.as_str()), ("/dsr", "a=1", "{}"));
-        assert_eq!(seen.headers.get("x-test").map(String::as_str), Some("word"));
+        {
+            let seen = fake.seen.lock().unwrap();
+            let seen = seen.first().unwrap();
+            assert_eq!((seen.path.as_str(), seen.query.as_str(), seen.body.as_str()), ("/dsr", "a=1", "{}"));
+            assert_eq!(seen.headers.get("x-test").map(String::as_str), Some("word"));
+        }
         // Nothing of a private network is reached unless it may be, and nobody whom no authority knows.
         assert_eq!(Posting::new(false, Some(&fake.authority)).unwrap().json(&url, &[], b"{}").await, None);
         assert_eq!(Posting::new(true, None).unwrap().json(&url, &[], b"{}").await, None);

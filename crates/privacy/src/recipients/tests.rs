@@ -95,13 +95,13 @@ both_engines! {
             ..spec(Kind::ModelProvider, "DE")
         };
         let entered = office.enter("Example AI", &whole).await.unwrap();
-        assert_eq!(office.recipients.list().await.unwrap(), [entered.clone()]);
+        assert_eq!(office.recipients.list().await.unwrap(), std::slice::from_ref(&entered));
         assert!(matches!(office.enter("Example AI", &whole).await, Err(RecipientError::Taken)));
         assert!(matches!(office.enter("Another", &spec(Kind::Mail, "XX")).await, Err(RecipientError::Invalid { .. })));
         office.world.clock.advance_micros(1);
         assert_eq!(office.change(entered.id, "Example AI", &whole).await.unwrap(), entered, "nothing changed");
         let changed = office.change(entered.id, "Example AI SE", &spec(Kind::ModelProvider, "FR")).await.unwrap();
-        assert_eq!(office.recipients.list().await.unwrap(), [changed.clone()]);
+        assert_eq!(office.recipients.list().await.unwrap(), std::slice::from_ref(&changed));
         assert!(changed.updated_at > entered.updated_at);
         assert!(matches!(office.change(RecipientId::fresh(), "x", &whole).await, Err(RecipientError::NotFound)));
         office.remove(entered.id).await.unwrap();
