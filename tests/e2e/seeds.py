@@ -49,12 +49,14 @@ def catalogue(owner, name):
     """A provider with a channel and a model with a price, and what else the platform has."""
     group = owner.made("/groups", {"name": name, "multiplier": "1"})["id"]
     provider = owner.made("/providers", {"name": name, "dialect": "openai", "base_url": "https://api.example"})["id"]
+    recipient = owner.made("/recipients", {"name": name, "kind": "model_provider", "role": "processor", "country": "DE",
+                                           "purposes": ["essential.service.ai_inference"]})["id"]
     credentials = [{"name": "first", "secret": "credential"}]
     channel = owner.made("/channels", {"name": name, "provider": name, "credentials": credentials})
     model = owner.made("/registered-models", {"name": name, "owned_by": "example"})["id"]
     tiers = [{"above_input_tokens": 0, "input": "1", "output": "2"}]
     owner.made(f"/registered-models/{model}/prices", {"price": {"per_call": "0", "tiers": tiers}})
-    return {"group": group, "provider": provider, "channel": channel["id"], "model": model,
+    return {"group": group, "provider": provider, "recipient": recipient, "channel": channel["id"], "model": model,
             "credential": channel["credentials"][0]["id"]}
 
 
@@ -86,6 +88,7 @@ def seeded(url):
     ids = {name: people[0][name] for name in ("account", "account_key", "call", "call_record", "own_key")}
     ids |= {"seq": "0", "page": "cookies", "kind": "email", "paper": "passport", "role": "seeded"} | catalogue(owner, "stays")
     ended = {"account_key": people[1]["account_key"], "own_key": people[1]["own_key"]} | catalogue(owner, "ends")
+    owner.made(f"/recipients/{ids['recipient']}/providers/{ended['provider']}", method="PUT")
     ids["event"], ended["event"] = people[1]["events"][:2]
     ids["organisation"], ended["organisation"] = (
         owner.made("/organisations", {"name": name})["id"] for name in ("Stays", "Ends"))
@@ -99,6 +102,8 @@ def seeded(url):
     owner.made(f"/roles/{ids['role']}", {"permissions": []}, "PUT")
     ids["review"] = somebody.case(["passport"], submitted=True)
     ids["case"] = owner.case(["passport"])
+    ids["disclosure"] = owner.made("/disclosures", {
+        "account": somebody.account, "ground": "statutory_duty", "fields": ["name"], "authority": "a court", "because": "an order"})["id"]
     asked = {"kind": "explanation", "text": "Why does it wait?"}
     ids["request"], ids["rights_request"] = (who.made("/account/requests", asked)["id"] for who in (owner, somebody))
     ended["request"] = owner.made("/account/requests", {"kind": "complaint", "text": "It is slow."})["id"]

@@ -50,8 +50,10 @@ use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Personal, Ppm, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates, delivery};
+use tacit_operations::posting::Posting;
 use tacit_privacy::copy::Copies;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::receivers::{Parts, Receivers, Settings};
 use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::{Days, Retention};
 use tacit_privacy::{Controller, Map, Policy, Profile};
@@ -271,9 +273,19 @@ async fn main() -> Result<(), Failed> {
     let erasing = Erasing::new(parts.clone(), identity.clone(), ledger.clone(), retention, audit.clone());
     let data_parts = erasing.parts();
     let requests = Requests::new(parts, erasing, audit.clone(), (15, 7));
+    let parts_of = Parts {
+        db: db.clone(),
+        clock: clock.clone(),
+        catalog: catalog.clone(),
+        ledger: Ledger::new(db.clone(), clock.clone()),
+        keys: keys.clone(),
+        posting: Arc::new(Posting::new(false, None)?),
+    };
+    let receivers = Receivers::new(&parts_of, Settings::default());
     let console = Console {
         parts: data_parts,
         requests,
+        receivers,
         copies: Arc::new(Copies::new(db.clone(), keys.clone(), policy.clone(), clock.clone())),
         ledger,
         db: db.clone(),

@@ -19,6 +19,7 @@ pub mod models;
 pub mod platform;
 pub mod prices;
 pub mod providers;
+pub mod recipients;
 mod recording;
 pub mod retention;
 pub mod set_aside;
@@ -26,6 +27,7 @@ pub mod staff;
 pub mod status;
 #[cfg(test)]
 mod tests;
+pub mod transfers;
 pub mod wallets;
 
 pub use crate::{forms, problem, server};
@@ -44,6 +46,7 @@ use tacit_ledger::Ledger;
 use tacit_operations::messages::Messages;
 use tacit_privacy::copy::Copies;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::receivers::Receivers;
 use tacit_privacy::retention::Retention;
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
@@ -75,6 +78,8 @@ pub struct Admin {
     pub erasing: Erasing,
     /// What makes copies of what is held about people.
     pub copies: Arc<Copies>,
+    /// Who receives data.
+    pub receivers: Receivers,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Settlement currency.
@@ -121,6 +126,8 @@ fn routes(admin: &Admin) -> Router<Admin> {
     Router::new()
         .merge(status::routes())
         .merge(providers::routes())
+        .merge(recipients::routes())
+        .merge(transfers::routes())
         .merge(channels::routes())
         .merge(models::routes())
         .merge(prices::routes())

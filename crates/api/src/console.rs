@@ -21,6 +21,7 @@ mod crowd;
 mod datamap;
 mod deletions;
 mod development_outbox;
+mod disclosures;
 mod document;
 mod etag;
 mod groups;
@@ -54,6 +55,7 @@ mod project_keys;
 mod projects;
 mod providers;
 mod published;
+mod recipients;
 mod recording;
 mod registered_models;
 mod registration;
@@ -70,6 +72,7 @@ mod staff;
 mod system;
 #[cfg(test)]
 mod tests;
+mod transfers;
 mod unmask;
 mod verification;
 mod verification_agency;
@@ -86,7 +89,7 @@ pub use datamap::COOKIES;
 pub use document::{document, document_text, permissions_page};
 pub use etag::{ETag, IfMatch};
 pub use idempotency::{Idempotent, Once, Replayed, Undone, sweep};
-pub use input::{Inner, Input, Params, Reference};
+pub use input::{Both, Inner, Input, Params, Reference};
 pub use membership::Member;
 pub use notices::Notices;
 pub use organisations::Organisations;
@@ -113,6 +116,7 @@ use tacit_ledger::Ledger;
 use tacit_operations::messages::Messages;
 use tacit_privacy::copy::Copies;
 use tacit_privacy::parts::Parts;
+use tacit_privacy::receivers::Receivers;
 use tacit_privacy::requests::Requests;
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
@@ -142,6 +146,8 @@ pub struct Console {
     pub published: Arc<Published>,
     /// What people ask for about their data.
     pub requests: Requests,
+    /// Who receives data.
+    pub receivers: Receivers,
     /// Copies of what is held about people.
     pub copies: Arc<Copies>,
     /// What deletes parts of what is held, because people want that.
@@ -223,6 +229,9 @@ pub fn routes() -> Routes {
     let routes = money::routes(routes);
     let routes = groups::routes(routes);
     let routes = providers::routes(routes);
+    let routes = recipients::routes(routes);
+    let routes = transfers::routes(routes);
+    let routes = disclosures::routes(routes);
     let routes = channels::routes(routes);
     let routes = registered_models::routes(routes);
     let routes = audit_log::routes(routes);

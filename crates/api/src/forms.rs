@@ -8,7 +8,9 @@ pub mod messages;
 pub mod models;
 pub mod money;
 pub mod providers;
+pub mod recipients;
 pub mod set_aside;
+pub mod transfers;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -6,7 +6,7 @@ pub(crate) mod store;
 use crate::error::{named, on_clash};
 use crate::{Catalog, CatalogError, Outcome, Put, channels};
 use tacit_kernel::Auth;
-use tacit_kernel::ids::ProviderId;
+use tacit_kernel::ids::{ProviderId, RecipientId};
 use tacit_storage::changes::{self, Change};
 use tacit_storage::{ReadTx, StorageError, WriteTx};
 
@@ -46,6 +46,7 @@ impl Catalog {
             auth: spec.auth.unwrap_or(Auth::of(spec.dialect)),
             allow_private: spec.allow_private,
             enabled: spec.enabled,
+            recipient: found.as_ref().and_then(|p| p.recipient),
             created_at: found.as_ref().map_or(now, |p| p.created_at),
             updated_at: now,
         };
@@ -82,6 +83,24 @@ impl Catalog {
     /// Storage.
     pub async fn provider_by_ref(&self, reference: &str) -> Result<Option<Provider>, CatalogError> {
         self.db.read("provider.by_ref", |tx| Box::pin(async move { Ok(provider_by_ref(tx, reference).await?) })).await
+    }
+
+    /// Says which entry of the register of recipients a provider is; `None`: it is in none.
+    ///
+    /// # Errors
+    /// [`CatalogError::ProviderNotFound`], `Conflict` if the entry is not there; storage.
+    pub async fn provider_tie_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        id: ProviderId,
+        recipient: Option<RecipientId>,
+    ) -> Result<(), CatalogError> {
+        let now = self.clock.now();
+        if store::provider_tie(tx, id, recipient, now).await.map_err(on_clash(CatalogError::Conflict))? == 0 {
+            return Err(CatalogError::ProviderNotFound);
+        }
+        changes::append(tx, &Change::Catalog, now).await?;
+        Ok(())
     }
 
     /// Deletes a provider that no channel uses.

@@ -18,5 +18,6 @@ pub const ELEMENTS: &[Element] = &[
     Element::metric_label("tacit_control_ledger_checks", "outcome", WORD),
     Element::metric_label("tacit_control_forgetting", "outcome", WORD),
     Element::metric_label("tacit_control_retention_behind_seconds", "class", WORD),
+    Element::metric_label("tacit_control_transfer_subjects", "country", "a code of ISO 3166-1, or ZZ"),
     Element::metric_label("tacit_control_backup_age_seconds", "database", WORD),
 ];

@@ -16,6 +16,7 @@
 //! - **Keyring**: what was destroyed in it is made final.
 //! - **Erasing**: whoever is to be erased is.
 //! - **Backups**: made by schedule.
+//! - **Receivers**: what is known of who receives data.
 //!
 //! Answers carry only codes and ids; no request or response body of a model call ever comes here.
 
@@ -33,6 +34,7 @@ mod ledger_check;
 mod links;
 mod metrics;
 mod panics;
+mod receivers;
 mod service;
 mod set_aside;
 mod settling;
@@ -54,6 +56,7 @@ use tacit_ledger::Ledger;
 use tacit_link::{Endpoint, LinkError, Listener, Tls};
 use tacit_privacy::backup::Backups;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::receivers::Receivers;
 use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::Retention;
 use tacit_storage::keyring::KeyStore;
@@ -84,6 +87,8 @@ pub struct ControlConfig {
     pub erasing: Erasing,
     /// What people ask for about their data.
     pub requests: Requests,
+    /// Who receives data.
+    pub receivers: Receivers,
     /// What makes backups, if there are any.
     pub backups: Option<Backups>,
     /// How often they are made; only by hand if `None`.
@@ -119,6 +124,7 @@ pub(crate) struct Shared {
     retention: Retention,
     erasing: Erasing,
     requests: Requests,
+    receivers: Receivers,
     backups: Option<Backups>,
     backup_every: Option<Duration>,
     clock: Arc<dyn Clock>,
@@ -162,6 +168,7 @@ impl Control {
             retention,
             erasing,
             requests,
+            receivers,
             backups,
             backup_every,
             clock,
@@ -189,6 +196,7 @@ impl Control {
             retention,
             erasing,
             requests,
+            receivers,
             backups,
             backup_every,
             clock,
@@ -226,6 +234,8 @@ impl Control {
         tasks.spawn(supervised(Arc::clone(&shared), "erasing", move || erasing::run(Arc::clone(&watched))));
         let watched = Arc::clone(&shared);
         tasks.spawn(supervised(Arc::clone(&shared), "backups", move || backups::run(Arc::clone(&watched))));
+        let watched = Arc::clone(&shared);
+        tasks.spawn(supervised(Arc::clone(&shared), "receivers", move || receivers::run(Arc::clone(&watched))));
         if let Some(every) = verify_every {
             let watched = Arc::clone(&shared);
             tasks.spawn(supervised(Arc::clone(&shared), "ledger_check", move || {

@@ -76,6 +76,11 @@ pub(crate) struct DatabaseLabel {
     pub(crate) database: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct CountryLabel {
+    pub(crate) country: &'static str,
+}
+
 /// Bounds of the histograms: a commit takes a fraction of a millisecond where all is well.
 const SECONDS: [f64; 13] = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
 
@@ -104,6 +109,11 @@ pub(crate) struct Metrics {
     pub(crate) erasures_open: Gauge,
     pub(crate) rights_requests_open: Gauge,
     pub(crate) rights_requests_overdue: Gauge,
+    pub(crate) recipients_unregistered: Gauge,
+    pub(crate) transfer_subjects: Family<CountryLabel, Gauge>,
+    pub(crate) transfer_subjects_abroad: Gauge,
+    pub(crate) transfer_level: Gauge,
+    pub(crate) erasure_notices_waiting: Gauge,
     pub(crate) backup_age: Family<DatabaseLabel, Gauge>,
     pub(crate) ledger_problems: Gauge,
     pub(crate) ledger_checked_at: Gauge,
@@ -136,6 +146,11 @@ impl Metrics {
             erasures_open: Gauge::default(),
             rights_requests_open: Gauge::default(),
             rights_requests_overdue: Gauge::default(),
+            recipients_unregistered: Gauge::default(),
+            transfer_subjects: Family::default(),
+            transfer_subjects_abroad: Gauge::default(),
+            transfer_level: Gauge::default(),
+            erasure_notices_waiting: Gauge::default(),
             backup_age: Family::default(),
             ledger_problems: Gauge::default(),
             ledger_checked_at: Gauge::default(),
@@ -182,6 +197,20 @@ impl Metrics {
         r.register("rights_requests_open", "Requests of people about their data that are under way", open);
         let overdue = metrics.rights_requests_overdue.clone();
         r.register("rights_requests_overdue", "Those that should have been answered by now", overdue);
+        let missing = metrics.recipients_unregistered.clone();
+        r.register(
+            "recipients_unregistered",
+            "Who is sent data and stands in no active entry of the register",
+            missing,
+        );
+        let subjects = metrics.transfer_subjects.clone();
+        r.register("transfer_subjects", "Distinct accounts whose calls went to a country this year", subjects);
+        let abroad = metrics.transfer_subjects_abroad.clone();
+        r.register("transfer_subjects_abroad", "Distinct accounts whose calls went abroad this year", abroad);
+        let level = metrics.transfer_level.clone();
+        r.register("transfer_level", "0: few; 1: near the first bound; 2: it is reached; 3: the second is", level);
+        let waiting = metrics.erasure_notices_waiting.clone();
+        r.register("erasure_notices_waiting", "Recipients that are to be told of an erasure still", waiting);
         let age = metrics.backup_age.clone();
         r.register("backup_age_seconds", "Age of the newest backup; without one, of this process", age);
         r.register("ledger_problems", "Problems that the last check found", metrics.ledger_problems.clone());
@@ -238,6 +267,7 @@ mod tests {
         }
         metrics.retention_behind.get_or_create(&ClassLabel { class: "audit" }).set(1);
         metrics.backup_age.get_or_create(&DatabaseLabel { database: "data" }).set(1);
+        metrics.transfer_subjects.get_or_create(&CountryLabel { country: "DE" }).set(1);
         metrics.commit_seconds.observe(0.3);
         metrics.settle_seconds.observe(0.3);
         let text = metrics.text();

@@ -80,8 +80,8 @@ permissions! {
         RiskWrite = "risk.write", step_up, "Change risk rules, and decide cases and appeals.";
         VerificationRead = "verification.read", plain, "See cases of verification with names and numbers masked.";
         VerificationDecide = "verification.decide", step_up, "See papers, names and numbers of a case of verification in clear, and decide it; each look is recorded with its reason.";
-        PrivacyRead = "privacy.read", plain, "See requests of data subjects, consents and the record of processing.";
-        PrivacyWrite = "privacy.write", step_up, "Decide requests of data subjects: export, correction, restriction, erasure.";
+        PrivacyRead = "privacy.read", plain, "See requests of data subjects, consents, recipients of data and the record of processing.";
+        PrivacyWrite = "privacy.write", step_up, "Decide requests of data subjects: export, correction, restriction, erasure; change the register of recipients.";
         PoliciesWrite = "policies.write", step_up, "Publish a version of a policy.";
         AuditRead = "audit.read", plain, "Read the audit log.";
         RolesRead = "roles.read", plain, "See roles and who has them.";

@@ -182,6 +182,26 @@ words! {
         ProviderUpdate = "provider.update",
         /// A provider is deleted.
         ProviderDelete = "provider.delete",
+        /// A recipient of data is entered into the register.
+        RecipientCreate = "recipient.create",
+        /// What the register says of a recipient is changed.
+        RecipientUpdate = "recipient.update",
+        /// A recipient is taken out of the register.
+        RecipientDelete = "recipient.delete",
+        /// A model provider is tied to its entry of the register, or untied.
+        RecipientTie = "recipient.tie",
+        /// A disclosure to an authority is proposed.
+        DisclosurePropose = "disclosure.propose",
+        /// Disclosures are looked at, a page of them, without words.
+        DisclosureList = "disclosure.list",
+        /// A disclosure is looked at, without words.
+        DisclosureRead = "disclosure.read",
+        /// The words of a disclosure are shown.
+        DisclosureReveal = "disclosure.reveal",
+        /// A disclosure is decided.
+        DisclosureDecide = "disclosure.decide",
+        /// It is said from when on the person may be told of a disclosure.
+        DisclosureTelling = "disclosure.telling",
         /// A channel is made.
         ChannelCreate = "channel.create",
         /// A channel is changed.
@@ -270,6 +290,10 @@ words! {
         Group = "group",
         /// A provider.
         Provider = "provider",
+        /// A recipient of data.
+        Recipient = "recipient",
+        /// A disclosure to an authority.
+        Disclosure = "disclosure",
         /// A channel.
         Channel = "channel",
         /// A model.

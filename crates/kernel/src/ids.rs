@@ -35,6 +35,14 @@ pub fn fresh() -> Uuid {
     Uuid::now_v7()
 }
 
+/// The first id that can be made at that moment: all that were made before are less.
+#[must_use]
+pub fn first_at(at: crate::Timestamp) -> Uuid {
+    let millis = u128::try_from(at.0.max(0) / 1000).unwrap_or_default();
+    // Version 7 and its variant, and nothing by chance.
+    Uuid::from_u128((millis << 80) | (7 << 76) | (2 << 62))
+}
+
 /// An id of the kind with that prefix, as it is shown.
 #[must_use]
 pub fn typed(prefix: &str, uuid: Uuid) -> String {
@@ -167,6 +175,14 @@ macro_rules! every_id {
             RightsRequestId = "rreq";
             /// An erasure of an account, and its receipt.
             ErasureId = "ers";
+            /// Who receives data.
+            RecipientId = "rcpt";
+            /// What was sent of somebody to a provider in a year.
+            TransferId = "xfer";
+            /// Word of an erasure to a recipient of data.
+            ErasureNoticeId = "enot";
+            /// A disclosure of somebody's data to an authority.
+            DisclosureId = "disc";
         }
     };
 }
@@ -176,6 +192,17 @@ every_id!(define);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_are_told_apart_by_when_they_were_made() {
+        use crate::{Clock as _, SystemClock, Timestamp};
+        let before = SystemClock.now();
+        let made = fresh();
+        let later = Timestamp(SystemClock.now().0 + 1_000);
+        assert!(first_at(before) <= made && made < first_at(later), "{made}");
+        assert_eq!(first_at(before).get_version_num(), 7);
+        assert!(first_at(Timestamp(-1)) < first_at(Timestamp(1_000)));
+    }
 
     #[test]
     fn typeid_vectors_of_the_specification() {

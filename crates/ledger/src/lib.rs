@@ -6,6 +6,7 @@
 //! - [`journal`]: what gateways report is durable, before anything is made of it.
 //! - [`settlement`]: calls become records, charges and entries, all or nothing and once only.
 //! - [`calls`], [`spend`], [`usage`] and [`shared_usage`]: what was called and what it cost.
+//! - [`reached`]: which providers calls went to, for whoever counts it.
 //! - [`forgetting`]: call records go when their time is over, and the books add up without them.
 //! - [`shortening`]: so do transactions after their years; sums stay, and no balance changes.
 //! - `settled`: whether nothing more will come of an account, and what is left of its money given up.
@@ -21,6 +22,7 @@ pub mod forgetting;
 pub mod journal;
 pub mod leases;
 pub mod postings;
+pub mod reached;
 pub mod sessions;
 mod settled;
 pub mod settlement;
@@ -76,6 +78,7 @@ pub fn statements() -> Vec<&'static Sql> {
         aside::STATEMENTS,
         forgetting::STATEMENTS,
         shortening::STATEMENTS,
+        reached::STATEMENTS,
         settled::STATEMENTS,
         spend::STATEMENTS,
         shared_usage::STATEMENTS,
@@ -87,5 +90,5 @@ pub fn statements() -> Vec<&'static Sql> {
 /// The statements over many rows, for the same test.
 #[must_use]
 pub fn bulks() -> Vec<&'static Bulk> {
-    [journal::store::BULKS, settlement::store::BULKS, calls::store::BULKS, aside::BULKS].concat()
+    [journal::store::BULKS, settlement::store::BULKS, calls::store::BULKS, aside::BULKS, reached::BULKS].concat()
 }

@@ -13,6 +13,7 @@ pub use model::{Erasure, Kept, Obstacle, Plan, Planned, Reason, State};
 
 use crate::parts::Parts;
 use crate::retention::Retention;
+use crate::told::{Notice as Word, Told};
 use std::sync::Arc;
 use tacit_identity::notices::Notice;
 use tacit_identity::{Identity, IdentityError};
@@ -42,6 +43,7 @@ pub struct Erasing {
     ledger: Ledger,
     pub(crate) retention: Retention,
     pub(crate) audit: audit::Audit,
+    told: Option<Told>,
 }
 
 impl Erasing {
@@ -54,7 +56,24 @@ impl Erasing {
         retention: Retention,
         audit: audit::Audit,
     ) -> Self {
-        Self { db, keys, clock, identity, ledger, retention, audit }
+        Self { db, keys, clock, identity, ledger, retention, audit, told: None }
+    }
+
+    /// With recipients that are told.
+    #[must_use]
+    pub fn with_told(self, told: Told) -> Self {
+        Self { told: Some(told), ..self }
+    }
+
+    /// Which recipients are told of an erasure, and what became of it.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn told(&self, id: ErasureId) -> Result<Vec<Word>, Fault> {
+        match &self.told {
+            Some(told) => told.of_erasure(id).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// What deletes parts of what is held about people whose accounts stay.
@@ -121,6 +140,12 @@ impl Erasing {
 
     async fn begin_as(&self, account: AccountId, reason: Reason, forfeits: bool) -> Result<Erasure, ErasureError> {
         let new = Erasure::begin(account, reason, forfeits, self.clock.now());
+        // Of who was erased before nothing can be told any more; and it was then.
+        let told = self.told.as_ref().filter(|_| reason != Reason::Restored);
+        let prepared = match told {
+            Some(told) => Some((told, told.prepare().await?)),
+            None => None,
+        };
         let begin = async |tx: &mut WriteTx<'_>| {
             if let Some(mut begun) = store::of_account(tx, account).await? {
                 // Money that came in since may be given up too.
@@ -140,10 +165,17 @@ impl Erasing {
                 frozen => frozen?,
             }
             store::begin(tx, &new).await?;
+            if let Some((told, prepared)) = &prepared {
+                told.begin_in_tx(tx, (&self.identity, prepared), (new.id, account)).await?;
+            }
             Ok(new.clone())
         };
         let begin = &begin;
-        let begun = self.db.write("erasure.begin", |tx| Box::pin(begin(tx))).await?;
+        let begun = self.db.write("erasure.begin", |tx| Box::pin(begin(tx))).await;
+        if let Some((told, prepared)) = &prepared {
+            told.dismiss(prepared, begun.as_ref().ok().map(|begun| begun.id)).await?;
+        }
+        let begun = begun?;
         if begun.state == State::Frozen {
             self.destroy(vec![begun.clone()]).await?;
         }

@@ -1,12 +1,17 @@
 //! The pages that are published: privacy policy, cookies, who receives data, record of processing. All are made from the map,
-//! so that what is read is what the running program does.
+//! so that what is read is what the running program does, and from the register of recipients, as it stands when they are asked for.
 
+use crate::recipients::Recipient as Entry;
 use crate::record::retention;
-use crate::{Controller, Language, Map, Profile, Record, Texts, TextsError};
+use crate::register::registered;
+use crate::{Controller, Language, Map, Profile, Record, Registered, Texts, TextsError};
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, UndefinedBehavior, context};
+use parking_lot::RwLock;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tacit_kernel::Timestamp;
 use tacit_kernel::datamap::retention::CLASSES;
 use tacit_kernel::datamap::{Copying, Correcting, Element, Place, Retention};
 
@@ -31,6 +36,9 @@ impl Page {
     /// Every page.
     pub const ALL: &[Self] =
         &[Self::Policy, Self::Cookies, Self::Recipients, Self::Record, Self::Limits, Self::Requests];
+
+    /// Those that show the register of recipients.
+    const OF_REGISTER: &[Self] = &[Self::Recipients, Self::Record];
 
     /// Its name, as in paths.
     #[must_use]
@@ -59,12 +67,21 @@ pub enum PolicyError {
 
 /// What is published.
 pub struct Policy {
-    /// Every page in every language, made once: what they are made of does not change while the program runs.
-    pages: Vec<(Page, Language, String)>,
+    environment: Environment<'static>,
+    told: RwLock<Told>,
     texts: Texts,
     map: Map,
     profile: Profile,
     controller: Controller,
+}
+
+/// What the pages are made of that may change while the program runs, and the pages.
+struct Told {
+    register: Vec<Entry>,
+    /// What is old is told by the day.
+    at: Timestamp,
+    /// Every page in every language.
+    pages: Vec<(Page, Language, Arc<str>)>,
 }
 
 impl std::fmt::Debug for Policy {
@@ -147,14 +164,47 @@ impl Policy {
         for (name, text) in TEMPLATES {
             environment.add_template(name, text)?;
         }
-        let mut policy = Self { pages: Vec::new(), texts: Texts::load()?, map, profile, controller };
-        for language in Language::ALL {
-            for page in Page::ALL {
-                let html = policy.made(&environment, *page, *language)?;
-                policy.pages.push((*page, *language, html));
+        let told = Told { register: Vec::new(), at: Timestamp::default(), pages: Vec::new() };
+        let policy = Self { environment, told: RwLock::new(told), texts: Texts::load()?, map, profile, controller };
+        let pages = policy.made_all(Page::ALL, &[], Timestamp::default())?;
+        policy.told.write().pages = pages;
+        Ok(policy)
+    }
+
+    /// Makes the pages anew that show the register, if it is another one or another day than when they were made.
+    ///
+    /// # Errors
+    /// [`PolicyError`]; then the pages stay as they are.
+    pub fn tell(&self, register: &[Entry], now: Timestamp) -> Result<(), PolicyError> {
+        let day = now.day_start();
+        {
+            let told = self.told.read();
+            if told.at == day && told.register == register {
+                return Ok(());
             }
         }
-        Ok(policy)
+        let made = self.made_all(Page::OF_REGISTER, register, now)?;
+        let mut told = self.told.write();
+        told.pages.retain(|(page, ..)| !Page::OF_REGISTER.contains(page));
+        told.pages.extend(made);
+        (told.register, told.at) = (register.to_vec(), day);
+        Ok(())
+    }
+
+    fn made_all(
+        &self,
+        pages: &[Page],
+        register: &[Entry],
+        now: Timestamp,
+    ) -> Result<Vec<(Page, Language, Arc<str>)>, PolicyError> {
+        let mut made = Vec::new();
+        for language in Language::ALL {
+            let register = registered((&self.map, &self.texts, *language), register, now)?;
+            for page in pages {
+                made.push((*page, *language, self.made(*page, *language, &register)?.into()));
+            }
+        }
+        Ok(made)
     }
 
     /// The profile.
@@ -180,18 +230,22 @@ impl Policy {
     /// # Errors
     /// [`PolicyError::Text`].
     pub fn record(&self, language: Language) -> Result<Record, PolicyError> {
-        Ok(Record::of(&self.map, &self.texts, &self.controller, language)?)
+        let record = Record::of(&self.map, &self.texts, &self.controller, language)?;
+        let told = self.told.read();
+        let recipients = registered((&self.map, &self.texts, language), &told.register, told.at)?;
+        Ok(Record { recipients, ..record })
     }
 
     /// A page, as HTML.
     #[must_use]
-    pub fn page(&self, page: Page, language: Language) -> &str {
-        let found = self.pages.iter().find(|(of, tongue, _)| (*of, *tongue) == (page, language));
-        found.map_or("", |(_, _, html)| html)
+    pub fn page(&self, page: Page, language: Language) -> Arc<str> {
+        let told = self.told.read();
+        let found = told.pages.iter().find(|(of, tongue, _)| (*of, *tongue) == (page, language));
+        found.map_or_else(|| Arc::from(""), |(_, _, html)| Arc::clone(html))
     }
 
-    fn made(&self, environment: &Environment<'_>, page: Page, language: Language) -> Result<String, PolicyError> {
-        let template = environment.get_template(&format!("{}/{}.html", language.tag(), page.name()))?;
+    fn made(&self, page: Page, language: Language, register: &[Registered]) -> Result<String, PolicyError> {
+        let template = self.environment.get_template(&format!("{}/{}.html", language.tag(), page.name()))?;
         Ok(template.render(context! {
             language => language.tag(),
             page => page.name(),
@@ -201,6 +255,7 @@ impl Policy {
             collected => Value::from(Serde(self.collected(language)?)),
             cookies => Value::from(Serde(self.cookies(language)?)),
             recipients => Value::from(Serde(self.recipients(language)?)),
+            registered => Value::from(Serde(register)),
             classes => Value::from(Serde(self.classes(language)?)),
             record => Value::from(Serde(self.record(language)?.processing)),
         })?)

@@ -1,7 +1,7 @@
 //! The record of processing (GDPR, article 30; China's PIPL, articles 55 and 56): for every purpose what is processed, of
 //! whom, on what basis, how long, who receives it, and how it is protected.
 
-use crate::{Language, Map, Texts, TextsError};
+use crate::{Language, Map, Registered, Texts, TextsError};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use tacit_kernel::datamap::{Place, Protection, Purpose, Retention};
@@ -53,6 +53,8 @@ pub struct Record {
     pub controller: Controller,
     /// For every purpose.
     pub processing: Vec<Processing>,
+    /// Who receives data, as they are registered.
+    pub recipients: Vec<Registered>,
 }
 
 impl Record {
@@ -88,7 +90,7 @@ impl Record {
                 processing.push(of_purpose);
             }
         }
-        Ok(Self { controller: controller.clone(), processing })
+        Ok(Self { controller: controller.clone(), processing, recipients: Vec::new() })
     }
 }
 

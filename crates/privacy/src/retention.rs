@@ -23,7 +23,7 @@ use tacit_ledger::Ledger;
 use tacit_ledger::forgetting::Forgetting;
 use tacit_storage::audit::{self, Actor, NewEntry, Object};
 use tacit_storage::keyring::KeyStore;
-use tacit_storage::{Db, Page, Paged, ReadTx, Sql, WriteTx};
+use tacit_storage::{Bulk, Db, Page, Paged, ReadTx, Sql, WriteTx};
 use uuid::Uuid;
 
 /// How often a class is gone over.
@@ -169,6 +169,9 @@ impl Retention {
         // Proof of the same kind, kept as long.
         crate::requests::store::forget(tx, before, now).await?;
         tacit_identity::choices::forget_in_tx(tx, before, now).await?;
+        crate::transfers::forget(tx, now).await?;
+        crate::told::forget(tx, before).await?;
+        crate::disclosures::forget(tx, before, now).await?;
         Ok(store::prune(tx, before).await?)
     }
 
@@ -265,8 +268,18 @@ pub fn statements() -> Vec<&'static Sql> {
         crate::erasure::STATEMENTS,
         crate::requests::store::STATEMENTS,
         crate::parts::STATEMENTS,
+        crate::recipients::STATEMENTS,
+        crate::transfers::STATEMENTS,
+        crate::told::STATEMENTS,
+        crate::disclosures::STATEMENTS,
     ]
     .concat()
+}
+
+/// Those over many rows, for the same test.
+#[must_use]
+pub fn bulks() -> Vec<&'static Bulk> {
+    crate::transfers::BULKS.to_vec()
 }
 
 #[cfg(test)]

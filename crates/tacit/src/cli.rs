@@ -15,6 +15,7 @@ pub(crate) mod money;
 pub(crate) mod paging;
 pub(crate) mod platform;
 mod privacy;
+mod recipients;
 pub(crate) mod set_aside;
 mod staff;
 #[cfg(test)]
@@ -83,6 +84,9 @@ pub(crate) enum Command {
     /// Who answers model calls.
     #[command(subcommand)]
     Provider(catalog::ProviderCommand),
+    /// Who receives data.
+    #[command(subcommand)]
+    Recipient(recipients::RecipientCommand),
     /// The ways to a provider, with models and credentials.
     #[command(subcommand)]
     Channel(catalog::ChannelCommand),
@@ -251,6 +255,7 @@ async fn client_command(global: &Global, command: Command) -> anyhow::Result<()>
     match command {
         Command::Status => platform::status(&session).await,
         Command::Provider(c) => catalog::provider(&session, c).await,
+        Command::Recipient(c) => recipients::run(&session, c).await,
         Command::Channel(c) => catalog::channel(&session, c).await,
         Command::Model(c) => catalog::model(&session, c).await,
         Command::Price(c) => catalog::price(&session, c).await,

@@ -261,6 +261,10 @@ pub(crate) struct Privacy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) security_contact: Option<String>,
     pub(crate) cooling_off_days: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) home_country: Option<String>,
+    pub(crate) transfers_filing: u64,
+    pub(crate) transfers_assessment: u64,
 }
 
 /// Which addresses may be used in clear.

@@ -38,6 +38,7 @@ pub(crate) async fn start(
     };
     let console = Console {
         requests: requests.clone(),
+        receivers: admin.receivers.clone(),
         copies: Arc::clone(&admin.copies),
         parts: admin.erasing.parts(),
         db: stores.db.clone(),

@@ -16,9 +16,11 @@ use tacit_identity::passwords::{Cost, Hashing};
 use tacit_kernel::{Clock, ErrorKind, Fault, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, delivery};
+use tacit_operations::posting::Posting;
 use tacit_privacy::backup::Backups;
 use tacit_privacy::copy::Copies;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::receivers::{Parts, Receivers};
 use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::{Days, Retention};
 use tacit_storage::Db;
@@ -132,7 +134,17 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let parts = (db.clone(), keys.clone(), clock.clone());
     let retention = stores.retention(config, &clock)?;
     let backups = Backups::new(parts.clone(), audit.clone(), retention.clone(), env!("CARGO_PKG_VERSION"));
+    let of_receivers = Parts {
+        db: db.clone(),
+        clock: clock.clone(),
+        catalog: catalog.clone(),
+        ledger: ledger.clone(),
+        keys: keys.clone(),
+        posting: Arc::new(Posting::new(false, None).map_err(|error| anyhow::anyhow!(error))?),
+    };
+    let receivers = Receivers::new(&of_receivers, crate::receivers::settings(config));
     let erasing = Erasing::new(parts.clone(), identity.clone(), ledger.clone(), retention.clone(), audit.clone());
+    let erasing = erasing.with_told(receivers.told.clone());
     let answered = crate::privacy::profile(config)?.days_to_answer;
     let requests = Requests::new(parts, erasing.clone(), audit.clone(), (answered, config.privacy.cooling_off_days));
     // Of data that was restored from a backup nobody is served before whoever was erased since is known to be.
@@ -150,6 +162,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         retention: retention.clone(),
         erasing: erasing.clone(),
         requests: requests.clone(),
+        receivers: receivers.clone(),
         backups: Some(backups),
         backup_every: config.backup.every(),
         clock: clock.clone(),
@@ -175,6 +188,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let (settling, settled) = (Arc::downgrade(&control), Arc::downgrade(&control));
     let policy = Arc::new(crate::privacy::policy(config)?);
     let admin = Admin {
+        receivers,
         identity,
         catalog,
         ledger,

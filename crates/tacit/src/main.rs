@@ -17,6 +17,7 @@ mod output;
 mod practice;
 mod privacy;
 mod prove;
+mod receivers;
 mod serve;
 mod setup;
 mod sign_in;

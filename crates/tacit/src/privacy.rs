@@ -13,7 +13,8 @@ pub(crate) fn map() -> Map {
     let operations = tacit_operations::datamap::ELEMENTS.iter();
     let log = crate::log::datamap::FIELDS.iter().map(|(element, _)| element);
     let cookies = tacit_api::console::COOKIES.iter();
-    Map::new(columns.chain(metrics).chain(operations).chain(log).chain(cookies).copied())
+    let told = tacit_privacy::told::ELEMENTS.iter();
+    Map::new(columns.chain(metrics).chain(operations).chain(told).chain(log).chain(cookies).copied())
 }
 
 /// What is published under that configuration.

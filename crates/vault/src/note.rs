@@ -87,6 +87,15 @@ impl NoteVerifier {
     }
 }
 
+impl NoteVerifier {
+    /// Whether that is a signature of those bytes, as [`NoteKey::sign_detached`] makes it.
+    #[must_use]
+    pub fn has_signed(&self, bytes: &[u8], signature: &str) -> bool {
+        let key = UnparsedPublicKey::new(&ED25519, &self.public);
+        BASE64.decode(signature.as_bytes()).is_ok_and(|signature| key.verify(bytes, &signature).is_ok())
+    }
+}
+
 /// Not empty, without spaces and without a plus.
 fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
@@ -153,6 +162,12 @@ impl NoteKey {
         let mut bytes = self.verifier.id().to_vec();
         bytes.extend_from_slice(self.pair.sign(text.as_bytes()).as_ref());
         format!("{text}\n{MARK}{} {}\n", self.verifier.name, BASE64.encode(&bytes))
+    }
+
+    /// The signature of some bytes, apart from them, in base64. A key that signs notes is not to sign what others choose.
+    #[must_use]
+    pub fn sign_detached(&self, bytes: &[u8]) -> String {
+        BASE64.encode(self.pair.sign(bytes).as_ref())
     }
 }
 

@@ -9,8 +9,10 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tacit_kernel::Fault;
-use tacit_kernel::ids::{AccountId, ErasureId};
+use tacit_kernel::ids::{AccountId, ErasureId, RecipientId};
 use tacit_privacy::erasure::{self, Obstacle, Reason, State as Stage};
+use tacit_privacy::recipients::Recipient;
+use tacit_privacy::told::{Notice, State as Answered};
 
 /// What erasing an account would do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,6 +51,8 @@ pub struct Erasure {
     pub rows: BTreeMap<String, u64>,
     /// What a law keeps under a pseudonym.
     pub kept: Vec<KeptRows>,
+    /// Recipients of data that are told of it.
+    pub told: Vec<ToldRecipient>,
     /// When it began.
     pub begun_at: Moment,
     /// Since when nothing can be read.
@@ -59,6 +63,21 @@ pub struct Erasure {
     pub done_at: Option<Moment>,
     /// Until when backups of the keyring from before may be there; `null` if none were made.
     pub copies_until: Option<Moment>,
+}
+
+/// A recipient of data that is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ToldRecipient {
+    /// Which.
+    pub recipient: RecipientId,
+    /// Its name.
+    pub name: Option<String>,
+    /// What became of it: `waiting`, `confirmed`, `refused` or `unknown`.
+    pub state: Answered,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When that came to its end.
+    pub ended_at: Option<Moment>,
 }
 
 /// What a law keeps.
@@ -99,8 +118,16 @@ struct PlanQuery {
     account: String,
 }
 
-impl From<erasure::Erasure> for Erasure {
-    fn from(erasure: erasure::Erasure) -> Self {
+impl Erasure {
+    /// With who is told of it, by those names.
+    fn of(erasure: erasure::Erasure, told: Vec<Notice>, names: &[Recipient]) -> Self {
+        let told = told.into_iter().map(|word| ToldRecipient {
+            recipient: word.recipient,
+            name: names.iter().find(|known| known.id == word.recipient).map(|known| known.name.clone()),
+            state: word.state,
+            attempts: word.attempts,
+            ended_at: word.ended_at.map(Into::into),
+        });
         let kept = erasure.kept().into_iter().map(|kept| KeptRows {
             table: kept.table.to_owned(),
             rows: kept.rows,
@@ -114,6 +141,7 @@ impl From<erasure::Erasure> for Erasure {
             state: erasure.state,
             kept: kept.collect(),
             rows: erasure.rows,
+            told: told.collect(),
             begun_at: erasure.begun_at.into(),
             unreadable_at: erasure.unreadable_at.map(Into::into),
             purged_at: erasure.purged_at.map(Into::into),
@@ -132,7 +160,13 @@ pub(super) fn routes() -> Router<Admin> {
 
 async fn list(State(admin): State<Admin>, Params(query): Params<PageQuery>) -> Answer<Page<Erasure>> {
     let erasures = admin.erasing.list(page_of(query.after.as_deref(), query.limit)?).await?;
-    Ok(Json(Page::of(erasures, Erasure::from)))
+    let names = admin.receivers.recipients.list().await.map_err(Fault::from)?;
+    let mut items = Vec::with_capacity(erasures.items.len());
+    for erasure in erasures.items {
+        let told = admin.erasing.told(erasure.id).await?;
+        items.push(Erasure::of(erasure, told, &names));
+    }
+    Ok(Json(Page { items, next: erasures.next.map(|id| id.to_string()) }))
 }
 
 async fn plan(State(admin): State<Admin>, Params(query): Params<PlanQuery>) -> Answer<ErasurePlan> {
@@ -151,11 +185,16 @@ async fn plan(State(admin): State<Admin>, Params(query): Params<PlanQuery>) -> A
 async fn begin(State(admin): State<Admin>, Input(new): Input<NewErasure>) -> Answer<Erasure> {
     let account = accounts::find(&admin, &new.account).await?.id;
     let begun = admin.erasing.begin(account, new.reason, new.forfeit).await.map_err(Fault::from)?;
-    Ok(Json(begun.into()))
+    shown(&admin, begun).await
 }
 
 async fn show(State(admin): State<Admin>, Path(erasure): Path<String>) -> Answer<Erasure> {
     let unknown = || not_found("erasure.not_found", "erasure");
     let id = erasure.parse().map_err(|_| unknown())?;
-    Ok(Json(admin.erasing.find(id).await?.ok_or_else(unknown)?.into()))
+    shown(&admin, admin.erasing.find(id).await?.ok_or_else(unknown)?).await
+}
+
+async fn shown(admin: &Admin, erasure: erasure::Erasure) -> Answer<Erasure> {
+    let (told, names) = (admin.erasing.told(erasure.id).await?, admin.receivers.recipients.list().await);
+    Ok(Json(Erasure::of(erasure, told, &names.map_err(Fault::from)?)))
 }

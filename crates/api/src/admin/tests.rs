@@ -30,7 +30,10 @@ use tacit_kernel::{Clock, Dialect, ErrorKind, Fault, Nano, Ppm, SystemClock, rat
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates, delivery};
 use tacit_privacy::copy::Copies;
+use tacit_operations::posting::Posting;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::receivers::{Parts, Receivers, Settings};
+use tacit_privacy::recipients::Kind;
 use tacit_privacy::retention::{Days, Retention};
 use tacit_privacy::{Controller, Map, Policy, Profile};
 use tacit_storage::audit::Audit;
@@ -69,10 +72,21 @@ async fn served(db: Db) -> Served {
     let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), Days::default());
     let map = Map::new(tacit_storage::datamap::COLUMNS.iter().copied());
     let policy = Arc::new(Policy::new(map, Profile::named("youyun").unwrap(), Controller::default()).unwrap());
+    let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
+    let parts_of = Parts {
+        db: db.clone(),
+        clock: clock.clone(),
+        catalog: catalog.clone(),
+        ledger: ledger.clone(),
+        keys: keys.clone(),
+        posting: Arc::new(Posting::new(false, None).unwrap()),
+    };
+    let receivers = Receivers::new(&parts_of, Settings { configured: [Kind::Mail].into(), ..Settings::default() });
     let admin = Admin {
         messages,
         copies: Arc::new(Copies::new(db.clone(), keys.clone(), policy, clock.clone())),
-        catalog: Catalog::new(db.clone(), keys.clone(), clock.clone()),
+        catalog,
+        receivers,
         erasing: Erasing::new(parts, identity.clone(), ledger.clone(), retention.clone(), audit.clone()),
         db,
         identity,

@@ -21,6 +21,8 @@ use tacit_identity::IdentityError;
 use tacit_kernel::ids::{self, AccountId};
 use tacit_kernel::{ErrorKind, Fault, Timestamp};
 use tacit_operations::messages::MessagesError;
+use tacit_privacy::disclosures::DisclosureError;
+use tacit_privacy::recipients::RecipientError;
 use tacit_privacy::requests::RequestError;
 use tacit_storage::idempotency::{self, Kept};
 use tacit_storage::{ReadTx, Retryable, StorageError, WriteTx};
@@ -233,6 +235,25 @@ impl From<CatalogError> for Undone {
         match error {
             CatalogError::Storage(error) => Self::Storage(error),
             other => Self::Refused(other.into()),
+        }
+    }
+}
+
+impl From<RecipientError> for Undone {
+    fn from(error: RecipientError) -> Self {
+        match error {
+            RecipientError::Storage(error) => Self::Storage(error),
+            RecipientError::Catalog(error) => error.into(),
+            other => Self::Refused(tacit_kernel::Fault::from(other).into()),
+        }
+    }
+}
+
+impl From<DisclosureError> for Undone {
+    fn from(error: DisclosureError) -> Self {
+        match error {
+            DisclosureError::Storage(error) => Self::Storage(error),
+            other => Self::Refused(tacit_kernel::Fault::from(other).into()),
         }
     }
 }

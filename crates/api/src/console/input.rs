@@ -144,6 +144,20 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Inner<T> {
     }
 }
 
+/// Both parameters of a path, as ids; as [`Reference`].
+pub struct Both<T, U>(pub T, pub U);
+
+impl<S: Send + Sync, T: FromStr, U: FromStr> FromRequestParts<S> for Both<T, U> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let none = || not_found("request.reference", "thing");
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((first, second)) = path.map_err(|_| none())?;
+        Ok(Self(first.parse().map_err(|_| none())?, second.parse().map_err(|_| none())?))
+    }
+}
+
 /// What is wrong, in our own words. The words of the deserialiser begin with what kind of mistake it is; only of a
 /// missing field they hold nothing but a name of ours.
 fn wrong<E: std::error::Error>(code: &'static str, error: &serde_path_to_error::Error<E>) -> Refusal {

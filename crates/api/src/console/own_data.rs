@@ -3,6 +3,7 @@
 
 use super::published::{LanguageQuery, language};
 use super::{Access, Answer, Console, Params, Routes, Signed};
+use crate::forms::Moment;
 use crate::problem::{Problem, Refusal};
 use axum::Json;
 use axum::body::Body;
@@ -13,9 +14,11 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use tacit_identity::IdentityError;
 use tacit_identity::access::Scope;
+use tacit_kernel::ids::AccountId;
 use tacit_kernel::{ErrorKind, Fault};
-use tacit_privacy::Recipient;
 use tacit_privacy::copy::{CopyError, Held, HeldColumn, HeldSet, NotGiven};
+use tacit_privacy::recipients::country_name;
+use tacit_privacy::{Language, Recipient};
 use tacit_storage::WriteTx;
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::ToSchema;
@@ -30,6 +33,28 @@ struct HeldData {
     withheld: Vec<WithheldData>,
     /// Who may be sent some of it. Who looked at it is under `/api/v1/account/looks`.
     recipients: Vec<DataRecipient>,
+    /// Which providers in which countries the caller's calls went to, by year (UTC), the latest first. They are counted a quarter
+    /// of an hour after a call begins.
+    transfers: Vec<OwnTransfers>,
+}
+
+/// Calls that went to a provider in a country in a year.
+#[derive(Serialize, ToSchema)]
+struct OwnTransfers {
+    /// The year.
+    year: u16,
+    /// What whoever answers is called, as registered; else the provider's name on this platform, if it is there still.
+    name: Option<String>,
+    /// Where it was then: ISO 3166-1; `ZZ` if nobody had said.
+    country: String,
+    /// The same in words.
+    country_name: String,
+    /// How many.
+    calls: u64,
+    /// When the first of them began.
+    first_at: Moment,
+    /// When the last of them did.
+    last_at: Moment,
 }
 
 /// Who may be sent data.
@@ -95,14 +120,15 @@ impl From<HeldSet> for HeldDataSet {
     }
 }
 
-impl From<Held> for HeldData {
-    fn from(Held { sets, withheld, recipients }: Held) -> Self {
+impl HeldData {
+    fn of(Held { sets, withheld, recipients }: Held, transfers: Vec<OwnTransfers>) -> Self {
         let not = |NotGiven { reason, categories, columns }| WithheldData { reason, categories, columns };
         let to = |Recipient { name, categories, purposes }| DataRecipient { name, categories, purposes };
         Self {
             sets: sets.into_iter().map(Into::into).collect(),
             withheld: withheld.into_iter().map(not).collect(),
             recipients: recipients.into_iter().map(to).collect(),
+            transfers,
         }
     }
 }
@@ -126,6 +152,27 @@ pub(crate) fn refused(error: CopyError) -> Fault {
     }
 }
 
+/// To whom the caller's calls went.
+async fn transfers(console: &Console, account: AccountId, language: Language) -> Result<Vec<OwnTransfers>, Fault> {
+    let transfers = console.receivers.transfers.of_account(account).await?;
+    let recipients = console.receivers.recipients.list().await?;
+    let providers = console.catalog.provider_list().await?;
+    let shown = transfers.into_iter().map(|transfer| {
+        let recipient = recipients.iter().find(|recipient| Some(recipient.id) == transfer.recipient);
+        let provider = || providers.iter().find(|provider| provider.id == transfer.provider);
+        OwnTransfers {
+            year: transfer.year,
+            name: recipient.map(|r| r.name.clone()).or_else(|| provider().map(|provider| provider.name.clone())),
+            country_name: country_name(&transfer.country, language).to_owned(),
+            country: transfer.country,
+            calls: transfer.calls,
+            first_at: transfer.first_at.into(),
+            last_at: transfer.last_at.into(),
+        }
+    });
+    Ok(shown.collect())
+}
+
 /// What is held about the caller, what for, on what it rests and for how long; and what a copy does not hold, with the reason.
 #[utoipa::path(get, path = "/api/v1/account/data", tag = "account", params(LanguageQuery), responses(
     (status = 200, description = "What is held.", body = HeldData),
@@ -138,7 +185,7 @@ async fn account_data(
 ) -> Answer<HeldData> {
     let language = language(&query, &headers)?;
     let held = console.copies.held(caller.account, language).await.map_err(refused)?;
-    Ok(Json(held.into()))
+    Ok(Json(HeldData::of(held, transfers(&console, caller.account, language).await?)))
 }
 
 /// A copy of what is held about the caller, in one archive: a page for people, and every set of rows as JSON and as CSV. It is made

@@ -1,6 +1,7 @@
 //! What is published about personal data: the privacy policy and its pages under `/privacy`, and the well-known documents.
 
 use super::{Access, Console, Params, Reference, Routes};
+use crate::forms::Moment;
 use crate::problem::{Problem, Refusal};
 use axum::Json;
 use axum::extract::State;
@@ -9,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tacit_kernel::datamap::retention::CLASSES;
-use tacit_kernel::{ErrorKind, Fault};
+use tacit_kernel::{ErrorKind, Fault, Timestamp};
+use tacit_privacy::recipients::Recipient;
 use tacit_privacy::{Language, Page, Policy};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
@@ -64,6 +66,10 @@ struct PrivacyFacts {
     days_to_answer: u32,
     /// How long things are kept.
     retention: Vec<RetentionFact>,
+    /// Who receives data.
+    recipients: Vec<RecipientFact>,
+    /// The key (a `vkey` of C2SP signed-note) of what recipients are told of erasures (docs/recipients.md).
+    requests_key: String,
     /// The newest checkpoint of the audit log, signed; `null` before the first.
     checkpoint: Option<String>,
 }
@@ -79,6 +85,47 @@ struct RetentionFact {
     max_days: u32,
     /// The law that demands the least.
     law: Option<&'static str>,
+}
+
+/// Somebody who receives data, with what is taken to be so of them: what was not checked within 90 days, or is not known, counts
+/// as kept without end and trained with.
+#[derive(Serialize, ToSchema)]
+struct RecipientFact {
+    /// The name.
+    name: String,
+    /// What they do.
+    kind: &'static str,
+    /// For whom they decide: `processor` or `controller`.
+    role: &'static str,
+    /// Where they are: ISO 3166-1.
+    country: String,
+    /// What for.
+    purposes: Vec<&'static str>,
+    /// Days for which they keep what they receive; `null`: without end.
+    retention_days: Option<u32>,
+    /// Whether they train models with it.
+    trains: bool,
+    /// Since when there is a contract.
+    contract_at: Option<Moment>,
+    /// When somebody looked last.
+    checked_at: Option<Moment>,
+}
+
+impl RecipientFact {
+    fn of(recipient: Recipient, now: Timestamp) -> Self {
+        let (assumed, spec) = (recipient.spec.assumed(now), recipient.spec);
+        Self {
+            name: recipient.name,
+            kind: spec.kind.as_str(),
+            role: spec.role.as_str(),
+            country: spec.country,
+            purposes: spec.purposes.iter().map(|purpose| purpose.as_str()).collect(),
+            retention_days: assumed.retention_days,
+            trains: assumed.trains,
+            contract_at: spec.contract_at.map(Into::into),
+            checked_at: spec.checked_at.map(Into::into),
+        }
+    }
 }
 
 /// The support of Global Privacy Control.
@@ -114,7 +161,7 @@ pub(super) fn language(query: &LanguageQuery, headers: &HeaderMap) -> Result<Lan
 }
 
 fn html(published: &Published, page: Page, language: Language) -> Response {
-    let html = published.policy.page(page, language).to_owned();
+    let html = published.policy.page(page, language).to_string();
     // Nothing but its own style sheet; and of one page its own program, which asks this platform and nobody else.
     let may = match page {
         Page::Requests => {
@@ -130,6 +177,14 @@ fn html(published: &Published, page: Page, language: Language) -> Response {
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(may)),
     ];
     (headers, html).into_response()
+}
+
+/// The register as it stands now, which the pages are made of anew if it is another one.
+async fn register(console: &Console) -> Result<Vec<Recipient>, Fault> {
+    let register = console.receivers.recipients.list().await?;
+    let told = console.published.policy.tell(&register, console.clock.now());
+    told.map_err(|error| Fault::internal("privacy.page", error.to_string()))?;
+    Ok(register)
 }
 
 /// The privacy policy, made from the data map of the program that runs.
@@ -160,6 +215,7 @@ async fn privacy_page(
     let page = Page::ALL.iter().copied().find(|page| page.name() == name && *page != Page::Policy);
     let page =
         page.ok_or_else(|| Fault::new(ErrorKind::NotFound, "privacy.page_not_found", "there is no such page"))?;
+    register(&console).await?;
     Ok(html(&console.published, page, language(&query, &headers)?))
 }
 
@@ -184,6 +240,8 @@ async fn privacy_facts(State(console): State<Console>) -> Result<Json<PrivacyFac
         max_days: class.max,
         law: class.law.map(|law| law.id),
     });
+    let (now, register) = (console.clock.now(), register(&console).await?);
+    let active = register.into_iter().filter(|recipient| recipient.spec.enabled);
     Ok(Json(PrivacyFacts {
         version: console.platform.version.clone(),
         build: console.published.build.clone(),
@@ -191,6 +249,8 @@ async fn privacy_facts(State(console): State<Console>) -> Result<Json<PrivacyFac
         policy: profile.policy.clone(),
         days_to_answer: profile.days_to_answer,
         retention: retention.collect(),
+        requests_key: console.receivers.told.verifier().to_string(),
+        recipients: active.map(|recipient| RecipientFact::of(recipient, now)).collect(),
         checkpoint: console.audit.newest().await?,
     }))
 }

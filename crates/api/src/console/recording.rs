@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use tacit_identity::access::{Permission, Via};
 use tacit_identity::verification::PaperKind;
 use tacit_kernel::audit::{Action, ObjectKind, Phase};
-use tacit_kernel::ids::{AccountId, CallId, EventId, MessageId, RightsRequestId, VerificationId};
+use tacit_kernel::ids::{AccountId, CallId, DisclosureId, EventId, MessageId, RightsRequestId, VerificationId};
 use tacit_kernel::{ErrorKind, Fault, Personal};
 use tacit_storage::audit::{Actor, NewEntry, Object};
 use utoipa::ToSchema;
@@ -55,6 +55,8 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("GET" | "HEAD", "/api/v1/rights-requests/{request}") => (A::RightsRequestRead, O::RightsRequest),
         ("GET" | "HEAD", "/api/v1/verification-reviews") => (A::VerificationList, O::Verification),
         ("GET" | "HEAD", "/api/v1/verification-reviews/{case}") => (A::VerificationRead, O::Verification),
+        ("GET" | "HEAD", "/api/v1/disclosures") => (A::DisclosureList, O::Disclosure),
+        ("GET" | "HEAD", "/api/v1/disclosures/{disclosure}") => (A::DisclosureRead, O::Disclosure),
         ("GET" | "HEAD", _) => return Some(Recorded::Nothing),
         // A route of the tests of the guard.
         #[cfg(test)]
@@ -169,6 +171,15 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("POST", "/api/v1/providers") => (A::ProviderCreate, O::Provider),
         ("PATCH", "/api/v1/providers/{provider}") => (A::ProviderUpdate, O::Provider),
         ("DELETE", "/api/v1/providers/{provider}") => (A::ProviderDelete, O::Provider),
+        // Without whose data it is: what the person is shown of the log must not say it.
+        ("POST", "/api/v1/disclosures") => (A::DisclosurePropose, O::Disclosure),
+        ("POST", "/api/v1/disclosures/{disclosure}/details") => (A::DisclosureReveal, O::Disclosure),
+        ("POST", "/api/v1/disclosures/{disclosure}/decision") => (A::DisclosureDecide, O::Disclosure),
+        ("PUT", "/api/v1/disclosures/{disclosure}/telling") => (A::DisclosureTelling, O::Disclosure),
+        ("POST", "/api/v1/recipients") => (A::RecipientCreate, O::Recipient),
+        ("PATCH", "/api/v1/recipients/{recipient}") => (A::RecipientUpdate, O::Recipient),
+        ("DELETE", "/api/v1/recipients/{recipient}") => (A::RecipientDelete, O::Recipient),
+        ("PUT" | "DELETE", "/api/v1/recipients/{recipient}/providers/{provider}") => (A::RecipientTie, O::Recipient),
         ("POST", "/api/v1/channels") => (A::ChannelCreate, O::Channel),
         ("PATCH", "/api/v1/channels/{channel}") => (A::ChannelUpdate, O::Channel),
         ("DELETE", "/api/v1/channels/{channel}") => (A::ChannelDelete, O::Channel),
@@ -394,6 +405,11 @@ pub(super) async fn begin(
         _ if kind == ObjectKind::RightsRequest => {
             let named = named(asked.route, asked.uri.path(), "{request}");
             let id = named.filter(|text| text.parse::<RightsRequestId>().is_ok());
+            Object { kind, id: id.map(str::to_owned) }
+        }
+        _ if kind == ObjectKind::Disclosure => {
+            let named = named(asked.route, asked.uri.path(), "{disclosure}");
+            let id = named.filter(|text| text.parse::<DisclosureId>().is_ok());
             Object { kind, id: id.map(str::to_owned) }
         }
         // What belongs to an organisation is told by which one.

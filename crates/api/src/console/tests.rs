@@ -47,8 +47,10 @@ use tacit_kernel::time::ManualClock;
 use tacit_kernel::{Personal, Ppm};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
+use tacit_operations::posting::Posting;
 use tacit_privacy::copy::Copies;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::receivers::{Parts, Receivers, Settings};
 use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::{Days, Retention};
 use tacit_privacy::{Controller, Map, Policy, Profile};
@@ -214,14 +216,25 @@ async fn served_with(db: Db, wishes: Wishes) -> Served {
     let erasing = Erasing::new(parts.clone(), identity.clone(), ledger, retention, audit.clone());
     let data_parts = erasing.parts();
     let requests = Requests::new(parts, erasing, audit, (15, 7));
+    let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
+    let parts_of = Parts {
+        db: db.clone(),
+        clock: clock.clone(),
+        catalog: catalog.clone(),
+        ledger: Ledger::new(db.clone(), clock.clone()),
+        keys: keys.clone(),
+        posting: Arc::new(Posting::new(false, None).unwrap()),
+    };
+    let receivers = Receivers::new(&parts_of, Settings::default());
     let console = Console {
         parts: data_parts,
         requests,
+        receivers,
         copies: Arc::new(Copies::new(db.clone(), keys.clone(), policy.clone(), clock.clone())),
         db: db.clone(),
         keys: keys.clone(),
         identity: identity.clone(),
-        catalog: Catalog::new(db.clone(), keys.clone(), clock.clone()),
+        catalog,
         ledger: Ledger::new(db.clone(), clock.clone()),
         clock: clock.clone(),
         platform: Arc::new(Platform {

@@ -3,7 +3,7 @@
 use super::{Moment, Status};
 use serde::{Deserialize, Serialize};
 use tacit_catalog::providers::ProviderSpec;
-use tacit_kernel::ids::ProviderId;
+use tacit_kernel::ids::{ProviderId, RecipientId};
 use tacit_kernel::{Auth, Dialect};
 use utoipa::ToSchema;
 
@@ -66,6 +66,10 @@ pub struct Provider {
     pub allow_private: bool,
     /// In use or not.
     pub status: Status,
+    /// Its entry in the register of recipients.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub recipient: Option<RecipientId>,
     /// When it was made.
     pub created_at: Moment,
     /// When it last changed.
@@ -82,6 +86,7 @@ impl From<tacit_catalog::providers::Provider> for Provider {
             auth: p.auth,
             allow_private: p.allow_private,
             status: Status::of(p.enabled),
+            recipient: p.recipient,
             created_at: p.created_at.into(),
             updated_at: p.updated_at.into(),
         }

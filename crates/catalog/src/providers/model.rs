@@ -2,7 +2,7 @@
 
 use crate::CatalogError;
 use serde::{Deserialize, Serialize};
-use tacit_kernel::ids::ProviderId;
+use tacit_kernel::ids::{ProviderId, RecipientId};
 use tacit_kernel::{Auth, Dialect, Timestamp, names};
 use url::Url;
 
@@ -77,6 +77,8 @@ pub struct Provider {
     pub allow_private: bool,
     /// Whether it may be used.
     pub enabled: bool,
+    /// Its entry in the register of recipients, if it has one.
+    pub recipient: Option<RecipientId>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.

@@ -1,19 +1,22 @@
 //! The SQL of providers.
 
 use super::Provider;
-use tacit_kernel::ids::ProviderId;
-use tacit_kernel::{Auth, Dialect};
+use tacit_kernel::ids::{ProviderId, RecipientId};
+use tacit_kernel::{Auth, Dialect, Timestamp};
 use tacit_storage::{ReadTx, Row, Sql, StorageError, WriteTx};
 
 const BY_ID: Sql = Sql::new(
-    "SELECT id, name, dialect, base_url, auth, allow_private, status, created_at, updated_at FROM providers WHERE id = $1",
+    "SELECT id, name, dialect, base_url, auth, allow_private, status, recipient_id, created_at, \
+     updated_at FROM providers WHERE id = $1",
 );
 const BY_NAME: Sql = Sql::new(
-    "SELECT id, name, dialect, base_url, auth, allow_private, status, created_at, updated_at FROM providers \
+    "SELECT id, name, dialect, base_url, auth, allow_private, status, recipient_id, created_at, \
+     updated_at FROM providers \
      WHERE name = $1",
 );
 const LIST: Sql = Sql::new(
-    "SELECT id, name, dialect, base_url, auth, allow_private, status, created_at, updated_at FROM providers ORDER BY name",
+    "SELECT id, name, dialect, base_url, auth, allow_private, status, recipient_id, created_at, \
+     updated_at FROM providers ORDER BY name",
 );
 const INSERT: Sql = Sql::new(
     "INSERT INTO providers (id, name, dialect, base_url, auth, allow_private, status, created_at, updated_at) \
@@ -23,10 +26,11 @@ const UPDATE: Sql = Sql::new(
     "UPDATE providers SET dialect = $2, base_url = $3, auth = $4, allow_private = $5, status = $6, updated_at = $7 \
      WHERE id = $1",
 );
+const TIE: Sql = Sql::new("UPDATE providers SET recipient_id = $2, updated_at = $3 WHERE id = $1");
 const DELETE: Sql = Sql::new("DELETE FROM providers WHERE id = $1");
 
 /// Every statement of providers.
-pub(crate) const STATEMENTS: &[&Sql] = &[&BY_ID, &BY_NAME, &LIST, &INSERT, &UPDATE, &DELETE];
+pub(crate) const STATEMENTS: &[&Sql] = &[&BY_ID, &BY_NAME, &LIST, &INSERT, &UPDATE, &TIE, &DELETE];
 
 fn provider(row: &Row) -> Result<Provider, StorageError> {
     Ok(Provider {
@@ -37,6 +41,7 @@ fn provider(row: &Row) -> Result<Provider, StorageError> {
         auth: row.word("auth", Auth::parse)?,
         allow_private: row.get("allow_private")?,
         enabled: row.get::<String>("status")? == "active",
+        recipient: row.get("recipient_id")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
     })
@@ -79,6 +84,15 @@ pub(super) async fn provider_update(tx: &mut WriteTx<'_>, p: &Provider) -> Resul
         p.updated_at.into(),
     ];
     tx.execute(&UPDATE, &values).await.map(drop)
+}
+
+pub(super) async fn provider_tie(
+    tx: &mut WriteTx<'_>,
+    id: ProviderId,
+    recipient: Option<RecipientId>,
+    now: Timestamp,
+) -> Result<u64, StorageError> {
+    tx.execute(&TIE, &[id.into(), recipient.into(), now.into()]).await
 }
 
 pub(super) async fn provider_delete(tx: &mut WriteTx<'_>, id: ProviderId) -> Result<u64, StorageError> {

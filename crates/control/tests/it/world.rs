@@ -14,7 +14,9 @@ use tacit_kernel::rating::{Price, Rates};
 use tacit_kernel::{Clock, Dialect, Nano, Personal, Ppm, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_link::{Client, connect, convert, wire};
+use tacit_operations::posting::Posting;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::receivers::{Parts, Receivers, Settings};
 use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::{Days, Retention};
 use tacit_storage::Db;
@@ -131,6 +133,15 @@ impl World {
         let erasing =
             Erasing::new(parts.clone(), self.identity.clone(), self.ledger.clone(), retention.clone(), audit.clone());
         let requests = Requests::new(parts, erasing.clone(), audit, (15, 7));
+        let parts = Parts {
+            db: self.db.clone(),
+            clock: Arc::new(SystemClock),
+            catalog: self.catalog.clone(),
+            ledger: self.ledger.clone(),
+            keys: Arc::clone(&self.keys),
+            posting: Arc::new(Posting::new(false, None).unwrap()),
+        };
+        let receivers = Receivers::new(&parts, Settings::default());
         let config = ControlConfig {
             db: self.db.clone(),
             keys: Arc::clone(&self.keys),
@@ -140,6 +151,7 @@ impl World {
             retention,
             erasing,
             requests,
+            receivers,
             backups: None,
             backup_every: None,
             clock: Arc::new(SystemClock),

@@ -103,6 +103,8 @@ classes! {
     LEDGER = RetentionClass::lawful("ledger", 1095, 1095, TRADE_RECORDS);
     /// Who did what.
     AUDIT = RetentionClass::lawful("audit", 1095, 2190, HANDLING_RECORDS);
+    /// To whom in which country what somebody sent went, in a year: its first call may be a year older than its last.
+    TRANSFER = RetentionClass::lawful("transfers", 1095, 1461, HANDLING_RECORDS);
     /// That a message was sent.
     MESSAGE = RetentionClass::days("messages", 180).since_written();
     /// What it said, and to whom.

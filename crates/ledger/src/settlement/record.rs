@@ -7,6 +7,7 @@ use super::store;
 use crate::calls;
 use crate::error::Halt;
 use crate::postings::{PurseIds, store as books};
+use crate::reached;
 use std::collections::{HashMap, HashSet};
 use tacit_kernel::ids::{AccountId, CallId, LedgerAccountId};
 use tacit_kernel::{Nano, Timestamp};
@@ -74,6 +75,7 @@ pub(super) async fn record(
         return Err(Halt::Known);
     }
     calls::store::attempts_insert(tx, fresh.iter().map(|call| (call.record.id, call.failed.as_slice()))).await?;
+    reached::note_late(tx, fresh.iter().map(|call| call.record.id), now).await?;
     store::usage_add(tx, rows.map(|(call, paid)| (call, paid.amount))).await?;
     store::pay(tx, &charges, &purses, revenue, now).await?;
     Ok(recorded)

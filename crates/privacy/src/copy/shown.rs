@@ -22,6 +22,7 @@ const PREFIXES: &[(&str, &str)] = &[
     ("project_id", ids::ProjectId::PREFIX),
     ("group_id", ids::GroupId::PREFIX),
     ("provider_id", ids::ProviderId::PREFIX),
+    ("recipient_id", ids::RecipientId::PREFIX),
     ("channel_id", ids::ChannelId::PREFIX),
     ("credential_id", ids::CredentialId::PREFIX),
     ("model_id", ids::ModelId::PREFIX),
@@ -42,6 +43,8 @@ const PREFIXES: &[(&str, &str)] = &[
     ("management_keys", ids::ManagementKeyId::PREFIX),
     ("organisation_projects", ids::ProjectId::PREFIX),
     ("organisation_invitations", ids::MemberInvitationId::PREFIX),
+    ("disclosures", ids::DisclosureId::PREFIX),
+    ("transfers", ids::TransferId::PREFIX),
     ("calls", ids::CallId::PREFIX),
     ("set_aside_events", ids::EventId::PREFIX),
     ("ledger_accounts", ids::LedgerAccountId::PREFIX),
@@ -55,7 +58,7 @@ const CALLS: &str = "calls";
 /// Columns of amounts.
 const AMOUNTS: &[&str] = &["amount", "balance", "forfeits", "from_gift", "from_wallet", "last_request", "last_granted"];
 /// Columns of times whose names do not end as those of others.
-const TIMES: &[&str] = &["not_before", "leased_until", "cooling_until"];
+const TIMES: &[&str] = &["not_before", "leased_until", "cooling_until", "tell_from"];
 
 /// What a column is called in a copy.
 pub(super) fn name(element: &Element) -> &'static str {

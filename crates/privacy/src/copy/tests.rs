@@ -104,6 +104,26 @@ async fn seal_all(world: &World, account: AccountId, whose: &str) -> Vec<(String
 }
 
 both_engines! {
+    async fn what_somebody_may_not_know_yet_is_in_no_copy(db: Db) {
+        let mut world = World::new(db).await;
+        let [ann, ..] = world.society().await;
+        let copies = copies(&world);
+        let rows = async || {
+            let held = copies.held(ann.account, Language::En).await.unwrap();
+            let rows = held.sets.into_iter().find(|set| set.name == "disclosures").unwrap().rows;
+            let files = files(whole(copies.begin(ann.account, Language::En).await.unwrap()).await.unwrap());
+            let is_there = files.iter().any(|(_, text)| String::from_utf8_lossy(text).contains("statutory_duty"));
+            (rows, is_there)
+        };
+        assert_eq!(rows().await, (1, true));
+        let hide =
+            async |tx: &mut WriteTx<'_>| tx.change(SqlText::new("UPDATE disclosures SET told_at = NULL")).await;
+        let hide = &hide;
+        let hidden: Result<u64, StorageError> = world.db.write("test.hide", |tx| Box::pin(hide(tx))).await;
+        assert!(hidden.unwrap() > 0);
+        assert_eq!(rows().await, (0, false));
+    }
+
     async fn whatever_is_given_is_in_it_and_nothing_of_others(db: Db) {
         let mut world = World::new(db).await;
         let [ann, member, org] = world.society().await;

@@ -58,6 +58,10 @@ impl World {
         self.erasing.audit.record(&NewEntry { reason, ..look }).await.unwrap();
     }
 
+    pub(crate) const fn identity(&self) -> &Identity {
+        &self.erasing.identity
+    }
+
     pub(crate) const fn ledger(&self) -> &Ledger {
         &self.erasing.ledger
     }
@@ -181,7 +185,7 @@ both_engines! {
         let done = world.through(begun.id).await;
         assert_eq!(world.leading(ann.account).await, BTreeSet::new());
         assert_eq!((done.account, done.pseudonym), (None, None));
-        assert_eq!(done.kept().iter().map(|kept| kept.table).collect::<Vec<_>>(), ["calls", "choices", "rights_requests", "ledger_accounts"]);
+        assert_eq!(done.kept().iter().map(|kept| kept.table).collect::<Vec<_>>(), ["disclosures", "transfers", "calls", "choices", "rights_requests", "ledger_accounts"]);
         world.books_add_up().await;
 
         let canary = person::hex(&ann.canary());

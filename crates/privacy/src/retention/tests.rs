@@ -119,7 +119,7 @@ impl World {
 
 both_engines! {
     async fn every_statement_is_prepared(db: Db) {
-        testing::prepare_all(&db, &statements(), &[]).await.unwrap();
+        testing::prepare_all(&db, &statements(), &bulks()).await.unwrap();
     }
 
     async fn in_ten_years_nothing_outlives_its_most_and_nothing_dies_before_its_least(db: Db) {

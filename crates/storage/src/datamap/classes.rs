@@ -3,7 +3,7 @@
 use tacit_kernel::datamap::retention::{
     AUDIT as AUDIT_CLASS, CALL_ADDRESS, CALL_RECORD as CALL_RECORDS, DEVICE as DEVICES, INVITATION as INVITATIONS,
     LEDGER as LEDGERS, MEMBER_INVITATION as MEMBER_INVITATIONS, MESSAGE as MESSAGES, MESSAGE_CONTENT, MOMENTARY,
-    SESSION, VERIFICATION as VERIFICATIONS,
+    SESSION, TRANSFER as TRANSFERS, VERIFICATION as VERIFICATIONS,
 };
 use tacit_kernel::datamap::{Copying, Correcting, Element, Place, Protection, Purpose, Retention, Subject, Withheld};
 
@@ -187,6 +187,40 @@ pub(super) const ERASURE: Class = Class::account("user.account", "erasures.accou
     .cites(&["YY-4", "01-5.5"])
     .withheld(Withheld::SaysNothing)
     .corrected(Correcting::Record);
+/// To which provider in which country what somebody sent went, kept as proof of how it was handled (China's PIPL, article 56).
+pub(super) const TRANSFER: Class =
+    Class::account("user.behavior", "transfers.account_id -> accounts.id", &[Purpose::Law])
+        .kept(Retention::Class(TRANSFERS))
+        .cites(&["YY-5", "01-3"])
+        .corrected(Correcting::Derived);
+/// A call that is to be counted still; minutes.
+pub(super) const LATE_CALL: Class = Class::account(
+    "user.unique_id",
+    "late_calls.call_id -> calls.id, calls.account_id -> accounts.id",
+    &[Purpose::Law],
+)
+.kept(DAY)
+.cites(&["YY-5"])
+.corrected(Correcting::Derived)
+.withheld(Withheld::SaysNothing);
+/// Word of an erasure to a recipient. What it is known by there is sealed with a key of its own, and gone when it is over.
+pub(super) const ERASURE_NOTICE: Class = Class::account(
+    "user.account",
+    "erasure_notices.erasure_id -> erasures.id, erasures.account_id -> accounts.id",
+    &[Purpose::Law],
+)
+.kept(Retention::Class(AUDIT_CLASS))
+.cites(&["YY-8", "01-5.3"])
+.withheld(Withheld::SaysNothing)
+.corrected(Correcting::Record);
+/// What was given of somebody to authorities: theirs to see once they may be told.
+pub(super) const DISCLOSURE: Class =
+    Class::account("user.account", "disclosures.account_id -> accounts.id", &[Purpose::Law])
+        .kept(Retention::Class(AUDIT_CLASS))
+        .cites(&["YY-4", "01-3.5"])
+        .corrected(Correcting::Record);
+/// How far counting has come.
+pub(super) const COUNTING: Class = Class::nobody("how far the counting of transfers has come");
 pub(super) const RUN: Class =
     Class::nobody("tells of a run over a class of retention").kept(Retention::Class(AUDIT_CLASS));
 /// Messages to somebody who has no account yet are sealed with the platform's key.

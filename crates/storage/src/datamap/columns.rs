@@ -166,7 +166,27 @@ columns! {
         CHECK => attempts, not_before, lease, leased_until, created_at;
     }
     providers {
-        CONFIGURED => id, name, dialect, base_url, auth, allow_private, status, created_at, updated_at;
+        CONFIGURED => id, name, dialect, base_url, auth, allow_private, status, recipient_id, created_at, updated_at;
+    }
+    recipients {
+        CONFIGURED => id, name, kind, role, country, purposes, contract_at, retention_days, trains, evidence_url, checked_at,
+            contact, dsr_endpoint, status, created_at, updated_at;
+    }
+    transfers {
+        TRANSFER.category("user.unique_id") => id, account_id;
+        TRANSFER => year, provider_id, recipient_id, country, calls, first_at, last_at;
+    }
+    disclosures {
+        DISCLOSURE.category("user.unique_id") => id, account_id;
+        DISCLOSURE.category("user.unique_id").withheld(Withheld::OfOthers) => proposed_by, decided_by;
+        DISCLOSURE => ground, fields, state, proposed_at, decided_at, tell_from, told_at, updated_at;
+        DISCLOSURE.category("user.content").protected(Protection::SealedSubject) => authority_sealed, reason_sealed;
+    }
+    transfer_progress {
+        COUNTING => singleton, after_id, counted_at;
+    }
+    late_calls {
+        LATE_CALL => call_id;
     }
     channels {
         CONFIGURED => id, name, provider_id, priority, weight, multiplier_ppm, max_concurrency, status, created_at,
@@ -265,6 +285,10 @@ columns! {
         ERASURE.category("user.unique_id") => account_id, pseudonym;
         ERASURE => id, reason, forfeits, state, place, epoch, counts, begun_at, unreadable_at, purged_at, done_at,
             copies_until;
+    }
+    erasure_notices {
+        ERASURE_NOTICE => id, erasure_id, recipient_id, state, attempts, not_before, lease, leased_until, created_at, ended_at;
+        ERASURE_NOTICE.category("user.contact").protected(Protection::SealedSubject) => identities_sealed;
     }
     known_erasures {
         TOMBSTONE => singleton, seq, chain, seen_at;

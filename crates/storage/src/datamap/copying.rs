@@ -35,6 +35,10 @@ const KEYS: &[(&str, &[&str])] = &[
 /// and its column that refers to `id`.
 const REFERRED: &[(&str, &str, &str)] = &[("ledger_transactions", "ledger_entries", "transaction_id")];
 
+/// Rows that somebody is given only once a column of them says something: the table, and that column. Until then whoever they are
+/// of must not know of them.
+const UNTIL: &[(&str, &str)] = &[("disclosures", "told_at")];
+
 /// The columns of a table that whoever its rows lead to is given.
 #[derive(Clone, Debug)]
 pub struct Given {
@@ -119,6 +123,10 @@ impl Given {
 
     /// That a row is somebody's.
     fn of(&self, sql: SqlText, account: AccountId) -> SqlText {
+        let sql = match UNTIL.iter().find(|(table, _)| *table == self.table) {
+            Some((_, column)) => sql.push(column).push(" IS NOT NULL AND "),
+            None => sql,
+        };
         let Some(column) = self.referred else { return leads(sql, self.way, account) };
         let sql = sql.push("id IN (SELECT ").push(column).push(" FROM ").push(self.way.table()).push(" WHERE ");
         leads(sql, self.way, account).push(")")

@@ -106,6 +106,13 @@ pub const OWNERS: &[Owner] = &[
         Deleted,
     ),
     Owner::new("verification_cases.account_id -> accounts.id", Deleted),
+    Owner::new("disclosures.account_id -> accounts.id", Pseudonymous(HANDLING_RECORDS))
+        .emptied(&["authority_sealed", "reason_sealed"]),
+    Owner::new("disclosures.proposed_by -> accounts.id", LeadsNowhere(HANDLING_RECORDS)),
+    Owner::new("disclosures.decided_by -> accounts.id", LeadsNowhere(HANDLING_RECORDS)),
+    // Before the calls: what is counted of them later is of the pseudonym.
+    Owner::new("transfers.account_id -> accounts.id", Pseudonymous(HANDLING_RECORDS)),
+    Owner::new("late_calls.call_id -> calls.id, calls.account_id -> accounts.id", LeadsNowhere(NETWORK_LOGS)),
     Owner::new("call_attempts.call_id -> calls.id, calls.account_id -> accounts.id", LeadsNowhere(NETWORK_LOGS)),
     Owner::new("calls.account_id -> accounts.id", Pseudonymous(NETWORK_LOGS))
         .renamed(&["key_id"])
@@ -138,6 +145,7 @@ pub const OWNERS: &[Owner] = &[
     Owner::new("organisation_members.account_id -> accounts.id", Deleted),
     Owner::new("organisation_members.organisation_id -> accounts.id", Deleted),
     Owner::new("organisations.account_id -> accounts.id", Deleted),
+    Owner::new("erasure_notices.erasure_id -> erasures.id, erasures.account_id -> accounts.id", Itself),
     Owner::new("erasures.account_id -> accounts.id", Itself),
     Owner::new("accounts.id", Deleted),
 ];

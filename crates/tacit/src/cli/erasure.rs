@@ -6,9 +6,10 @@ use super::{Global, Session, paging};
 use crate::output::Row;
 use clap::Subcommand;
 use tacit_api::admin::client::escaped;
-use tacit_api::admin::erasures::{Erasure, ErasurePlan, NewErasure, PlannedRows};
+use tacit_api::admin::erasures::{Erasure, ErasurePlan, NewErasure, PlannedRows, ToldRecipient};
 use tacit_api::admin::forms::{Page, PageQuery};
 use tacit_privacy::erasure::Reason;
+use tacit_privacy::told::State;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ErasureCommand {
@@ -82,9 +83,29 @@ impl Row for PlannedRows {
     }
 }
 
+/// What became of telling recipients: how many of each.
+fn told(told: &[ToldRecipient]) -> String {
+    let of = |state: State| told.iter().filter(|one| one.state == state).count();
+    let counts = State::ALL.iter().map(|state| (state, of(*state))).filter(|(_, count)| *count > 0);
+    let counts: Vec<String> = counts.map(|(state, count)| format!("{count} {}", state.as_str())).collect();
+    or_dash(Some(counts.join(", ")).filter(|text| !text.is_empty()))
+}
+
 impl Row for Erasure {
-    const HEAD: &'static [&'static str] =
-        &["id", "account", "reason", "state", "rows", "kept", "began", "unreadable", "purged", "done", "copies until"];
+    const HEAD: &'static [&'static str] = &[
+        "id",
+        "account",
+        "reason",
+        "state",
+        "rows",
+        "kept",
+        "began",
+        "unreadable",
+        "purged",
+        "done",
+        "copies until",
+        "told",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let rows: u64 = self.rows.values().sum();
@@ -101,6 +122,7 @@ impl Row for Erasure {
             or_dash(self.purged_at),
             or_dash(self.done_at),
             or_dash(self.copies_until),
+            told(&self.told),
         ]
     }
 }

@@ -5,6 +5,7 @@ use super::catalog::query;
 use super::erasure::ErasureCommand;
 use super::{Global, Session, Usage, paging};
 use crate::config::Config;
+use crate::config::source::DatabaseUrl;
 use crate::output::{Output, Row};
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
@@ -13,10 +14,14 @@ use serde::Serialize;
 use std::path::Path;
 use tacit_api::admin::client::escaped;
 use tacit_api::admin::copies::NewCopy;
+use tacit_api::admin::forms::transfers::{ProviderTransfers, TransferReport};
 use tacit_api::admin::forms::{Page as Listed, PageQuery};
 use tacit_api::admin::retention::{LegalHold, NewLegalHold, RetentionRun, RetentionState};
+use tacit_api::admin::transfers::TransferQuery;
 use tacit_kernel::datamap::{Retention, Subject};
-use tacit_privacy::{Clause, Language, Page, Profile, Proofs, dataset};
+use tacit_kernel::{Clock as _, SystemClock};
+use tacit_privacy::recipients::registered;
+use tacit_privacy::{Clause, Language, Page, Policy, Profile, Proofs, dataset};
 use tacit_storage::Db;
 use tacit_storage::datamap::undeclared;
 
@@ -37,6 +42,12 @@ pub(crate) enum PrivacyCommand {
     Runs(paging::PageArgs),
     /// A copy of what is held about somebody, for who cannot take it themselves: an archive that you hand to them.
     Copy(CopyArgs),
+    /// How many people's calls went to which country in a year.
+    Transfers {
+        /// The year; this one if it is not given.
+        #[arg(long)]
+        year: Option<u16>,
+    },
     /// People are erased.
     #[command(subcommand)]
     Erasure(ErasureCommand),
@@ -163,13 +174,18 @@ pub(crate) fn run(global: &Global, command: &PrivacyCommand) -> anyhow::Result<(
             paging::page(&s, &s.client.get::<Listed<RetentionRun>>(&path).await?)
         }),
         PrivacyCommand::Copy(args) => super::block_on(copy(global, args)),
+        PrivacyCommand::Transfers { year } => super::block_on(async {
+            let s = Session::new(global)?;
+            let path = format!("/v1/transfers{}", query(&TransferQuery { year: *year })?);
+            transfers(&s, &s.client.get::<TransferReport>(&path).await?)
+        }),
         PrivacyCommand::Erasure(command) => super::block_on(super::erasure::run(global, command)),
         PrivacyCommand::Hold(command) => super::block_on(hold(global, command)),
         PrivacyCommand::Clauses => clauses(named.as_deref().unwrap_or(&config.privacy.profile), out),
         PrivacyCommand::Record(args) => {
-            let policy = crate::privacy::policy(&config)?;
+            let policy = super::block_on(policy(&config))?;
             let language = language(&args.language)?;
-            out.either(&policy.record(language)?, policy.page(Page::Record, language))
+            out.either(&policy.record(language)?, &policy.page(Page::Record, language))
         }
         PrivacyCommand::Page(args) => {
             let page = match args.page {
@@ -180,9 +196,9 @@ pub(crate) fn run(global: &Global, command: &PrivacyCommand) -> anyhow::Result<(
                 PageName::Limits => Page::Limits,
                 PageName::Requests => Page::Requests,
             };
-            let policy = crate::privacy::policy(&config)?;
+            let policy = super::block_on(policy(&config))?;
             let html = policy.page(page, language(&args.language.language)?);
-            out.either(html, html)
+            out.either(&*html, &html)
         }
     }
 }
@@ -206,6 +222,17 @@ async fn copy(global: &Global, args: &CopyArgs) -> anyhow::Result<()> {
 
 fn language(tag: &str) -> Result<Language, Usage> {
     Language::parse(tag).ok_or_else(|| Usage(format!("there are no pages in {tag}")))
+}
+
+/// What is published, with the register of recipients if there is a database.
+async fn policy(config: &Config) -> anyhow::Result<Policy> {
+    let policy = crate::privacy::policy(config)?;
+    if let Some(db) = opened(&config.database.url).await? {
+        let register = registered(&db).await.map_err(crate::control::detailed);
+        db.close().await;
+        policy.tell(&register?, SystemClock.now())?;
+    }
+    Ok(policy)
 }
 
 async fn map(config: &Config, out: Output) -> anyhow::Result<()> {
@@ -240,17 +267,22 @@ fn line(row: &tacit_privacy::Row) -> Line {
     Line(vec![row.name.clone(), element.category.to_owned(), purposes.join(" "), kept, protection])
 }
 
+/// A database, if it is there yet.
+async fn opened(url: &DatabaseUrl) -> anyhow::Result<Option<Db>> {
+    let Ok(url) = url.read() else { return Ok(None) };
+    // Opening one that is not there would make it.
+    let file = url.expose_secret().strip_prefix("sqlite:").map(|path| path.trim_start_matches("//").to_owned());
+    if file.is_some_and(|path| !Path::new(&path).exists()) {
+        return Ok(None);
+    }
+    Ok(Some(Db::open(url.expose_secret()).await.map_err(crate::control::detailed)?))
+}
+
 /// What the databases hold that is not declared; `None` if they are not there yet.
 async fn found(config: &Config) -> anyhow::Result<Option<Vec<String>>> {
     let mut found = Vec::new();
     for url in [&config.database.url, &config.keyring.url] {
-        let Ok(url) = url.read() else { return Ok(None) };
-        // Opening one that is not there would make it.
-        let file = url.expose_secret().strip_prefix("sqlite:").map(|path| path.trim_start_matches("//").to_owned());
-        if file.is_some_and(|path| !Path::new(&path).exists()) {
-            return Ok(None);
-        }
-        let db = Db::open(url.expose_secret()).await.map_err(crate::control::detailed)?;
+        let Some(db) = opened(url).await? else { return Ok(None) };
         found.extend(undeclared(&db).await.map_err(crate::control::detailed)?);
         db.close().await;
     }
@@ -301,6 +333,29 @@ async fn hold(global: &Global, command: &HoldCommand) -> anyhow::Result<()> {
             let path = format!("/v1/legal-holds{}", query(&asked(args))?);
             paging::page(&s, &s.client.get::<Listed<LegalHold>>(&path).await?)
         }
+    }
+}
+
+fn transfers(s: &Session, report: &TransferReport) -> anyhow::Result<()> {
+    if s.out.json() {
+        return s.out.one(report);
+    }
+    s.out.list(&report.providers)?;
+    let home = report.home_country.as_deref().unwrap_or("not said (privacy.home_country)");
+    s.out.text(&format!(
+        "\n{}: calls of {} people went abroad, which is {}; home: {home}\n",
+        report.year,
+        report.subjects_abroad,
+        report.level.as_str()
+    ))
+}
+
+impl Row for ProviderTransfers {
+    const HEAD: &'static [&'static str] = &["provider", "country", "people", "calls"];
+
+    fn cells(&self) -> Vec<String> {
+        let provider = self.name.clone().or_else(|| self.provider.map(|id| id.to_string()));
+        vec![or_dash(provider), self.country.clone(), self.subjects.to_string(), self.calls.to_string()]
     }
 }
 

@@ -340,6 +340,10 @@ fn value_of_toml(setting: &Setting, value: Value) -> Result<Value, String> {
                 Err("give a list of at most 256 names, such as [\"small\"]".to_owned())
             }
         }
+        Kind::Country => text
+            .and_then(tacit_privacy::recipients::country)
+            .map(drop)
+            .ok_or_else(|| "give a code of ISO 3166-1 with two capital letters, such as \"CN\"".to_owned()),
         Kind::Recipients => recipients(&value),
         Kind::Word(words) => match text {
             Some(word) if words.contains(&word) => Ok(()),

@@ -38,6 +38,8 @@ pub(crate) enum Kind {
     Words(&'static [&'static str]),
     /// A list of names of models.
     Names,
+    /// A code of a country, ISO 3166-1.
+    Country,
     /// A list of recipients of age.
     Recipients,
     /// A secret: `{ env = "NAME" }` or `{ file = "/path" }`.

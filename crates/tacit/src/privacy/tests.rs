@@ -86,8 +86,8 @@ fn every_element_of_a_person_is_in_the_policy_in_both_languages() {
     for profile in Profile::NAMES {
         let policy = policy(profile);
         for language in Language::ALL {
-            let page = plain(policy.page(Page::Policy, *language));
-            let record = plain(policy.page(Page::Record, *language));
+            let page = plain(&policy.page(Page::Policy, *language));
+            let record = plain(&policy.page(Page::Record, *language));
             for element in map().of_persons() {
                 let category = texts.of(*language, "category", element.category).unwrap();
                 assert!(page.contains(category) && record.contains(category), "{}", Map::name(element));
@@ -110,7 +110,7 @@ fn a_word_without_a_text_stops_it() {
 
 #[test]
 fn what_the_policy_says_of_bodies_is_what_the_profile_allows() {
-    let page = |profile: &str, language| policy(profile).page(Page::Policy, language).to_owned();
+    let page = |profile: &str, language| policy(profile).page(Page::Policy, language).to_string();
     assert!(page("youyun", Language::En).contains("never stored") && page("youyun", Language::Zh).contains("从不保存"));
     assert!(page("01ai", Language::En).contains("turn your history on"));
     assert!(!page("01ai", Language::En).contains("never stored"));
@@ -119,7 +119,7 @@ fn what_the_policy_says_of_bodies_is_what_the_profile_allows() {
 #[test]
 fn who_answers_for_it_stands_in_the_policy() {
     for language in Language::ALL {
-        let page = policy("01ai").page(Page::Policy, *language).to_owned();
+        let page = policy("01ai").page(Page::Policy, *language).to_string();
         for said in
             ["Canary Ltd.", "privacy@canary.example", "the officer of canaries", "the regulator of canaries", "15"]
         {
@@ -134,7 +134,7 @@ fn the_cookies_are_those_of_the_map() {
     let map = map();
     assert_eq!(map.cookies().count(), 3);
     for language in Language::ALL {
-        let page = policy("youyun").page(Page::Cookies, *language).to_owned();
+        let page = policy("youyun").page(Page::Cookies, *language).to_string();
         for cookie in map.cookies() {
             let Place::Cookie { name } = cookie.place else { continue };
             assert!(page.contains(&format!("<code>{name}</code>")), "{name}");
@@ -144,7 +144,7 @@ fn the_cookies_are_those_of_the_map() {
 
 #[test]
 fn whoever_is_sent_something_is_named() {
-    let page = plain(policy("youyun").page(Page::Recipients, Language::En));
+    let page = plain(&policy("youyun").page(Page::Recipients, Language::En));
     let texts = Texts::load().unwrap();
     assert!(map().recipients().len() > 5);
     for recipient in map().recipients() {

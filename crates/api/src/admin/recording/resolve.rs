@@ -86,6 +86,11 @@ async fn lookup(admin: &Admin, named: Named, reference: &str) -> Result<Known, F
         },
         Named::Group => thing(admin.identity.group_by_ref(reference).await?.map(|g| g.id.to_string())),
         Named::Provider => thing(admin.catalog.provider_by_ref(reference).await?.map(|p| p.id.to_string())),
+        Named::Recipient => {
+            let recipients = admin.receivers.recipients.list().await?;
+            let found = recipients.into_iter().find(|r| r.name == reference || r.id.to_string() == reference);
+            thing(found.map(|r| r.id.to_string()))
+        }
         Named::Channel => thing(admin.catalog.channel_by_ref(reference).await?.map(|c| c.id.to_string())),
         Named::Model => thing(admin.catalog.model_by_ref(reference).await?.map(|m| m.id.to_string())),
     })

@@ -26,6 +26,7 @@ pub(in crate::admin) enum Named {
     Event,
     Group,
     Provider,
+    Recipient,
     Channel,
     Model,
 }
@@ -109,6 +110,21 @@ const fn none(path: &'static str) -> Rule {
 
 const ACCOUNT: &str = "account";
 const PROVIDER: &[&str] = &["name", "dialect", "base_url", "auth", "allow_private", "status"];
+const RECIPIENT: &[&str] = &[
+    "name",
+    "kind",
+    "role",
+    "country",
+    "purposes",
+    "contract_at",
+    "retention_days",
+    "trains",
+    "evidence_url",
+    "checked_at",
+    "contact",
+    "dsr_endpoint",
+    "status",
+];
 const CHANNEL: &[&str] = &[
     "name",
     "provider",
@@ -139,6 +155,22 @@ pub(in crate::admin) static RULES: &[Rule] = &{
         post("/v1/providers", A::ProviderCreate, O::Provider).fields(PROVIDER).answers(Id),
         none("/v1/providers/{reference}"),
         patch("/v1/providers/{reference}", A::ProviderUpdate, O::Provider).names(Path, N::Provider).fields(PROVIDER),
+        none("/v1/recipients"),
+        post("/v1/recipients", A::RecipientCreate, O::Recipient).fields(RECIPIENT).answers(Id),
+        none("/v1/recipients/{reference}"),
+        patch("/v1/recipients/{reference}", A::RecipientUpdate, O::Recipient)
+            .names(Path, N::Recipient)
+            .fields(RECIPIENT),
+        post("/v1/recipients/{reference}/delete", A::RecipientDelete, O::Recipient).names(Path, N::Recipient),
+        post("/v1/recipients/{reference}/tie", A::RecipientTie, O::Recipient)
+            .names(Path, N::Recipient)
+            .fields(&["provider"]),
+        post("/v1/recipients/{reference}/untie", A::RecipientTie, O::Recipient)
+            .names(Path, N::Recipient)
+            .fields(&["provider"]),
+        none("/v1/unregistered-recipients"),
+        // Numbers of people and nothing else.
+        none("/v1/transfers"),
         none("/v1/channels"),
         post("/v1/channels", A::ChannelCreate, O::Channel).fields(CHANNEL).answers(Id),
         none("/v1/channels/{reference}"),

@@ -30,6 +30,35 @@ both_engines! {
         assert_eq!(served.get("/privacy?language=xx").send().await.refusal(), (422, "request.language".into()));
     }
 
+    async fn who_receives_data_is_read_by_anybody_and_as_it_is_now(db: Db) {
+        let served = served(db).await;
+        let by = "privacy_officer-stepped-up";
+        let page = async |page: &str| {
+            let got = served.get(&format!("/privacy/{page}")).header("accept-language", "zh").send().await;
+            String::from_utf8(got.body).unwrap()
+        };
+        assert!(page("recipients").await.contains("尚未在名册中登记"));
+        let entry = json!({"name": "Acme <Ltd.>", "kind": "mail", "role": "processor", "country": "DE", "purposes": ["essential.service"],
+            "contract_at": "2023-01-02", "trains": "no", "retention_days": 30, "evidence_url": "https://acme.example/terms",
+            "checked_at": "2023-11-10"});
+        let made = served.ask(Method::POST, "/api/v1/recipients").by(by).json(&entry).send().await.json();
+        for name in ["recipients", "record"] {
+            let text = page(name).await;
+            for said in ["Acme &lt;Ltd.&gt;", "德国（DE）", "保存 30 天", "不用于训练模型", "2023-01-02", "2023-11-10", "受托处理者"] {
+                assert!(text.contains(said), "{name}: {said}");
+            }
+        }
+        let facts = async || served.get("/.well-known/privacy.json").send().await.json()["recipients"].clone();
+        assert_eq!((&facts().await[0]["retention_days"], &facts().await[0]["trains"]), (&json!(30), &json!(false)));
+        served.clock.advance_micros(90 * 86_400_000_000);
+        assert!(page("recipients").await.contains("视为用于训练模型"), "what is too old counts as the worst by itself");
+        assert_eq!((&facts().await[0]["retention_days"], &facts().await[0]["trains"]), (&json!(null), &json!(true)));
+        let path = format!("/api/v1/recipients/{}", made["id"].as_str().unwrap());
+        let ended = served.ask(Method::PATCH, &path).by(by).json(&json!({"status": "disabled"})).send().await;
+        assert_eq!(ended.status, 200, "{}", String::from_utf8_lossy(&ended.body));
+        assert!(!page("recipients").await.contains("Acme") && facts().await == json!([]));
+    }
+
     async fn programs_check_the_facts(db: Db) {
         let served = served(db).await;
         let facts = served.get("/.well-known/privacy.json").send().await.json();

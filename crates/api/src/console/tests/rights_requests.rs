@@ -32,6 +32,78 @@ async fn written(served: &Served, account: AccountId) -> Vec<String> {
 }
 
 both_engines! {
+    async fn a_disclosure_is_decided_by_another_and_seen_when_she_may_know(db: Db) {
+        const PATH: &str = "/api/v1/disclosures";
+        let served = served(db).await;
+        let Person { account, token, .. } = person(&served).await;
+        let new = json!({"account": account, "ground": "criminal_proceedings", "fields": ["email", "calls"],
+            "authority": "court of Wilhelmina", "because": "order 12/34 about Wilhelmina"});
+        assert_eq!(post(&served, "privacy_officer", PATH, &new).await.refusal(), (403, "access.step_up_required".into()));
+        assert_eq!(post(&served, "admin-stepped-up", PATH, &new).await.refusal().0, 403);
+        let wrong = |field: &str, value: Value| {
+            let mut wrong = new.clone();
+            wrong[field] = value;
+            wrong
+        };
+        for (field, value) in [("because", json!(" ")), ("authority", json!("")), ("fields", json!([])), ("ground", json!("curiosity"))] {
+            assert_eq!(post(&served, BY, PATH, &wrong(field, value)).await.refusal().0, 422, "{field}");
+        }
+        let made = post(&served, BY, PATH, &new).await;
+        assert_eq!(made.status, 201, "{}", String::from_utf8_lossy(&made.body));
+        let one = format!("{PATH}/{}", made.json()["id"].as_str().unwrap());
+        let approve = json!({"decision": "approve"});
+        let decision = format!("{one}/decision");
+        assert_eq!(post(&served, BY, &decision, &approve).await.refusal(), (403, "disclosure.alone".into()));
+        let listed = served.get(PATH).by("auditor").send().await;
+        assert!(!String::from_utf8_lossy(&listed.body).contains("Wilhelmina"), "lists have no words");
+        let details = format!("{one}/details");
+        assert_eq!(post(&served, BY, &details, &json!({})).await.refusal().0, 422);
+        let shown = post(&served, BY, &details, &json!({"reason": "to decide it"})).await.json();
+        assert_eq!(shown["because"], new["because"]);
+
+        // Another proposed this one.
+        let other = served.ann;
+        let proposed = &tacit_privacy::disclosures::New {
+            account,
+            ground: tacit_privacy::disclosures::Ground::StatutoryDuty,
+            fields: [tacit_privacy::disclosures::Given::Name].into(),
+            authority: Personal::new("ministry".to_owned()),
+            reason: Personal::new("order 56/78".to_owned()),
+            tell_from: None,
+        };
+        let disclosures = &served.console.receivers.disclosures;
+        let propose = async |tx: &mut tacit_storage::WriteTx<'_>| disclosures.propose_in_tx(tx, other, proposed).await;
+        let propose = &propose;
+        let proposed = served.console.db.write("test.propose", |tx| Box::pin(propose(tx))).await.unwrap();
+        let one = format!("{PATH}/{}", proposed.id);
+        let tag = served.get(&one).by("auditor").send().await.header("etag").to_owned();
+        let decide = async || {
+            let asking = served.ask(Method::POST, &format!("{one}/decision")).by(BY).header("if-match", &tag);
+            asking.json(&approve).send().await
+        };
+        served.clock.advance_micros(1);
+        assert_eq!(decide().await.json()["state"], "approved");
+        assert_eq!(decide().await.refusal(), (412, "request.changed".into()));
+        let hers = async || {
+            disclosures.tell().await.unwrap();
+            served.get("/api/v1/account/disclosures").by(&token).send().await.json()["items"].clone()
+        };
+        assert_eq!(hers().await, json!([]));
+        // Nothing that she is shown says so before.
+        let copy = served.ask(Method::POST, "/api/v1/account/copy").by(&token).send().await;
+        assert!(copy.status == 200 || copy.status == 403, "{}", copy.status);
+        for entry in served.console.audit.list(&tacit_storage::audit::Filter::default(), None, 100).await.unwrap() {
+            let is_of_it = entry.kept.action.as_str().starts_with("disclosure.");
+            assert!(!(is_of_it && entry.kept.subject == Some(account)), "{:?}", entry.kept.action);
+        }
+        let telling = json!({"from": served.clock.now().to_string()});
+        let told = served.ask(Method::PUT, &format!("{one}/telling")).by(BY).json(&telling).send().await;
+        assert_eq!(told.status, 200, "{}", String::from_utf8_lossy(&told.body));
+        let seen = hers().await;
+        assert_eq!((&seen[0]["authority"], &seen[0]["because"]), (&json!("ministry"), &json!("order 56/78")));
+        assert_eq!(served.get("/api/v1/account/disclosures").by("bob").send().await.json()["items"], json!([]));
+    }
+
     async fn a_request_is_asked_about_refused_appealed_and_done(db: Db) {
         let served = served(db).await;
         let Person { account, token, .. } = person(&served).await;

@@ -73,6 +73,48 @@ both_engines! {
         assert_eq!(served.get(&next).by("support").send().await.json()["items"][0]["name"], "gold");
     }
 
+    async fn the_register_of_recipients_is_kept(db: Db) {
+        let served = served(db).await;
+        let by = "privacy_officer-stepped-up";
+        let entry = json!({"name": "Acme Ltd.", "kind": "model_provider", "role": "processor", "country": "DE",
+            "purposes": ["essential.service.ai_inference"], "contact": "privacy@acme.example"});
+        let path = "/api/v1/recipients";
+        assert_eq!(post(&served, "privacy_officer", path, entry.clone()).await.refusal(), (403, "access.step_up_required".into()));
+        assert_eq!(post(&served, "admin-stepped-up", path, entry.clone()).await.status, 403);
+        let made = post(&served, by, path, entry.clone()).await;
+        assert_eq!(made.status, 201, "{}", String::from_utf8_lossy(&made.body));
+        assert_eq!(post(&served, by, path, entry).await.refusal(), (409, "recipient.name_taken".into()));
+        let one = format!("{path}/{}", id(&made));
+        let proved = json!({"trains": "no", "retention_days": 30});
+        assert_eq!(patch(&served, by, &one, proved).await.refusal(), (422, "recipient.invalid".into()));
+        let proved = json!({"trains": "no", "retention_days": 30, "evidence_url": "https://acme.example/terms",
+            "checked_at": "2023-11-10"});
+        served.clock.advance_micros(7);
+        let tagged = served.ask(Method::PATCH, &one).by(by).header("if-match", made.header("etag")).json(&proved).send().await;
+        assert_eq!((tagged.status.as_u16(), &tagged.json()["retention_days"]), (200, &json!(30)));
+        let stale = served.ask(Method::PATCH, &one).by(by).header("if-match", made.header("etag")).json(&json!({})).send().await;
+        assert_eq!(stale.refusal(), (412, "request.changed".into()));
+        let listed = async || served.get(path).by("auditor").send().await.json()["items"][0]["assumed"].clone();
+        assert_eq!(listed().await, json!({"retention_days": 30, "trains": false, "is_current": true}));
+        assert_eq!(patch(&served, by, &one, json!({"contact": null})).await.json()["contact"], json!(null));
+        served.clock.advance_micros(91 * 86_400_000_000);
+        assert_eq!(listed().await, json!({"retention_days": null, "trains": true, "is_current": false}));
+
+        let provider = json!({"name": "acme", "dialect": "openai", "base_url": "https://api.acme.example"});
+        let provider = id(&post(&served, "owner-stepped-up", "/api/v1/providers", provider).await);
+        let missing = async || served.get("/api/v1/unregistered-recipients").by("auditor").send().await.json();
+        assert_eq!(missing().await, json!({"providers": ["acme"], "kinds": []}));
+        let tie = format!("{one}/providers/{provider}");
+        assert_eq!(served.ask(Method::PUT, &tie).by(by).send().await.status, 204);
+        assert_eq!(missing().await["providers"], json!([]));
+        let shown = served.get(&format!("/api/v1/providers/{provider}")).by("admin").send().await.json();
+        assert_eq!(shown["recipient"], made.json()["id"]);
+        assert_eq!(served.ask(Method::DELETE, &one).by(by).send().await.refusal(), (409, "recipient.in_use".into()));
+        assert_eq!(served.ask(Method::DELETE, &tie).by(by).send().await.status, 204);
+        assert_eq!(served.ask(Method::DELETE, &tie).by(by).send().await.refusal(), (404, "recipient.not_found".into()));
+        assert_eq!(served.ask(Method::DELETE, &one).by(by).send().await.status, 204);
+    }
+
     async fn what_is_used_is_not_deleted_and_what_is_not_is(db: Db) {
         let served = served(db).await;
         let by = "owner-stepped-up";

@@ -42,6 +42,10 @@ const PERSON: &[&str] = &[
      reasoning_tokens, audio_output_tokens, usage_source, amount, capped, duration_micros, concurrency, risk_marks, \
      agent_family, ip_sealed, user_agent_sealed) VALUES ({a}, {me}, {a}, {c}, 0, '/v1/chat/completions', 0, 'api', {c}, 1, 1, 1, \
      'completed', 200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'provider', 0, 0, 1, 1, 0, 'curl', {x}, {x})",
+    "INSERT INTO disclosures VALUES ({a}, {me}, 'statutory_duty', '[\"name\"]', 'approved', {x}, {x}, {c}, {d}, 1700000000000000, \
+     1700000000000000, NULL, 1700000000000000, 0)",
+    "INSERT INTO transfers VALUES ({a}, 2026, {c}, NULL, 'US', {me}, 1, 1700000000000000, 1700000000000000)",
+    "INSERT INTO late_calls VALUES ({a})",
     "INSERT INTO call_attempts VALUES ({a}, 1, {c}, {c}, 0, 1, NULL, 500)",
     "INSERT INTO choices VALUES ({a}, {me}, 'improvement', 1, 1, 'person', 'w', 0)",
     "INSERT INTO rights_requests VALUES ({a}, {me}, 'correction', 'open', 'person', 'session', NULL, NULL, {x}, {x}, 0, 9, NULL, NULL, NULL, 0)",

@@ -33,6 +33,26 @@ pub(super) const SETTINGS: &[Setting] = &[
         "7",
         "Days for which somebody who cancels their account may take it back before everything of it is erased.",
     ),
+    optional(
+        "privacy.home_country",
+        Kind::Country,
+        "\"CN\"",
+        "Where the platform is at home, two letters of ISO 3166-1: calls that providers elsewhere answer are counted as\n\
+         transfers abroad (docs/recipients.md). Without it every call is.",
+    ),
+    setting(
+        "privacy.transfers_filing",
+        Kind::Number { min: 1, max: 1_000_000_000 },
+        "100000",
+        "From how many people a year whose calls are answered abroad on a contract is to be filed. By default as China's\n\
+         Provisions on cross-border flows of data (2024-03-22) have it, article 8. At four fifths of it staff is told.",
+    ),
+    setting(
+        "privacy.transfers_assessment",
+        Kind::Number { min: 1, max: 1_000_000_000 },
+        "1000000",
+        "From how many on the authority is to assess it; article 7 of the same.",
+    ),
     setting(
         "retention.call_records_days",
         Kind::Number { min: CALL_RECORD.min as i64, max: CALL_RECORD.max as i64 },

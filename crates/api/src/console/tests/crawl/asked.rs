@@ -14,10 +14,12 @@ pub(super) fn asked(method: &str, path: &str, person: &Person, things: &Things) 
         path if path.starts_with("/api/v1/management-keys/") => things.management_key.clone(),
         _ => person.key.to_string(),
     };
-    let (channel, model) = match method {
+    let (channel, model, recipient) = match method {
         // Else it would go.
-        "DELETE" => ("chan_01h455vb4pex5vsknk084sn02q", "model_01h455vb4pex5vsknk084sn02q"),
-        _ => (things.channel.as_str(), things.model.as_str()),
+        "DELETE" => {
+            ("chan_01h455vb4pex5vsknk084sn02q", "model_01h455vb4pex5vsknk084sn02q", "rcpt_01h455vb4pex5vsknk084sn02q")
+        }
+        _ => (things.channel.as_str(), things.model.as_str(), things.recipient.as_str()),
     };
     let path = path
         .replace("{organisation}", &fellows.organisation)
@@ -32,6 +34,8 @@ pub(super) fn asked(method: &str, path: &str, person: &Person, things: &Things) 
         .replace("{paper}", "id_card_front")
         .replace("{kind}", "email")
         .replace("{group}", &person.group.to_string())
+        .replace("{recipient}", recipient)
+        .replace("{disclosure}", &things.disclosure)
         .replace("{provider}", &things.provider)
         .replace("{channel}", channel)
         .replace("{credential}", &things.credential)
@@ -79,11 +83,22 @@ fn by_staff(method: &str, path: &str) -> Option<Option<Value>> {
         ("POST", "/api/v1/providers") => {
             Some(json!({"name": "crawled", "dialect": "openai", "base_url": "https://crawled.example"}))
         }
+        ("POST", "/api/v1/disclosures/{disclosure}/details") => Some(because),
+        ("POST", "/api/v1/disclosures/{disclosure}/decision") => Some(json!({"decision": "approve"})),
+        ("PUT", "/api/v1/disclosures/{disclosure}/telling") => Some(json!({"from": null})),
+        ("POST", "/api/v1/recipients") => {
+            let purposes = json!(["essential.service"]);
+            Some(json!({"name": "crawled", "kind": "mail", "role": "processor", "country": "DE", "purposes": purposes}))
+        }
+        ("PUT", "/api/v1/recipients/{recipient}/providers/{provider}") => None,
         ("POST", "/api/v1/channels") => Some(json!({"name": "crawled", "provider": "acme"})),
         ("POST", "/api/v1/registered-models") => Some(json!({"name": "crawled"})),
         (
             "PATCH",
-            "/api/v1/providers/{provider}" | "/api/v1/channels/{channel}" | "/api/v1/registered-models/{model}",
+            "/api/v1/providers/{provider}"
+            | "/api/v1/recipients/{recipient}"
+            | "/api/v1/channels/{channel}"
+            | "/api/v1/registered-models/{model}",
         ) => Some(json!({})),
         ("POST", "/api/v1/registered-models/{model}/prices") => {
             let tiers = json!([{"above_input_tokens": 0, "input": "1", "output": "2"}]);
@@ -163,6 +178,10 @@ fn by_anybody(method: &str, path: &str, person: &Person) -> Option<Option<Value>
         }
         ("POST", "/api/v1/rights-desk/requests/change") => Some(json!({"pass": "none", "account": person.account,
             "request": "rreq_01h455vb4pex5vsknk084sn02q", "event": "withdraw"})),
+        ("POST", "/api/v1/disclosures") => {
+            Some(json!({"account": person.account, "ground": "statutory_duty", "fields": ["name"],
+            "authority": "court of Canaries", "because": "order 12/34"}))
+        }
         ("POST", "/api/v1/account/requests") => Some(json!({"kind": "complaint", "text": "it is slow"})),
         ("POST", "/api/v1/account/requests/{request}/withdraw") => None,
         ("POST", "/api/v1/account/requests/{request}/reply" | "/api/v1/account/requests/{request}/appeal") => {
@@ -244,6 +263,9 @@ pub(super) const REFUSED: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/management-keys", SESSION),
     ("DELETE", "/api/v1/groups/{group}", USED),
     ("DELETE", "/api/v1/providers/{provider}", USED),
+    ("POST", "/api/v1/disclosures/{disclosure}/decision", "those who ask are one account here, which proposed it"),
+    ("DELETE", "/api/v1/recipients/{recipient}", OTHER),
+    ("DELETE", "/api/v1/recipients/{recipient}/providers/{provider}", OTHER),
     ("DELETE", "/api/v1/channels/{channel}", OTHER),
     ("DELETE", "/api/v1/registered-models/{model}", OTHER),
     ("POST", "/api/v1/sign-in/providers/{provider}", WAY),

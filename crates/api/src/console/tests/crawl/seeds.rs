@@ -31,6 +31,8 @@ pub(super) struct Things {
     pub(super) management_key: String,
     pub(super) session: String,
     pub(super) provider: String,
+    pub(super) recipient: String,
+    pub(super) disclosure: String,
     pub(super) channel: String,
     pub(super) credential: String,
     pub(super) model: String,
@@ -179,6 +181,12 @@ pub(super) async fn things(served: &Served, person: &Person) -> Things {
         identity.session_list(person.account, tacit_storage::Page::default()).await.unwrap().items.remove(0).id;
     let provider = json!({ "name": "acme", "dialect": "openai", "base_url": "https://api.acme.example" });
     let provider = id(&made(served, by, "/api/v1/providers", provider).await);
+    let recipient = json!({ "name": "Acme Ltd.", "kind": "model_provider", "role": "processor", "country": "DE",
+        "purposes": ["essential.service.ai_inference"] });
+    let recipient = id(&made(served, by, "/api/v1/recipients", recipient).await);
+    let disclosure = json!({ "account": person.account, "ground": "criminal_proceedings", "fields": ["name"],
+        "authority": "court of Canaries", "because": "order 56/78" });
+    let disclosure = id(&made(served, by, "/api/v1/disclosures", disclosure).await);
     let credentials = json!([{ "name": "first", "secret": CREDENTIAL }]);
     let channel = json!({ "name": "main", "provider": "acme", "credentials": credentials });
     let channel = made(served, by, "/api/v1/channels", channel).await;
@@ -193,6 +201,8 @@ pub(super) async fn things(served: &Served, person: &Person) -> Things {
         management_key: management_key.id.to_string(),
         session: session.to_string(),
         provider,
+        recipient,
+        disclosure,
         credential: id(&channel["credentials"][0]),
         channel: id(&channel),
         model,
