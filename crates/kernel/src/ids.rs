@@ -165,6 +165,12 @@ macro_rules! every_id {
             RightsRequestId = "rreq";
             /// An erasure of an account, and its receipt.
             ErasureId = "ers";
+            /// An incident.
+            IncidentId = "inc";
+            /// A part of whom an incident concerns.
+            IncidentCriterionId = "incc";
+            /// A time within which somebody must be told of an incident.
+            IncidentClockId = "clk";
         }
     };
 }

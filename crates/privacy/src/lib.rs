@@ -8,6 +8,7 @@ mod clauses;
 pub mod copy;
 pub mod erasure;
 mod fideslang;
+pub mod incidents;
 mod map;
 mod policy;
 mod record;

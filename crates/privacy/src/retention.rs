@@ -250,7 +250,14 @@ impl std::fmt::Debug for Retention {
 /// The constant statements of this crate, so that a test can prepare each on both engines.
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
-    [store::STATEMENTS, holds::STATEMENTS, crate::erasure::STATEMENTS, crate::requests::store::STATEMENTS].concat()
+    [
+        store::STATEMENTS,
+        holds::STATEMENTS,
+        crate::erasure::STATEMENTS,
+        crate::requests::store::STATEMENTS,
+        crate::incidents::STATEMENTS,
+    ]
+    .concat()
 }
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ pub(crate) static MAIN: Migrations = Migrations {
         include_str!("../migrations/0018_erasure.sql"),
         include_str!("../migrations/0019_rights_requests.sql"),
         include_str!("../migrations/0020_known_erasures.sql"),
+        include_str!("../migrations/0023_incidents.sql"),
     ],
 };
 
