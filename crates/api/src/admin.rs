@@ -8,6 +8,7 @@ pub mod channels;
 pub mod client;
 pub mod erasures;
 pub mod groups;
+pub mod incidents;
 mod input;
 pub mod invitations;
 pub mod keyring;
@@ -42,6 +43,7 @@ use tacit_kernel::{Clock, ErrorKind, Fault, Timestamp};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::Messages;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::incidents::Incidents;
 use tacit_privacy::retention::Retention;
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
@@ -71,6 +73,8 @@ pub struct Admin {
     pub retention: Retention,
     /// What erases people.
     pub erasing: Erasing,
+    /// Incidents.
+    pub incidents: Incidents,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Settlement currency.
@@ -130,6 +134,7 @@ fn routes(admin: &Admin) -> Router<Admin> {
         .merge(staff::routes())
         .merge(retention::routes())
         .merge(erasures::routes())
+        .merge(incidents::routes())
         .merge(audit::routes())
         .merge(keyring::routes())
 }

@@ -24,6 +24,7 @@ mod etag;
 mod groups;
 mod idempotency;
 mod identities;
+mod incidents;
 mod input;
 mod invitations;
 mod keys;
@@ -44,6 +45,7 @@ mod organisation_notices;
 mod organisation_offers;
 mod organisations;
 mod own_data;
+mod own_incidents;
 mod own_requests;
 mod passkeys;
 mod people;
@@ -109,6 +111,7 @@ use tacit_kernel::{Clock, ErrorKind, Fault};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::Messages;
 use tacit_privacy::copy::Copies;
+use tacit_privacy::incidents::Incidents;
 use tacit_privacy::requests::Requests;
 use tacit_storage::Db;
 use tacit_storage::audit::Audit;
@@ -138,6 +141,8 @@ pub struct Console {
     pub published: Arc<Published>,
     /// What people ask for about their data.
     pub requests: Requests,
+    /// Incidents.
+    pub incidents: Incidents,
     /// Copies of what is held about people.
     pub copies: Arc<Copies>,
     /// Messages to people.
@@ -207,6 +212,8 @@ pub fn routes() -> Routes {
     let routes = own_data::routes(routes);
     let routes = own_requests::routes(routes);
     let routes = rights_requests::routes(routes);
+    let routes = own_incidents::routes(routes);
+    let routes = incidents::routes(routes);
     let routes = account_keys::routes(routes);
     let routes = calls::routes(routes);
     let routes = call_records::routes(routes);

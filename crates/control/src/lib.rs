@@ -15,6 +15,7 @@
 //! - **Audit log**: its checkpoints are signed while entries come.
 //! - **Keyring**: what was destroyed in it is made final.
 //! - **Erasing**: whoever is to be erased is.
+//! - **Incidents**: whom they concern is looked for, and those are told.
 //! - **Backups**: made by schedule.
 //!
 //! Answers carry only codes and ids; no request or response body of a model call ever comes here.
@@ -27,6 +28,7 @@ pub mod datamap;
 mod erasing;
 mod events;
 mod forgetting;
+mod incidents;
 mod keyring;
 mod leases;
 mod ledger_check;
@@ -54,6 +56,7 @@ use tacit_ledger::Ledger;
 use tacit_link::{Endpoint, LinkError, Listener, Tls};
 use tacit_privacy::backup::Backups;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::incidents::Incidents;
 use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::Retention;
 use tacit_storage::keyring::KeyStore;
@@ -84,6 +87,8 @@ pub struct ControlConfig {
     pub erasing: Erasing,
     /// What people ask for about their data.
     pub requests: Requests,
+    /// Incidents.
+    pub incidents: Incidents,
     /// What makes backups, if there are any.
     pub backups: Option<Backups>,
     /// How often they are made; only by hand if `None`.
@@ -119,6 +124,7 @@ pub(crate) struct Shared {
     retention: Retention,
     erasing: Erasing,
     requests: Requests,
+    incidents: Incidents,
     backups: Option<Backups>,
     backup_every: Option<Duration>,
     clock: Arc<dyn Clock>,
@@ -162,6 +168,7 @@ impl Control {
             retention,
             erasing,
             requests,
+            incidents,
             backups,
             backup_every,
             clock,
@@ -189,6 +196,7 @@ impl Control {
             retention,
             erasing,
             requests,
+            incidents,
             backups,
             backup_every,
             clock,
@@ -224,6 +232,8 @@ impl Control {
         tasks.spawn(supervised(Arc::clone(&shared), "keyring", move || keyring::run(Arc::clone(&watched))));
         let watched = Arc::clone(&shared);
         tasks.spawn(supervised(Arc::clone(&shared), "erasing", move || erasing::run(Arc::clone(&watched))));
+        let watched = Arc::clone(&shared);
+        tasks.spawn(supervised(Arc::clone(&shared), "incidents", move || incidents::run(Arc::clone(&watched))));
         let watched = Arc::clone(&shared);
         tasks.spawn(supervised(Arc::clone(&shared), "backups", move || backups::run(Arc::clone(&watched))));
         if let Some(every) = verify_every {

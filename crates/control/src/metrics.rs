@@ -104,6 +104,8 @@ pub(crate) struct Metrics {
     pub(crate) erasures_open: Gauge,
     pub(crate) rights_requests_open: Gauge,
     pub(crate) rights_requests_overdue: Gauge,
+    pub(crate) incidents_open: Gauge,
+    pub(crate) incident_clocks_overdue: Gauge,
     pub(crate) backup_age: Family<DatabaseLabel, Gauge>,
     pub(crate) ledger_problems: Gauge,
     pub(crate) ledger_checked_at: Gauge,
@@ -136,6 +138,8 @@ impl Metrics {
             erasures_open: Gauge::default(),
             rights_requests_open: Gauge::default(),
             rights_requests_overdue: Gauge::default(),
+            incidents_open: Gauge::default(),
+            incident_clocks_overdue: Gauge::default(),
             backup_age: Family::default(),
             ledger_problems: Gauge::default(),
             ledger_checked_at: Gauge::default(),
@@ -182,6 +186,13 @@ impl Metrics {
         r.register("rights_requests_open", "Requests of people about their data that are under way", open);
         let overdue = metrics.rights_requests_overdue.clone();
         r.register("rights_requests_overdue", "Those that should have been answered by now", overdue);
+        r.register("incidents_open", "Incidents that are not closed", metrics.incidents_open.clone());
+        let overdue = metrics.incident_clocks_overdue.clone();
+        r.register(
+            "incident_clocks_overdue",
+            "Legal clocks of incidents that ran out before anybody was told",
+            overdue,
+        );
         let age = metrics.backup_age.clone();
         r.register("backup_age_seconds", "Age of the newest backup; without one, of this process", age);
         r.register("ledger_problems", "Problems that the last check found", metrics.ledger_problems.clone());

@@ -40,6 +40,8 @@ words! {
         RightsRequestDecide = "rights_request.decide",
         /// An incident is opened.
         IncidentOpen = "incident.open",
+        /// What is known of an incident is looked at, with who looked for whom.
+        IncidentRead = "incident.read",
         /// What is known of an incident is changed.
         IncidentUpdate = "incident.update",
         /// Whom an incident concerns is said, or taken back.

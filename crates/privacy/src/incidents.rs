@@ -400,8 +400,14 @@ impl Incidents {
         self.db.write("incident.announce", |tx| Box::pin(announce(tx))).await
     }
 
+    /// What has to be said before anybody is told.
+    #[must_use]
+    pub fn missing(&self, facts: &Facts) -> Vec<String> {
+        facts.missing(self.writer.controller())
+    }
+
     fn must_be_whole(&self, facts: &Facts) -> Result<(), IncidentError> {
-        let missing = facts.missing(self.writer.controller());
+        let missing = self.missing(facts);
         if missing.is_empty() { Ok(()) } else { Err(IncidentError::Missing(missing)) }
     }
 

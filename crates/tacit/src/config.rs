@@ -39,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) sign_in: SignIn,
     pub(crate) verification: Verification,
     pub(crate) privacy: Privacy,
+    pub(crate) incidents: Incidents,
     pub(crate) retention: Retention,
     pub(crate) backup: Backup,
     pub(crate) link: Link,
@@ -261,6 +262,13 @@ pub(crate) struct Privacy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) security_contact: Option<String>,
     pub(crate) cooling_off_days: u32,
+}
+
+/// What is to be done about incidents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Incidents {
+    pub(crate) clocks: Vec<String>,
 }
 
 /// Which addresses may be used in clear.

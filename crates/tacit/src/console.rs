@@ -40,6 +40,7 @@ pub(crate) async fn start(
     let (db, keys, clock) = (stores.db.clone(), Arc::clone(&stores.keys), Arc::clone(&admin.clock));
     let console = Console {
         requests: requests.clone(),
+        incidents: admin.incidents.clone(),
         copies: Arc::new(Copies::new(db, keys, Arc::clone(&policy), clock)),
         db: stores.db.clone(),
         keys: Arc::clone(&stores.keys),

@@ -18,6 +18,7 @@ use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, delivery};
 use tacit_privacy::backup::Backups;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::incidents::Incidents;
 use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::{Days, Retention};
 use tacit_storage::Db;
@@ -133,6 +134,9 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let backups = Backups::new(parts.clone(), audit.clone(), retention.clone(), env!("CARGO_PKG_VERSION"));
     let erasing = Erasing::new(parts.clone(), identity.clone(), ledger.clone(), retention.clone(), audit.clone());
     let answered = crate::privacy::profile(config)?.days_to_answer;
+    let incidents =
+        Incidents::new(parts.clone(), identity.clone(), messages.clone(), crate::privacy::incidents(config)?)
+            .map_err(detailed)?;
     let requests = Requests::new(parts, erasing.clone(), audit.clone(), (answered, config.privacy.cooling_off_days));
     // Of data that was restored from a backup nobody is served before whoever was erased since is known to be.
     let replayed = if stores.erased > 0 { erasing.replay().await.map_err(detailed)? } else { 0 };
@@ -149,6 +153,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         retention: retention.clone(),
         erasing: erasing.clone(),
         requests: requests.clone(),
+        incidents: incidents.clone(),
         backups: Some(backups),
         backup_every: config.backup.every(),
         clock: clock.clone(),
@@ -182,6 +187,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         audit,
         retention,
         erasing,
+        incidents,
         clock: clock.clone(),
         currency: config.money.currency.clone(),
         version: env!("CARGO_PKG_VERSION"),

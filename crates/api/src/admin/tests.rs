@@ -30,6 +30,7 @@ use tacit_kernel::{Clock, Dialect, ErrorKind, Fault, Nano, Ppm, SystemClock, rat
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates, delivery};
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::incidents::Incidents;
 use tacit_privacy::retention::{Days, Retention};
 use tacit_storage::audit::Audit;
 use tacit_storage::{Db, testing};
@@ -65,8 +66,16 @@ async fn served(db: Db) -> Served {
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap());
     let (ledger, audit) = (Ledger::new(db.clone(), clock.clone()), Audit::new(db.clone(), keys.clone(), clock.clone()));
     let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), Days::default());
+    let setup = tacit_privacy::incidents::Setup {
+        clocks: Vec::new(),
+        controller: tacit_privacy::Controller::default(),
+        site: None,
+        days: 1095,
+    };
+    let incidents = Incidents::new(parts.clone(), identity.clone(), messages.clone(), setup).unwrap();
     let admin = Admin {
         messages,
+        incidents,
         catalog: Catalog::new(db.clone(), keys.clone(), clock.clone()),
         erasing: Erasing::new(parts, identity.clone(), ledger.clone(), retention.clone(), audit.clone()),
         db,

@@ -21,6 +21,7 @@ use tacit_identity::IdentityError;
 use tacit_kernel::ids::{self, AccountId};
 use tacit_kernel::{ErrorKind, Fault, Timestamp};
 use tacit_operations::messages::MessagesError;
+use tacit_privacy::incidents::IncidentError;
 use tacit_privacy::requests::RequestError;
 use tacit_storage::idempotency::{self, Kept};
 use tacit_storage::{ReadTx, Retryable, StorageError, WriteTx};
@@ -241,6 +242,15 @@ impl From<RequestError> for Undone {
     fn from(error: RequestError) -> Self {
         match error {
             RequestError::Storage(error) => Self::Storage(error),
+            other => Self::Refused(other.into()),
+        }
+    }
+}
+
+impl From<IncidentError> for Undone {
+    fn from(error: IncidentError) -> Self {
+        match error {
+            IncidentError::Storage(error) => Self::Storage(error),
             other => Self::Refused(other.into()),
         }
     }

@@ -103,8 +103,12 @@ pub(super) fn language(query: &LanguageQuery, headers: &HeaderMap) -> Result<Lan
     Ok(tags.filter_map(Language::parse).next().unwrap_or(Language::En))
 }
 
-fn html(published: &Published, page: Page, language: Language) -> Response {
-    let html = published.policy.page(page, language).to_owned();
+fn html(published: &Published, of: Page, language: Language) -> Response {
+    page(published.policy.page(of, language).to_owned(), language)
+}
+
+/// A page of these, with what a browser may do with it.
+pub(super) fn page(html: String, language: Language) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag())),

@@ -6,6 +6,7 @@ mod crawl;
 mod development_outbox;
 mod generated;
 mod identities;
+mod incidents;
 mod keys;
 mod organisations;
 mod own_data;
@@ -47,6 +48,7 @@ use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
 use tacit_privacy::copy::Copies;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::incidents::Incidents;
 use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::{Days, Retention};
 use tacit_privacy::{Controller, Map, Policy, Profile};
@@ -210,9 +212,11 @@ async fn served_with(db: Db, wishes: Wishes) -> Served {
     let (ledger, audit) = (Ledger::new(db.clone(), clock.clone()), Audit::new(db.clone(), keys.clone(), clock.clone()));
     let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), Days::default());
     let erasing = Erasing::new(parts.clone(), identity.clone(), ledger, retention, audit.clone());
+    let incidents = Incidents::new(parts.clone(), identity.clone(), messages.clone(), incidents::setup()).unwrap();
     let requests = Requests::new(parts, erasing, audit, (15, 7));
     let console = Console {
         requests,
+        incidents,
         copies: Arc::new(Copies::new(db.clone(), keys.clone(), policy.clone(), clock.clone())),
         db: db.clone(),
         keys: keys.clone(),
