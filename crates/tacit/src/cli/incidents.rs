@@ -275,7 +275,7 @@ pub(crate) async fn run(s: &Session, command: IncidentCommand) -> anyhow::Result
             let draft = if report { IncidentDraft::Report } else { IncidentDraft::Notice };
             let path = at(&incident, &format!("/draft{}", query(&DraftQuery { draft, language })?));
             let made: DraftText = s.client.get(&path).await?;
-            s.out.either(&made, &made.text)
+            s.out.either(&made, &format!("{}\n", made.text))
         }
         IncidentCommand::Assess { incident } => step(&incident, IncidentEvent::Assess, false).await,
         IncidentCommand::Notify { incident, announce } => step(&incident, IncidentEvent::Notify, announce).await,
