@@ -331,6 +331,7 @@ impl Incidents {
         let Facts { mut incident, clocks, sought, told } = self.facts_in_tx(tx, id).await?;
         let now = self.clock.now();
         let before = incident.state;
+        let is_sought = !incident.clearing && sought.iter().all(|one| one.finished_at.is_some());
         incident.state = before.after(event).ok_or(IncidentError::State("it has not come so far, or farther"))?;
         match event {
             Event::Assess => {}
@@ -353,6 +354,9 @@ impl Incidents {
                 let run: Vec<String> = clocks.into_iter().filter(|c| c.reported.is_none()).map(|c| c.name).collect();
                 if !run.is_empty() {
                     return Err(IncidentError::ClocksRun(run));
+                }
+                if before == State::Notifying && !is_sought {
+                    return Err(IncidentError::State("it is being looked for whom it concerns"));
                 }
                 if before == State::Notifying && told.waiting + told.written > 0 {
                     return Err(IncidentError::Waiting(told.waiting + told.written));
@@ -542,11 +546,16 @@ impl Incidents {
         }
         let notifying =
             self.db.read("incident.notifying", |tx| Box::pin(store::in_state(tx, State::Notifying))).await?;
-        let mut more = false;
+        let (mut more, mut failed) = (false, None);
         for id in notifying {
-            more |= self.tell(id).await?;
+            // One that cannot be told holds up no other.
+            match self.tell(id).await {
+                Ok(told) => more |= told,
+                Err(error) => failed = Some(error),
+            }
         }
-        Ok(more || self.forget().await?)
+        more |= self.forget().await?;
+        failed.map_or(Ok(more), |error| Err(error.into()))
     }
 
     /// Looks up what became of messages.

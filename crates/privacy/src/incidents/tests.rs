@@ -351,6 +351,8 @@ both_engines! {
         desk.world.execute(format!(
             "INSERT INTO account_profiles VALUES ({account}, {bytes}, 'adult', NULL, NULL, 'zh', NULL, 0, 0)"
         )).await;
+        // Of an older one nothing is said.
+        let unsaid = desk.open().await;
         let id = desk.open().await;
         desk.write(id).await;
         desk.incidents.seek(id, &Criterion::Everyone).await.unwrap();
@@ -379,7 +381,8 @@ both_engines! {
             let new = NewReport { clock: clock.to_owned(), to: "the authority".to_owned(), at: None, by: None };
             desk.incidents.report(id, &new).await.unwrap();
         }
-        let close = async || desk.incidents.happen(id, (Event::Close, false)).await;
+        let incidents = desk.incidents.clone();
+        let close = async || incidents.happen(id, (Event::Close, false)).await;
         assert!(matches!(close().await, Err(IncidentError::Waiting(3))));
         desk.ended(ann, "sent").await;
         desk.ended(ben, "failed").await;
@@ -398,9 +401,20 @@ both_engines! {
         desk.ended(dan, "failed").await;
         assert!(matches!(close().await, Err(IncidentError::Unreached(1))));
         desk.incidents.announce(id).await.unwrap();
+        // Whoever is found meanwhile is told too before it is over.
+        let late = desk.account().await;
+        desk.contact(late, Contact::email("late@canary.example").unwrap()).await;
+        desk.incidents.seek(id, &Criterion::Everyone).await.unwrap();
+        assert!(matches!(close().await, Err(IncidentError::State(_))), "it is looked for whom it concerns");
+        // Another that cannot be told holds it up for nobody.
+        desk.world.execute(format!("UPDATE incidents SET state = 'notifying' WHERE id = {}", desk.uuid(unsaid))).await;
+        desk.incidents.seek(unsaid, &Criterion::Listed(vec![ann])).await.unwrap();
+        while !matches!(desk.incidents.step().await, Ok(false) | Err(_)) {}
+        assert_eq!(desk.told(id).await[&late], Told::Written);
+        assert!(desk.incidents.step().await.is_err(), "and is told of");
+        desk.ended(late, "sent").await;
         assert_eq!(close().await.unwrap().state, State::Closed);
-        desk.through().await;
-        assert_eq!(desk.messages().await.len(), 6);
+        assert_eq!(desk.messages().await.len(), 7);
         assert_eq!(desk.incidents.of_account(dan, Page::default()).await.unwrap().items.len(), 1, "in their console");
     }
 
