@@ -1,6 +1,7 @@
 //! Whom an incident concerns is found, wherever the search is cut off; they are told once each, of all four parts, and nobody is
 //! before these are said.
 
+use super::working::DAY;
 use super::*;
 use crate::Texts;
 use crate::erasure::Reason as Cause;
