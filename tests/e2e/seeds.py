@@ -108,5 +108,6 @@ def seeded(url):
     ids["request"], ids["rights_request"] = (who.made("/account/requests", asked)["id"] for who in (owner, somebody))
     ended["request"] = owner.made("/account/requests", {"kind": "complaint", "text": "It is slow."})["id"]
     ids["session"] = owner.made("/sessions", method="GET")["items"][0]["id"]
+    ids["incident"] = owner.made("/incidents", {"kind": "leak"})["id"]
     ids["message"] = owner.made("/development-outbox", method="GET")["items"][0]["id"]
     return ids | {"ended": ended}

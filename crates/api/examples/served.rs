@@ -53,6 +53,7 @@ use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates, de
 use tacit_operations::posting::Posting;
 use tacit_privacy::copy::Copies;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::incidents::{Incidents, LegalClock};
 use tacit_privacy::receivers::{Parts, Receivers, Settings};
 use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::{Days, Retention};
@@ -272,6 +273,14 @@ async fn main() -> Result<(), Failed> {
     let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), Days::default());
     let erasing = Erasing::new(parts.clone(), identity.clone(), ledger.clone(), retention, audit.clone());
     let data_parts = erasing.parts();
+    let setup = tacit_privacy::incidents::Setup {
+        clocks: LegalClock::parse_all(&["cn-4h 4h Provincial cyberspace administration | 省级网信部门".to_owned()])?,
+        controller: Controller::default(),
+        site: Some("https://tacit.example".into()),
+        days: 1095,
+    };
+    let incidents =
+        Incidents::new(parts.clone(), identity.clone(), messages.clone(), setup).map_err(|f| f.to_string())?;
     let requests = Requests::new(parts, erasing, audit.clone(), (15, 7));
     let parts_of = Parts {
         db: db.clone(),
@@ -286,6 +295,7 @@ async fn main() -> Result<(), Failed> {
         parts: data_parts,
         requests,
         receivers,
+        incidents,
         copies: Arc::new(Copies::new(db.clone(), keys.clone(), policy.clone(), clock.clone())),
         ledger,
         db: db.clone(),

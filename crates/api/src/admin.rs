@@ -9,6 +9,7 @@ pub mod client;
 pub mod copies;
 pub mod erasures;
 pub mod groups;
+pub mod incidents;
 mod input;
 pub mod invitations;
 pub mod keyring;
@@ -46,6 +47,7 @@ use tacit_ledger::Ledger;
 use tacit_operations::messages::Messages;
 use tacit_privacy::copy::Copies;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::incidents::Incidents;
 use tacit_privacy::receivers::Receivers;
 use tacit_privacy::retention::Retention;
 use tacit_storage::Db;
@@ -80,6 +82,8 @@ pub struct Admin {
     pub copies: Arc<Copies>,
     /// Who receives data.
     pub receivers: Receivers,
+    /// Incidents.
+    pub incidents: Incidents,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Settlement currency.
@@ -142,6 +146,7 @@ fn routes(admin: &Admin) -> Router<Admin> {
         .merge(retention::routes())
         .merge(erasures::routes())
         .merge(copies::routes())
+        .merge(incidents::routes())
         .merge(audit::routes())
         .merge(keyring::routes())
 }

@@ -27,6 +27,7 @@ mod etag;
 mod groups;
 mod idempotency;
 mod identities;
+mod incidents;
 mod input;
 mod invitations;
 mod keys;
@@ -47,6 +48,7 @@ mod organisation_notices;
 mod organisation_offers;
 mod organisations;
 pub(crate) mod own_data;
+mod own_incidents;
 mod own_requests;
 mod passkeys;
 mod people;
@@ -115,6 +117,7 @@ use tacit_kernel::{Clock, ErrorKind, Fault};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::Messages;
 use tacit_privacy::copy::Copies;
+use tacit_privacy::incidents::Incidents;
 use tacit_privacy::parts::Parts;
 use tacit_privacy::receivers::Receivers;
 use tacit_privacy::requests::Requests;
@@ -148,6 +151,8 @@ pub struct Console {
     pub requests: Requests,
     /// Who receives data.
     pub receivers: Receivers,
+    /// Incidents.
+    pub incidents: Incidents,
     /// Copies of what is held about people.
     pub copies: Arc<Copies>,
     /// What deletes parts of what is held, because people want that.
@@ -222,6 +227,8 @@ pub fn routes() -> Routes {
     let routes = deletions::routes(routes);
     let routes = rights_desk::routes(routes);
     let routes = rights_requests::routes(routes);
+    let routes = own_incidents::routes(routes);
+    let routes = incidents::routes(routes);
     let routes = account_keys::routes(routes);
     let routes = calls::routes(routes);
     let routes = call_records::routes(routes);

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod calls;
 pub mod channels;
 pub mod groups;
+pub mod incidents;
 pub mod messages;
 pub mod models;
 pub mod money;

@@ -15,6 +15,7 @@
 //! - **Audit log**: its checkpoints are signed while entries come.
 //! - **Keyring**: what was destroyed in it is made final.
 //! - **Erasing**: whoever is to be erased is.
+//! - **Incidents**: whom they concern is looked for, and those are told.
 //! - **Backups**: made by schedule.
 //! - **Receivers**: what is known of who receives data.
 //!
@@ -28,6 +29,7 @@ pub mod datamap;
 mod erasing;
 mod events;
 mod forgetting;
+mod incidents;
 mod keyring;
 mod leases;
 mod ledger_check;
@@ -56,6 +58,7 @@ use tacit_ledger::Ledger;
 use tacit_link::{Endpoint, LinkError, Listener, Tls};
 use tacit_privacy::backup::Backups;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::incidents::Incidents;
 use tacit_privacy::receivers::Receivers;
 use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::Retention;
@@ -89,6 +92,8 @@ pub struct ControlConfig {
     pub requests: Requests,
     /// Who receives data.
     pub receivers: Receivers,
+    /// Incidents.
+    pub incidents: Incidents,
     /// What makes backups, if there are any.
     pub backups: Option<Backups>,
     /// How often they are made; only by hand if `None`.
@@ -125,6 +130,7 @@ pub(crate) struct Shared {
     erasing: Erasing,
     requests: Requests,
     receivers: Receivers,
+    incidents: Incidents,
     backups: Option<Backups>,
     backup_every: Option<Duration>,
     clock: Arc<dyn Clock>,
@@ -169,6 +175,7 @@ impl Control {
             erasing,
             requests,
             receivers,
+            incidents,
             backups,
             backup_every,
             clock,
@@ -197,6 +204,7 @@ impl Control {
             erasing,
             requests,
             receivers,
+            incidents,
             backups,
             backup_every,
             clock,
@@ -232,6 +240,8 @@ impl Control {
         tasks.spawn(supervised(Arc::clone(&shared), "keyring", move || keyring::run(Arc::clone(&watched))));
         let watched = Arc::clone(&shared);
         tasks.spawn(supervised(Arc::clone(&shared), "erasing", move || erasing::run(Arc::clone(&watched))));
+        let watched = Arc::clone(&shared);
+        tasks.spawn(supervised(Arc::clone(&shared), "incidents", move || incidents::run(Arc::clone(&watched))));
         let watched = Arc::clone(&shared);
         tasks.spawn(supervised(Arc::clone(&shared), "backups", move || backups::run(Arc::clone(&watched))));
         let watched = Arc::clone(&shared);

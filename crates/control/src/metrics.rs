@@ -114,6 +114,8 @@ pub(crate) struct Metrics {
     pub(crate) transfer_subjects_abroad: Gauge,
     pub(crate) transfer_level: Gauge,
     pub(crate) erasure_notices_waiting: Gauge,
+    pub(crate) incidents_open: Gauge,
+    pub(crate) incident_clocks_overdue: Gauge,
     pub(crate) backup_age: Family<DatabaseLabel, Gauge>,
     pub(crate) ledger_problems: Gauge,
     pub(crate) ledger_checked_at: Gauge,
@@ -151,6 +153,8 @@ impl Metrics {
             transfer_subjects_abroad: Gauge::default(),
             transfer_level: Gauge::default(),
             erasure_notices_waiting: Gauge::default(),
+            incidents_open: Gauge::default(),
+            incident_clocks_overdue: Gauge::default(),
             backup_age: Family::default(),
             ledger_problems: Gauge::default(),
             ledger_checked_at: Gauge::default(),
@@ -211,6 +215,13 @@ impl Metrics {
         r.register("transfer_level", "0: few; 1: near the first bound; 2: it is reached; 3: the second is", level);
         let waiting = metrics.erasure_notices_waiting.clone();
         r.register("erasure_notices_waiting", "Recipients that are to be told of an erasure still", waiting);
+        r.register("incidents_open", "Incidents that are not closed", metrics.incidents_open.clone());
+        let overdue = metrics.incident_clocks_overdue.clone();
+        r.register(
+            "incident_clocks_overdue",
+            "Legal clocks of incidents that ran out before anybody was told",
+            overdue,
+        );
         let age = metrics.backup_age.clone();
         r.register("backup_age_seconds", "Age of the newest backup; without one, of this process", age);
         r.register("ledger_problems", "Problems that the last check found", metrics.ledger_problems.clone());

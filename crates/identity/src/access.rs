@@ -82,6 +82,8 @@ permissions! {
         VerificationDecide = "verification.decide", step_up, "See papers, names and numbers of a case of verification in clear, and decide it; each look is recorded with its reason.";
         PrivacyRead = "privacy.read", plain, "See requests of data subjects, consents, recipients of data and the record of processing.";
         PrivacyWrite = "privacy.write", step_up, "Decide requests of data subjects: export, correction, restriction, erasure; change the register of recipients.";
+        IncidentsRead = "incidents.read", plain, "See incidents, whom they concern, by number, and who has to be told until when.";
+        IncidentsWrite = "incidents.write", step_up, "Open incidents, say whom they concern, tell those people, report and close them.";
         PoliciesWrite = "policies.write", step_up, "Publish a version of a policy.";
         AuditRead = "audit.read", plain, "Read the audit log.";
         RolesRead = "roles.read", plain, "See roles and who has them.";
@@ -186,7 +188,7 @@ impl BuiltInRole {
             Self::Finance => "Money: orders, refunds, codes, invoices, the ledger.",
             Self::Support => "Helps people; personal fields stay masked.",
             Self::Risk => "Abuse and fraud: rules, cases, appeals; decides who is verified.",
-            Self::PrivacyOfficer => "The rights of data subjects and the policies.",
+            Self::PrivacyOfficer => "The rights of data subjects, the policies, and incidents.",
             Self::Auditor => "Sees whatever is not personal; changes nothing.",
         }
     }
@@ -261,6 +263,8 @@ impl BuiltInRole {
                 P::AccountsUnmask,
                 P::PrivacyRead,
                 P::PrivacyWrite,
+                P::IncidentsRead,
+                P::IncidentsWrite,
                 P::PoliciesWrite,
                 P::AuditRead,
                 P::TicketsRead,

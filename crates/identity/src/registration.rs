@@ -17,6 +17,7 @@ use crate::sessions::{Method, Origin};
 use crate::sign_in::SignedIn;
 use crate::{Identity, IdentityError, chance};
 use secrecy::SecretString;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use store::ProfileRow;
 use tacit_kernel::Personal;
@@ -174,6 +175,18 @@ impl Identity {
             invited_by: row.invited_by,
             registered_at: row.registered_at,
         }))
+    }
+
+    /// In which language each of these accounts is written to; whoever said nothing is not in it.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn languages_of_each_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        accounts: &[AccountId],
+    ) -> Result<HashMap<AccountId, Language>, IdentityError> {
+        Ok(store::languages(tx, accounts).await?)
     }
 
     /// The address of the guardian who consented; `None`: nobody had to.

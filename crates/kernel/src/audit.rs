@@ -48,6 +48,20 @@ words! {
         ChoiceMake = "choice.make",
         /// What somebody has decided about their data is looked at.
         ChoiceList = "choice.list",
+        /// An incident is opened.
+        IncidentOpen = "incident.open",
+        /// What is known of an incident is looked at, with who looked for whom.
+        IncidentRead = "incident.read",
+        /// What is known of an incident is changed.
+        IncidentUpdate = "incident.update",
+        /// Whom an incident concerns is said, or taken back.
+        IncidentScope = "incident.scope",
+        /// An incident comes further: assessed, people told, announced, closed, opened again.
+        IncidentState = "incident.state",
+        /// That an incident was reported to somebody is written down.
+        IncidentReport = "incident.report",
+        /// Whom an incident concerns is looked at, a page of them.
+        IncidentSubjects = "incident.subjects",
         /// Somebody takes a copy of what is held about themselves.
         DataCopy = "data.copy",
         /// Somebody has a part of what is held about themselves deleted.
@@ -316,6 +330,8 @@ words! {
         Platform = "platform",
         /// A request of somebody about their data.
         RightsRequest = "rights_request",
+        /// An incident.
+        Incident = "incident",
         /// The keyring.
         Keyring = "keyring",
         /// A backup.

@@ -183,6 +183,12 @@ macro_rules! every_id {
             ErasureNoticeId = "enot";
             /// A disclosure of somebody's data to an authority.
             DisclosureId = "disc";
+            /// An incident.
+            IncidentId = "inc";
+            /// A part of whom an incident concerns.
+            IncidentCriterionId = "incc";
+            /// A time within which somebody must be told of an incident.
+            IncidentClockId = "clk";
         }
     };
 }

@@ -10,6 +10,7 @@ pub mod copy;
 pub mod disclosures;
 pub mod erasure;
 mod fideslang;
+pub mod incidents;
 mod map;
 pub mod parts;
 mod policy;

@@ -272,6 +272,7 @@ pub fn statements() -> Vec<&'static Sql> {
         crate::transfers::STATEMENTS,
         crate::told::STATEMENTS,
         crate::disclosures::STATEMENTS,
+        crate::incidents::STATEMENTS,
     ]
     .concat()
 }

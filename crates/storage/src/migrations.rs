@@ -56,6 +56,7 @@ pub(crate) static MAIN: Migrations = Migrations {
         include_str!("../migrations/0020_known_erasures.sql"),
         include_str!("../migrations/0021_choices.sql"),
         include_str!("../migrations/0022_recipients.sql"),
+        include_str!("../migrations/0023_incidents.sql"),
         include_str!("../migrations/0024_forgotten_entries.sql"),
     ],
 };

@@ -7,6 +7,7 @@ pub(crate) mod catalog;
 pub(crate) mod config;
 pub(crate) mod erasure;
 mod identity;
+mod incidents;
 mod invitations;
 mod keyring;
 pub(crate) mod limits;
@@ -129,6 +130,9 @@ pub(crate) enum Command {
     /// What is done with personal data: the data map, and everything that is made of it.
     #[command(subcommand)]
     Privacy(privacy::PrivacyCommand),
+    /// Incidents with data: whom they concern, who is told, until when somebody must be.
+    #[command(subcommand)]
+    Incident(incidents::IncidentCommand),
     /// The keys that everything personal is sealed with.
     #[command(subcommand)]
     Keyring(keyring::KeyringCommand),
@@ -269,6 +273,7 @@ async fn client_command(global: &Global, command: Command) -> anyhow::Result<()>
         Command::Calls(c) => calls::run(&session, c).await,
         Command::Messages(c) => messages::run(&session, c).await,
         Command::Audit(c) => audit::run(&session, c).await,
+        Command::Incident(c) => incidents::run(&session, c).await,
         Command::Keyring(c) => keyring::run(&session, c).await,
         Command::Apply(args) => platform::apply(&session, &args).await,
         Command::Diff(args) => platform::diff(&session, &args).await,

@@ -39,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) sign_in: SignIn,
     pub(crate) verification: Verification,
     pub(crate) privacy: Privacy,
+    pub(crate) incidents: Incidents,
     pub(crate) retention: Retention,
     pub(crate) backup: Backup,
     pub(crate) link: Link,
@@ -265,6 +266,13 @@ pub(crate) struct Privacy {
     pub(crate) home_country: Option<String>,
     pub(crate) transfers_filing: u64,
     pub(crate) transfers_assessment: u64,
+}
+
+/// What is to be done about incidents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Incidents {
+    pub(crate) clocks: Vec<String>,
 }
 
 /// Which addresses may be used in clear.

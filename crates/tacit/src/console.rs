@@ -41,6 +41,7 @@ pub(crate) async fn start(
         receivers: admin.receivers.clone(),
         copies: Arc::clone(&admin.copies),
         parts: admin.erasing.parts(),
+        incidents: admin.incidents.clone(),
         db: stores.db.clone(),
         keys: Arc::clone(&stores.keys),
         identity: admin.identity.clone(),

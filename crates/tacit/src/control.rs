@@ -20,6 +20,7 @@ use tacit_operations::posting::Posting;
 use tacit_privacy::backup::Backups;
 use tacit_privacy::copy::Copies;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::incidents::Incidents;
 use tacit_privacy::receivers::{Parts, Receivers};
 use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::{Days, Retention};
@@ -146,6 +147,9 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let erasing = Erasing::new(parts.clone(), identity.clone(), ledger.clone(), retention.clone(), audit.clone());
     let erasing = erasing.with_told(receivers.told.clone());
     let answered = crate::privacy::profile(config)?.days_to_answer;
+    let incidents =
+        Incidents::new(parts.clone(), identity.clone(), messages.clone(), crate::privacy::incidents(config)?)
+            .map_err(detailed)?;
     let requests = Requests::new(parts, erasing.clone(), audit.clone(), (answered, config.privacy.cooling_off_days));
     // Of data that was restored from a backup nobody is served before whoever was erased since is known to be.
     let replayed = if stores.erased > 0 { erasing.replay().await.map_err(detailed)? } else { 0 };
@@ -163,6 +167,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         erasing: erasing.clone(),
         requests: requests.clone(),
         receivers: receivers.clone(),
+        incidents: incidents.clone(),
         backups: Some(backups),
         backup_every: config.backup.every(),
         clock: clock.clone(),
@@ -198,6 +203,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         retention,
         erasing,
         copies: Arc::new(Copies::new(db.clone(), Arc::clone(&stores.keys), Arc::clone(&policy), clock.clone())),
+        incidents,
         db,
         clock: clock.clone(),
         currency: config.money.currency.clone(),

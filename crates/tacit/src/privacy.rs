@@ -4,6 +4,7 @@ use crate::config::Config;
 use aws_lc_rs::digest;
 use data_encoding::HEXLOWER;
 use std::io::Read as _;
+use tacit_privacy::incidents::LegalClock;
 use tacit_privacy::{Controller, Map, Policy, PolicyError, Profile};
 
 /// Every element of every process of the platform.
@@ -38,6 +39,15 @@ pub(crate) fn build() -> anyhow::Result<String> {
         digest.update(read);
     }
     Ok(HEXLOWER.encode(digest.finish().as_ref()))
+}
+
+/// What is to be done about incidents.
+pub(crate) fn incidents(config: &Config) -> anyhow::Result<tacit_privacy::incidents::Setup> {
+    let clocks =
+        LegalClock::parse_all(&config.incidents.clocks).map_err(|text| anyhow::anyhow!("incidents.clocks: {text}"))?;
+    let site = config.console.url.as_deref().and_then(crate::config::site).map(|(origin, _)| origin);
+    let (controller, days) = (controller(config), config.retention.audit_days);
+    Ok(tacit_privacy::incidents::Setup { clocks, controller, site, days })
 }
 
 fn published(profile: Profile, controller: Controller) -> Result<Policy, PolicyError> {

@@ -29,9 +29,10 @@ use tacit_kernel::limits::Limits;
 use tacit_kernel::{Clock, Dialect, ErrorKind, Fault, Nano, Ppm, SystemClock, rating};
 use tacit_ledger::Ledger;
 use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates, delivery};
-use tacit_privacy::copy::Copies;
 use tacit_operations::posting::Posting;
+use tacit_privacy::copy::Copies;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::incidents::Incidents;
 use tacit_privacy::receivers::{Parts, Receivers, Settings};
 use tacit_privacy::recipients::Kind;
 use tacit_privacy::retention::{Days, Retention};
@@ -70,6 +71,13 @@ async fn served(db: Db) -> Served {
     let identity = Identity::new(db.clone(), keys.clone(), clock.clone(), Hashing::start(1, Cost::default()).unwrap());
     let (ledger, audit) = (Ledger::new(db.clone(), clock.clone()), Audit::new(db.clone(), keys.clone(), clock.clone()));
     let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), Days::default());
+    let setup = tacit_privacy::incidents::Setup {
+        clocks: Vec::new(),
+        controller: tacit_privacy::Controller::default(),
+        site: None,
+        days: 1095,
+    };
+    let incidents = Incidents::new(parts.clone(), identity.clone(), messages.clone(), setup).unwrap();
     let map = Map::new(tacit_storage::datamap::COLUMNS.iter().copied());
     let policy = Arc::new(Policy::new(map, Profile::named("youyun").unwrap(), Controller::default()).unwrap());
     let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
@@ -87,6 +95,7 @@ async fn served(db: Db) -> Served {
         copies: Arc::new(Copies::new(db.clone(), keys.clone(), policy, clock.clone())),
         catalog,
         receivers,
+        incidents,
         erasing: Erasing::new(parts, identity.clone(), ledger.clone(), retention.clone(), audit.clone()),
         db,
         identity,

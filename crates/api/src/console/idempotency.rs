@@ -22,6 +22,7 @@ use tacit_kernel::ids::{self, AccountId};
 use tacit_kernel::{ErrorKind, Fault, Timestamp};
 use tacit_operations::messages::MessagesError;
 use tacit_privacy::disclosures::DisclosureError;
+use tacit_privacy::incidents::IncidentError;
 use tacit_privacy::recipients::RecipientError;
 use tacit_privacy::requests::RequestError;
 use tacit_storage::idempotency::{self, Kept};
@@ -262,6 +263,15 @@ impl From<RequestError> for Undone {
     fn from(error: RequestError) -> Self {
         match error {
             RequestError::Storage(error) => Self::Storage(error),
+            other => Self::Refused(other.into()),
+        }
+    }
+}
+
+impl From<IncidentError> for Undone {
+    fn from(error: IncidentError) -> Self {
+        match error {
+            IncidentError::Storage(error) => Self::Storage(error),
             other => Self::Refused(other.into()),
         }
     }

@@ -160,15 +160,22 @@ pub(super) fn language(query: &LanguageQuery, headers: &HeaderMap) -> Result<Lan
     Ok(tags.filter_map(Language::parse).next().unwrap_or(Language::En))
 }
 
-fn html(published: &Published, page: Page, language: Language) -> Response {
-    let html = published.policy.page(page, language).to_string();
-    // Nothing but its own style sheet; and of one page its own program, which asks this platform and nobody else.
-    let may = match page {
-        Page::Requests => {
-            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-             frame-ancestors 'none'"
-        }
-        _ => "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+fn html(published: &Published, of: Page, language: Language) -> Response {
+    // Of one page its own program too, which asks this platform and nobody else.
+    page_with(published.policy.page(of, language).to_string(), language, of == Page::Requests)
+}
+
+/// A page of these, with what a browser may do with it: nothing but its style sheet.
+pub(super) fn page(html: String, language: Language) -> Response {
+    page_with(html, language, false)
+}
+
+fn page_with(html: String, language: Language, has_program: bool) -> Response {
+    let may = if has_program {
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'"
+    } else {
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     };
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),

@@ -16,7 +16,9 @@ use std::collections::HashMap;
 use tacit_identity::access::{Permission, Via};
 use tacit_identity::verification::PaperKind;
 use tacit_kernel::audit::{Action, ObjectKind, Phase};
-use tacit_kernel::ids::{AccountId, CallId, DisclosureId, EventId, MessageId, RightsRequestId, VerificationId};
+use tacit_kernel::ids::{
+    AccountId, CallId, DisclosureId, EventId, IncidentId, MessageId, RightsRequestId, VerificationId,
+};
 use tacit_kernel::{ErrorKind, Fault, Personal};
 use tacit_storage::audit::{Actor, NewEntry, Object};
 use utoipa::ToSchema;
@@ -53,6 +55,8 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ("GET" | "HEAD", "/api/v1/call-records/{call}") => (A::CallRead, O::Call),
         ("GET" | "HEAD", "/api/v1/rights-requests") => (A::RightsRequestList, O::RightsRequest),
         ("GET" | "HEAD", "/api/v1/rights-requests/{request}") => (A::RightsRequestRead, O::RightsRequest),
+        ("GET" | "HEAD", "/api/v1/incidents/{incident}") => (A::IncidentRead, O::Incident),
+        ("GET" | "HEAD", "/api/v1/incidents/{incident}/subjects") => (A::IncidentSubjects, O::Incident),
         ("GET" | "HEAD", "/api/v1/verification-reviews") => (A::VerificationList, O::Verification),
         ("GET" | "HEAD", "/api/v1/verification-reviews/{case}") => (A::VerificationRead, O::Verification),
         ("GET" | "HEAD", "/api/v1/disclosures") => (A::DisclosureList, O::Disclosure),
@@ -78,6 +82,13 @@ pub(super) fn action_of(method: &Method, path: &str) -> Option<Recorded> {
         ) => (A::RightsRequestChange, O::RightsRequest),
         ("POST", "/api/v1/rights-requests/{request}/details") => (A::RightsRequestReveal, O::RightsRequest),
         ("POST", "/api/v1/rights-requests/{request}/decision") => (A::RightsRequestDecide, O::RightsRequest),
+        ("POST", "/api/v1/incidents") => (A::IncidentOpen, O::Incident),
+        ("PATCH", "/api/v1/incidents/{incident}") => (A::IncidentUpdate, O::Incident),
+        ("POST" | "DELETE", "/api/v1/incidents/{incident}/scope") => (A::IncidentScope, O::Incident),
+        ("POST", "/api/v1/incidents/{incident}/state" | "/api/v1/incidents/{incident}/announcement") => {
+            (A::IncidentState, O::Incident)
+        }
+        ("POST", "/api/v1/incidents/{incident}/reports") => (A::IncidentReport, O::Incident),
         ("POST", "/api/v1/codes") => (A::CodeSend, O::Message),
         ("POST", "/api/v1/registration") => (A::AccountRegister, O::Account),
         ("POST", "/api/v1/sign-in/password" | "/api/v1/sign-in/code" | "/api/v1/sign-in/second-factor") => {
@@ -410,6 +421,11 @@ pub(super) async fn begin(
         _ if kind == ObjectKind::Disclosure => {
             let named = named(asked.route, asked.uri.path(), "{disclosure}");
             let id = named.filter(|text| text.parse::<DisclosureId>().is_ok());
+            Object { kind, id: id.map(str::to_owned) }
+        }
+        _ if kind == ObjectKind::Incident => {
+            let named = named(asked.route, asked.uri.path(), "{incident}");
+            let id = named.filter(|text| text.parse::<IncidentId>().is_ok());
             Object { kind, id: id.map(str::to_owned) }
         }
         // What belongs to an organisation is told by which one.

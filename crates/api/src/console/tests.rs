@@ -7,6 +7,7 @@ mod crawl;
 mod development_outbox;
 mod generated;
 mod identities;
+mod incidents;
 mod keys;
 mod organisations;
 mod own_data;
@@ -50,6 +51,7 @@ use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
 use tacit_operations::posting::Posting;
 use tacit_privacy::copy::Copies;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::incidents::Incidents;
 use tacit_privacy::receivers::{Parts, Receivers, Settings};
 use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::{Days, Retention};
@@ -215,6 +217,7 @@ async fn served_with(db: Db, wishes: Wishes) -> Served {
     let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), Days::default());
     let erasing = Erasing::new(parts.clone(), identity.clone(), ledger, retention, audit.clone());
     let data_parts = erasing.parts();
+    let incidents = Incidents::new(parts.clone(), identity.clone(), messages.clone(), incidents::setup()).unwrap();
     let requests = Requests::new(parts, erasing, audit, (15, 7));
     let catalog = Catalog::new(db.clone(), keys.clone(), clock.clone());
     let parts_of = Parts {
@@ -230,6 +233,7 @@ async fn served_with(db: Db, wishes: Wishes) -> Served {
         parts: data_parts,
         requests,
         receivers,
+        incidents,
         copies: Arc::new(Copies::new(db.clone(), keys.clone(), policy.clone(), clock.clone())),
         db: db.clone(),
         keys: keys.clone(),

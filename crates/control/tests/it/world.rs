@@ -14,8 +14,11 @@ use tacit_kernel::rating::{Price, Rates};
 use tacit_kernel::{Clock, Dialect, Nano, Personal, Ppm, SystemClock};
 use tacit_ledger::Ledger;
 use tacit_link::{Client, connect, convert, wire};
+use tacit_operations::messages::{Messages, Route, Schedule, Setup, Templates};
 use tacit_operations::posting::Posting;
+use tacit_privacy::Controller;
 use tacit_privacy::erasure::Erasing;
+use tacit_privacy::incidents::{self, Incidents};
 use tacit_privacy::receivers::{Parts, Receivers, Settings};
 use tacit_privacy::requests::Requests;
 use tacit_privacy::retention::{Days, Retention};
@@ -132,6 +135,17 @@ impl World {
         let retention = Retention::new(parts.clone(), self.ledger.clone(), audit.clone(), Days::default());
         let erasing =
             Erasing::new(parts.clone(), self.identity.clone(), self.ledger.clone(), retention.clone(), audit.clone());
+        let sending = Setup {
+            email: Route::Development,
+            sms: Route::Development,
+            templates: Templates::load(None, "Test").unwrap(),
+            schedule: Schedule::DEFAULT,
+            concurrency: 1,
+            longest_attempt: Duration::from_secs(1),
+        };
+        let messages = Messages::new(self.db.clone(), Arc::clone(&self.keys), Arc::new(SystemClock), sending);
+        let setup = incidents::Setup { clocks: Vec::new(), controller: Controller::default(), site: None, days: 1095 };
+        let incidents = Incidents::new(parts.clone(), self.identity.clone(), messages, setup).unwrap();
         let requests = Requests::new(parts, erasing.clone(), audit, (15, 7));
         let parts = Parts {
             db: self.db.clone(),
@@ -152,6 +166,7 @@ impl World {
             erasing,
             requests,
             receivers,
+            incidents,
             backups: None,
             backup_every: None,
             clock: Arc::new(SystemClock),

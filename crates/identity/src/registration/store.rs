@@ -1,9 +1,10 @@
 //! The SQL of profiles and invitations.
 
 use super::{AgeBand, Invitation, Language};
+use std::collections::HashMap;
 use tacit_kernel::Timestamp;
 use tacit_kernel::ids::{AccountId, InvitationId};
-use tacit_storage::{Page, ReadTx, Row, Sql, StorageError, WriteTx};
+use tacit_storage::{Page, ReadTx, Row, Sql, SqlText, StorageError, WriteTx};
 
 const INSERT: Sql = Sql::new(
     "INSERT INTO account_profiles (account_id, fields_sealed, age_band, guardian_sealed, guardian_consent_at, language, \
@@ -83,6 +84,21 @@ pub(super) async fn insert(
         guardian.map(Vec::from).into(),
     ];
     tx.execute(&INSERT, &values).await.map(drop)
+}
+
+/// The language of each of these accounts that has a profile.
+pub(super) async fn languages(
+    tx: &mut ReadTx<'_>,
+    accounts: &[AccountId],
+) -> Result<HashMap<AccountId, Language>, StorageError> {
+    let text = SqlText::new("SELECT account_id, language FROM account_profiles WHERE 1 = 1")
+        .list(" AND account_id IN ", accounts.iter().copied());
+    let language = |row: &Row| {
+        let word: String = row.get("language")?;
+        let language = Language::from_word(&word);
+        language.ok_or_else(|| StorageError::inconsistent("account_profiles", "language"))
+    };
+    tx.query(text).await?.iter().map(|row| Ok((row.get("account_id")?, language(row)?))).collect()
 }
 
 pub(super) async fn get(tx: &mut ReadTx<'_>, account: AccountId) -> Result<Option<ProfileRow>, StorageError> {

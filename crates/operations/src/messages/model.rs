@@ -30,6 +30,8 @@ words! {
         Invitation = "invitation",
         /// A word of the operator about the account.
         AccountNotice = "account.notice",
+        /// An incident concerns the account. Nobody can have it switched off.
+        Incident = "incident",
         /// The operator tries the channel.
         Test = "test",
     }
@@ -165,6 +167,13 @@ pub enum Content {
         /// Plain text; empty lines part paragraphs.
         text: Personal<String>,
     },
+    /// [`Kind::Incident`].
+    Incident {
+        /// What happened, what was done, what people can do, what is offered: plain text; empty lines part paragraphs.
+        text: String,
+        /// Where it can be read; empty if the platform has no address that is known.
+        url: String,
+    },
     /// [`Kind::Test`].
     Test,
 }
@@ -204,6 +213,7 @@ impl Content {
             Self::NewDevice { .. } => Kind::NewDevice,
             Self::Invitation { .. } => Kind::Invitation,
             Self::AccountNotice { .. } => Kind::AccountNotice,
+            Self::Incident { .. } => Kind::Incident,
             Self::Test => Kind::Test,
         }
     }
@@ -227,6 +237,7 @@ impl Content {
                 "inviter": inviter.reveal(), "organisation": organisation.reveal(), "url": url.expose_secret(),
             }),
             Self::AccountNotice { title, text } => json!({ "title": title.reveal(), "text": text.reveal() }),
+            Self::Incident { text, url } => json!({ "text": text, "url": url }),
             Self::Test => json!({}),
         };
         Zeroizing::new(value.to_string())
@@ -252,6 +263,10 @@ impl Content {
                 url: SecretString::from("https://ai.example/invitations/abc"),
             },
             Kind::AccountNotice => Self::AccountNotice { title: text("A title"), text: text("A text.\n\nMore of it.") },
+            Kind::Incident => Self::Incident {
+                text: "What happened.\n\nWhat you can do.".to_owned(),
+                url: "https://ai.example/privacy/incidents".to_owned(),
+            },
             Kind::Test => Self::Test,
         }
     }

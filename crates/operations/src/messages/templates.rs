@@ -44,6 +44,7 @@ const EMBEDDED: &[(&str, &str)] = embedded!(
     "sign_in.new_device",
     "invitation",
     "account.notice",
+    "incident",
     "test"
 );
 

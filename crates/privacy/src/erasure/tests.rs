@@ -91,6 +91,14 @@ impl World {
         [ann, member, org]
     }
 
+    /// Runs a statement of a test.
+    pub(crate) async fn execute(&self, text: String) -> u64 {
+        let text: &'static str = text.leak();
+        let done: Result<u64, StorageError> =
+            self.db.write("test.execute", |tx| Box::pin(async move { tx.change(SqlText::new(text)).await })).await;
+        done.unwrap_or_else(|error| panic!("{text}: {error:?}"))
+    }
+
     pub(crate) async fn query(&self, text: String) -> Vec<Row> {
         let text: &'static str = text.leak();
         let rows: Result<Vec<Row>, StorageError> =

@@ -221,6 +221,28 @@ pub(super) const DISCLOSURE: Class =
         .corrected(Correcting::Record);
 /// How far counting has come.
 pub(super) const COUNTING: Class = Class::nobody("how far the counting of transfers has come");
+/// What an incident was, which leads to nobody; kept as proof of what was done about it (GDPR, article 33 (5)).
+pub(super) const INCIDENT: Class =
+    Class::nobody("tells of an incident and of nobody").kept(Retention::Class(AUDIT_CLASS));
+/// Of whom an incident was looked for, or who wrote down that it was reported: the same number as in the audit log.
+pub(super) const INCIDENT_ACTOR: Class =
+    Class::account("user.unique_id", "incident_criteria.actor_id -> accounts.id", &[Purpose::Law])
+        .kept(Retention::Class(AUDIT_CLASS))
+        .cites(&["YY-10", "01-4.4"])
+        .withheld(Withheld::OfOthers)
+        .corrected(Correcting::Record);
+pub(super) const INCIDENT_REPORTER: Class =
+    Class::account("user.unique_id", "incident_clocks.reported_by -> accounts.id", &[Purpose::Law])
+        .kept(Retention::Class(AUDIT_CLASS))
+        .cites(&["YY-10", "01-4.4"])
+        .withheld(Withheld::OfOthers)
+        .corrected(Correcting::Record);
+/// That an incident concerns somebody, and whether they were told.
+pub(super) const INCIDENT_SUBJECT: Class =
+    Class::account("user.account", "incident_subjects.account_id -> accounts.id", &[Purpose::Law])
+        .kept(Retention::Class(AUDIT_CLASS))
+        .cites(&["YY-10", "01-4.4"])
+        .corrected(Correcting::Record);
 pub(super) const RUN: Class =
     Class::nobody("tells of a run over a class of retention").kept(Retention::Class(AUDIT_CLASS));
 /// Messages to somebody who has no account yet are sealed with the platform's key.

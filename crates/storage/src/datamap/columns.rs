@@ -281,6 +281,26 @@ columns! {
             updated_at;
         RIGHTS_REQUEST.category("user.content").protected(Protection::SealedSubject) => said_sealed, answer_sealed;
     }
+    incidents {
+        INCIDENT => id, kind, state, found_at, began_at, ended_at, categories, clearing, created_at, updated_at, notified_at,
+            published_at, closed_at;
+        INCIDENT.protected(Protection::SealedPlatform) => words_sealed;
+    }
+    incident_criteria {
+        INCIDENT => id, incident_id, kind, from_at, until_at, provider_id, channel_id, gateway, accounts, looked, found,
+            after_id, created_at, finished_at;
+        INCIDENT_ACTOR => actor_id;
+    }
+    incident_subjects {
+        INCIDENT_SUBJECT.category("user.unique_id") => incident_id, account_id;
+        INCIDENT_SUBJECT.withheld(Withheld::SaysNothing) => message_id;
+        INCIDENT_SUBJECT => state, updated_at;
+    }
+    incident_clocks {
+        INCIDENT => id, incident_id, clock, english, chinese, due_at, reported_at;
+        INCIDENT_REPORTER => reported_by;
+        INCIDENT.protected(Protection::SealedPlatform) => reported_to_sealed;
+    }
     erasures {
         ERASURE.category("user.unique_id") => account_id, pseudonym;
         ERASURE => id, reason, forfeits, state, place, epoch, counts, begun_at, unreadable_at, purged_at, done_at,

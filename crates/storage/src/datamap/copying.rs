@@ -19,6 +19,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("audit_entries", &["seq"]),
     ("call_attempts", &["call_id", "attempt"]),
     ("development_outbox", &["message_id"]),
+    ("incident_subjects", &["incident_id", "account_id"]),
     ("known_devices", &["device_hash"]),
     ("forgotten_entries", &["ledger_account_id"]),
     ("leases", &["session_id", "account_id"]),

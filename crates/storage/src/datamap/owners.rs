@@ -120,6 +120,9 @@ pub const OWNERS: &[Owner] = &[
     Owner::new("choices.account_id -> accounts.id", Pseudonymous(HANDLING_RECORDS)),
     Owner::new("rights_requests.account_id -> accounts.id", Pseudonymous(HANDLING_RECORDS))
         .emptied(&["said_sealed", "answer_sealed"]),
+    Owner::new("incident_subjects.account_id -> accounts.id", Deleted),
+    Owner::new("incident_criteria.actor_id -> accounts.id", LeadsNowhere(HANDLING_RECORDS)),
+    Owner::new("incident_clocks.reported_by -> accounts.id", LeadsNowhere(HANDLING_RECORDS)),
     Owner::new("legal_holds.account_id -> accounts.id", Deleted),
     Owner::new("usage_daily.account_id -> accounts.id", Deleted),
     Owner::new(

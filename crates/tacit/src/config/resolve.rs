@@ -272,6 +272,9 @@ fn value_of_text(setting: &Setting, text: &str, origin: &Origin) -> Result<Value
         Kind::Networks | Kind::Words(_) | Kind::Names | Kind::Recipients => Value::Array(
             text.split(',').map(str::trim).filter(|p| !p.is_empty()).map(|p| Value::String(p.to_owned())).collect(),
         ),
+        Kind::Clocks => Value::Array(
+            text.split(';').map(str::trim).filter(|p| !p.is_empty()).map(|p| Value::String(p.to_owned())).collect(),
+        ),
         Kind::MasterKey => match text.split_once(':') {
             Some((how @ ("env" | "file" | "pkcs11"), what)) => reference(how, what),
             Some(("command", program)) => Value::Table(Table::from_iter([(
@@ -345,6 +348,10 @@ fn value_of_toml(setting: &Setting, value: Value) -> Result<Value, String> {
             .map(drop)
             .ok_or_else(|| "give a code of ISO 3166-1 with two capital letters, such as \"CN\"".to_owned()),
         Kind::Recipients => recipients(&value),
+        Kind::Clocks => match value.clone().try_into::<Vec<String>>() {
+            Ok(texts) => tacit_privacy::incidents::LegalClock::parse_all(&texts).map(drop),
+            Err(_) => Err("give a list of clocks, each as \"name 72h English | 中文\"".to_owned()),
+        },
         Kind::Word(words) => match text {
             Some(word) if words.contains(&word) => Ok(()),
             _ => Err(format!("give one of: {}", words.join(", "))),

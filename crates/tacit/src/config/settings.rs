@@ -42,6 +42,8 @@ pub(crate) enum Kind {
     Country,
     /// A list of recipients of age.
     Recipients,
+    /// A list of legal clocks.
+    Clocks,
     /// A secret: `{ env = "NAME" }` or `{ file = "/path" }`.
     Secret,
     /// The master key: a secret, or `{ command = ["/program"] }`, or `{ pkcs11 = "/path" }`.

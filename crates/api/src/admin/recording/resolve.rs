@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use std::collections::HashMap;
 use tacit_kernel::Fault;
 use tacit_kernel::audit::ObjectKind;
-use tacit_kernel::ids::{AccountId, CallId, EventId};
+use tacit_kernel::ids::{AccountId, CallId, EventId, IncidentId};
 
 /// The parts of a request in which something can be named.
 pub(super) struct Asked<'b> {
@@ -82,6 +82,10 @@ async fn lookup(admin: &Admin, named: Named, reference: &str) -> Result<Known, F
                 let event = admin.ledger.aside(id).await?;
                 (event.as_ref().map(|_| id.to_string()), event.and_then(|e| e.account))
             }
+            Err(_) => (None, None),
+        },
+        Named::Incident => match reference.parse::<IncidentId>() {
+            Ok(id) => thing(admin.incidents.find(id).await.ok().map(|_| id.to_string())),
             Err(_) => (None, None),
         },
         Named::Group => thing(admin.identity.group_by_ref(reference).await?.map(|g| g.id.to_string())),

@@ -29,6 +29,7 @@ pub(in crate::admin) enum Named {
     Recipient,
     Channel,
     Model,
+    Incident,
 }
 
 /// What an answer tells that was not known before.
@@ -234,6 +235,30 @@ pub(in crate::admin) static RULES: &[Rule] = &{
         get("/v1/erasures/plan", A::ErasurePlan, O::Erasure).names(Query(ACCOUNT), N::Account),
         get("/v1/erasures/{erasure}", A::ErasureList, O::Erasure),
         post("/v1/copies", A::AccountExport, O::Account).names(Body(ACCOUNT), N::Account),
+        none("/v1/incidents"),
+        post("/v1/incidents", A::IncidentOpen, O::Incident).fields(&["kind", "found_at"]).answers(Id),
+        get("/v1/incidents/{incident}", A::IncidentRead, O::Incident).names(Path, N::Incident),
+        patch("/v1/incidents/{incident}", A::IncidentUpdate, O::Incident).names(Path, N::Incident).fields(&[
+            "kind",
+            "began_at",
+            "ended_at",
+            "categories",
+            "en",
+            "zh",
+        ]),
+        post("/v1/incidents/{incident}/scope", A::IncidentScope, O::Incident)
+            .names(Path, N::Incident)
+            .fields(&["kind"]),
+        post("/v1/incidents/{incident}/clear", A::IncidentScope, O::Incident).names(Path, N::Incident),
+        get("/v1/incidents/{incident}/subjects", A::IncidentSubjects, O::Incident).names(Path, N::Incident),
+        none("/v1/incidents/{incident}/draft"),
+        post("/v1/incidents/{incident}/state", A::IncidentState, O::Incident)
+            .names(Path, N::Incident)
+            .fields(&["event"]),
+        post("/v1/incidents/{incident}/announce", A::IncidentState, O::Incident).names(Path, N::Incident),
+        post("/v1/incidents/{incident}/reports", A::IncidentReport, O::Incident)
+            .names(Path, N::Incident)
+            .fields(&["clock"]),
         get("/v1/staff", A::StaffList, O::Role),
         post("/v1/staff/grant", A::StaffGrant, O::Role).names(Body(ACCOUNT), N::Account).fields(&["role"]),
         post("/v1/staff/revoke", A::StaffRevoke, O::Role).names(Body(ACCOUNT), N::Account).fields(&["role"]),

@@ -49,6 +49,8 @@ const PERSON: &[&str] = &[
     "INSERT INTO call_attempts VALUES ({a}, 1, {c}, {c}, 0, 1, NULL, 500)",
     "INSERT INTO choices VALUES ({a}, {me}, 'improvement', 1, 1, 'person', 'w', 0)",
     "INSERT INTO rights_requests VALUES ({a}, {me}, 'correction', 'open', 'person', 'session', NULL, NULL, {x}, {x}, 0, 9, NULL, NULL, NULL, 0)",
+    "INSERT INTO incidents VALUES ({a}, 'leak', 'open', 0, NULL, NULL, '[]', {y}, 0, 0, 0, NULL, NULL, NULL)",
+    "INSERT INTO incident_subjects VALUES ({a}, {me}, 'waiting', {b}, 0)",
     "INSERT INTO usage_daily VALUES ({me}, {a}, 1, 1, 1, 0)",
     "INSERT INTO gateway_sessions VALUES ({c}, 'gw', '1', 1, 0, 0, 9223372036854775807, 1)",
     "INSERT INTO leases VALUES ({c}, {me}, 0, 0, 1, 0)",
@@ -139,11 +141,11 @@ async fn execute(db: &Db, text: &str, me: Person, other: AccountId, org: Person)
     done.unwrap_or_else(|error| panic!("{}: {error:?}", sql.text()));
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn uuid(engine: Engine, id: Uuid) -> String {
+pub(crate) fn uuid(engine: Engine, id: Uuid) -> String {
     match engine {
         Engine::Sqlite => format!("X'{}'", id.simple()),
         Engine::Postgres => format!("'{id}'"),

@@ -54,6 +54,17 @@ pub(super) const SETTINGS: &[Setting] = &[
         "From how many on the authority is to assess it; article 7 of the same.",
     ),
     setting(
+        "incidents.clocks",
+        Kind::Clocks,
+        "[\"cn-1h 1h Protection department and public security, critical infrastructure (CN) | 保护工作部门和公安机关（关键信息基础设施）\", \
+         \"cn-4h 4h Provincial cyberspace administration (CN) | 省级网信部门\", \
+         \"eu-24h 24h CSIRT, early warning (EU, NIS2 article 23) | 欧盟 CSIRT 预警（NIS2 第 23 条）\", \
+         \"gdpr-33 72h Supervisory authority (EU, GDPR article 33) | 欧盟监管机构（GDPR 第 33 条）\"]",
+        "Times within which a law wants somebody to be told of an incident, from the moment when it is found, each as\n\
+         \"name 72h English | 中文\" (h hours, d days; between clocks in a variable or flag: ;). Which of them hold is for\n\
+         counsel to say; one that does not apply is ticked off by saying so (docs/incidents.md).",
+    ),
+    setting(
         "retention.call_records_days",
         Kind::Number { min: CALL_RECORD.min as i64, max: CALL_RECORD.max as i64 },
         "400",

@@ -14,6 +14,9 @@ pub(super) fn asked(method: &str, path: &str, person: &Person, things: &Things) 
         path if path.starts_with("/api/v1/management-keys/") => things.management_key.clone(),
         _ => person.key.to_string(),
     };
+    // Whom the one concerns is said and taken out meanwhile; of the other all is said.
+    let incident =
+        if path.ends_with("/draft") || path.ends_with("/announcement") { &things.told } else { &things.incident };
     let (channel, model, recipient) = match method {
         // Else it would go.
         "DELETE" => {
@@ -43,6 +46,8 @@ pub(super) fn asked(method: &str, path: &str, person: &Person, things: &Things) 
         .replace("{event}", &things.event)
         .replace("{message}", &things.message)
         .replace("{request}", &things.request)
+        .replace("{incident}/draft", "{incident}/draft?draft=notice")
+        .replace("{incident}", incident)
         .replace("{account}", &person.account.to_string())
         .replace("{call}", &person.call.to_string())
         .replace("{page}", "cookies")
@@ -74,6 +79,12 @@ fn by_staff(method: &str, path: &str) -> Option<Option<Value>> {
         ("POST", "/api/v1/rights-requests/{request}/decision") => {
             Some(json!({"decision": "ask", "answer": "since when?"}))
         }
+        ("POST", "/api/v1/incidents") => Some(json!({"kind": "loss"})),
+        ("PATCH", "/api/v1/incidents/{incident}") => Some(json!({"kind": "leak"})),
+        ("POST", "/api/v1/incidents/{incident}/scope") => Some(json!({"kind": "everyone"})),
+        ("POST", "/api/v1/incidents/{incident}/state") => Some(json!({"event": "assess"})),
+        ("POST", "/api/v1/incidents/{incident}/announcement") => None,
+        ("POST", "/api/v1/incidents/{incident}/reports") => Some(json!({"clock": "cn-4h", "to": "the authority"})),
         ("PUT" | "DELETE", "/api/v1/roles/{role}") => Some(json!({"permissions": []})),
         ("PUT" | "DELETE", "/api/v1/staff/{account}/roles/{role}") => None,
         ("PATCH", "/api/v1/groups/{group}") => Some(json!({"multiplier": "1"})),

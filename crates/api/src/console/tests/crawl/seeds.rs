@@ -39,6 +39,9 @@ pub(super) struct Things {
     pub(super) event: String,
     pub(super) message: String,
     pub(super) request: String,
+    pub(super) incident: String,
+    /// An incident of which all is said.
+    pub(super) told: String,
 }
 
 /// An organisation that she is in, and what is hers or about her there.
@@ -170,6 +173,8 @@ pub(super) async fn things(served: &Served, person: &Person) -> Things {
     let message = letter(served, person.account).await;
     let asked = json!({ "kind": "explanation", "text": "Why does Wilhelmina wait?" });
     let request = id(&made(served, &person.token, "/api/v1/account/requests", asked).await);
+    let incident = incidents::of(served, person.account).await.to_string();
+    let told = incidents::whole(served, person.account).await.to_string();
     let deploy = &Personal::new("deploys of Wilhelmina".to_owned());
     let make = async |tx: &mut WriteTx<'_>| {
         let nothing = (Scopes::NONE, Permissions::NONE);
@@ -209,5 +214,7 @@ pub(super) async fn things(served: &Served, person: &Person) -> Things {
         event: aside.first().unwrap().id.to_string(),
         message,
         request,
+        incident,
+        told,
     }
 }
