@@ -18,9 +18,7 @@ pub(crate) async fn refusal(identity: &Identity, account: AccountId, action: Act
             "the person has restricted the use of their data: it is kept, and used only for their rights, for security, and for what \
              laws and books demand"
         }
-        Matter::FraudDetection | Matter::Improvement | Matter::Abroad => {
-            "the person does not allow that their data is used for this"
-        }
+        Matter::FraudDetection | Matter::Improvement => "the person does not allow that their data is used for this",
     };
     Ok(Some(Fault::new(ErrorKind::Conflict, "privacy.restricted", message)))
 }

@@ -5,8 +5,10 @@
 //! before its request is recorded, jobs before they send.
 
 mod store;
+mod wording;
 
 pub(crate) use store::STATEMENTS;
+pub use wording::{Wording, digest, wording};
 
 use crate::{Identity, IdentityError};
 use std::collections::BTreeMap;
@@ -25,8 +27,6 @@ tacit_kernel::words! {
         FraudDetection = "fraud_detection",
         /// That it serves to make the service better (policy of 01.AI, 2.8).
         Improvement = "improvement",
-        /// That calls may be answered in another country (PIPL, article 39).
-        Abroad = "abroad",
     }
 
     /// How a decision was made.
@@ -46,7 +46,7 @@ impl Matter {
     pub const fn unless_decided(self) -> bool {
         match self {
             Self::Use | Self::FraudDetection => true,
-            Self::Improvement | Self::Abroad => false,
+            Self::Improvement => false,
         }
     }
 
@@ -56,7 +56,7 @@ impl Matter {
         match self {
             Self::Use => Basis::Contract,
             Self::FraudDetection => Basis::Interest,
-            Self::Improvement | Self::Abroad => Basis::Consent,
+            Self::Improvement => Basis::Consent,
         }
     }
 
@@ -73,7 +73,6 @@ impl Matter {
             Self::Use => !purpose.survives_restriction(),
             Self::FraudDetection => matches!(purpose, Purpose::Fraud),
             Self::Improvement => matches!(purpose, Purpose::Improvement),
-            Self::Abroad => false,
         }
     }
 }
@@ -100,10 +99,11 @@ pub struct Choice {
 pub struct Choices(BTreeMap<Matter, Choice>);
 
 impl Choices {
-    /// Whether that is allowed.
+    /// Whether that is allowed. A consent is one to the text that was shown, and to no other (policy of 01.AI, 2.8.3).
     #[must_use]
     pub fn allows(&self, matter: Matter) -> bool {
-        self.0.get(&matter).map_or_else(|| matter.unless_decided(), |choice| choice.allowed)
+        let Some(choice) = self.0.get(&matter) else { return matter.unless_decided() };
+        choice.allowed && (matter.basis() != Basis::Consent || choice.wording == digest(matter))
     }
 
     /// What was decided last; `None`: nothing.
@@ -179,7 +179,8 @@ impl Identity {
         (via, wording): (ChoiceVia, &str),
     ) -> Result<Choices, IdentityError> {
         let mut choices = self.choices_in_tx(tx, account).await?;
-        if choices.of(matter).is_some_and(|choice| choice.allowed == allowed) {
+        let same = |choice: &Choice| (choice.allowed, choice.via, choice.wording.as_str()) == (allowed, via, wording);
+        if choices.of(matter).is_some_and(same) {
             return Ok(choices);
         }
         let now = self.clock.now();
@@ -230,7 +231,7 @@ mod tests {
             matter,
             allowed,
             via: ChoiceVia::Person,
-            wording: String::new(),
+            wording: digest(matter),
             decided_at: Timestamp(1),
         };
         let nothing = Choices::default();
@@ -240,6 +241,8 @@ mod tests {
         assert_eq!(stopped(&nothing), [Purpose::Improvement], "what rests on consent needs one");
         let consents = Choices([(Matter::Improvement, choice(Matter::Improvement, true))].into());
         assert_eq!(stopped(&consents), []);
+        let other = Choice { wording: "of another text".into(), ..choice(Matter::Improvement, true) };
+        assert_eq!(stopped(&Choices([(Matter::Improvement, other)].into())), [Purpose::Improvement]);
         let objects = Choices([(Matter::FraudDetection, choice(Matter::FraudDetection, false))].into());
         assert_eq!(stopped(&objects), [Purpose::Fraud, Purpose::Improvement]);
         let mut restricts = consents;

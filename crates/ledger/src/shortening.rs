@@ -28,12 +28,35 @@ const KEEP_SUMS: Sql = Sql::new(
 const DELETE_CALLS: Sql = Sql::new("DELETE FROM forgotten_calls WHERE settlement_id >= $1 AND settlement_id <= $2");
 const DELETE_ENTRIES: Sql = Sql::new("DELETE FROM ledger_entries WHERE transaction_id >= $1 AND transaction_id <= $2");
 const DELETE: Sql = Sql::new("DELETE FROM ledger_transactions WHERE id >= $1 AND id <= $2");
+// Accounts of people who were erased, of which nothing is left but that there was one.
+const DELETE_SUMS: Sql = Sql::new(
+    "DELETE FROM forgotten_entries WHERE ledger_account_id IN (SELECT a.id FROM ledger_accounts a \
+     WHERE a.owner_id IS NOT NULL AND a.balance = 0 AND a.updated_at < $1 \
+     AND NOT EXISTS (SELECT 1 FROM accounts o WHERE o.id = a.owner_id) \
+     AND NOT EXISTS (SELECT 1 FROM ledger_entries e WHERE e.ledger_account_id = a.id))",
+);
+const DELETE_ACCOUNTS: Sql = Sql::new(
+    "DELETE FROM ledger_accounts WHERE owner_id IS NOT NULL AND balance = 0 AND updated_at < $1 \
+     AND NOT EXISTS (SELECT 1 FROM accounts o WHERE o.id = ledger_accounts.owner_id) \
+     AND NOT EXISTS (SELECT 1 FROM ledger_entries e WHERE e.ledger_account_id = ledger_accounts.id)",
+);
 const DUE: Sql = Sql::new("SELECT COUNT(*) AS n FROM ledger_transactions WHERE created_at < $1");
 const FORGOTTEN: Sql = Sql::new("SELECT ledger_account_id, amount FROM forgotten_entries");
 
 /// The statements of this module.
-pub(crate) const STATEMENTS: &[&Sql] =
-    &[&PAGE, &NAMED, &TOUCHED, &KEEP_SUMS, &DELETE_CALLS, &DELETE_ENTRIES, &DELETE, &DUE, &FORGOTTEN];
+pub(crate) const STATEMENTS: &[&Sql] = &[
+    &PAGE,
+    &NAMED,
+    &TOUCHED,
+    &KEEP_SUMS,
+    &DELETE_CALLS,
+    &DELETE_ENTRIES,
+    &DELETE,
+    &DUE,
+    &FORGOTTEN,
+    &DELETE_SUMS,
+    &DELETE_ACCOUNTS,
+];
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,6 +110,15 @@ impl Ledger {
         // Ids follow the time, though not to the millisecond: behind a page in which nothing is old nothing is.
         done.next = page.iter().any(|(_, is_old)| *is_old).then_some(last);
         Ok(done)
+    }
+
+    /// Deletes accounts of the ledger of people who were erased, which have no money and no entry any more and did not change since.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub async fn shorten_end_in_tx(&self, tx: &mut WriteTx<'_>, before: Timestamp) -> Result<u64, LedgerError> {
+        tx.execute(&DELETE_SUMS, &[before.into()]).await?;
+        Ok(tx.execute(&DELETE_ACCOUNTS, &[before.into()]).await?)
     }
 
     /// How many transactions are due. It reads all of them.

@@ -4,7 +4,6 @@
 //! The map is gathered by the program, since its parts stand beside what they describe ([`Map::new`]).
 
 pub mod backup;
-pub mod choices;
 mod clauses;
 pub mod copy;
 pub mod disclosures;

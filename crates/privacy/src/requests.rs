@@ -9,11 +9,10 @@ mod tests;
 
 pub use model::{Asker, Event, Kind, Refusal, Request, State, Verified};
 
-use crate::choices;
 use crate::erasure::{Erasing, ErasureError, Obstacle, Reason};
 use model::DAY;
 use std::sync::Arc;
-use tacit_identity::choices::ChoiceVia;
+use tacit_identity::choices::{ChoiceVia, digest};
 use tacit_kernel::audit::{Action, ObjectKind, Phase};
 use tacit_kernel::ids::{AccountId, RightsRequestId};
 use tacit_kernel::{Clock, ErrorKind, Fault, Nano, Personal, Timestamp};
@@ -215,7 +214,7 @@ impl Requests {
     /// Writes down what a request that stands so says about the use of data.
     async fn decide_in_tx(&self, tx: &mut WriteTx<'_>, request: &Request) -> Result<(), RequestError> {
         let Some((matter, allowed)) = request.decides() else { return Ok(()) };
-        let (identity, wording) = (&self.erasing.identity, choices::digest(matter));
+        let (identity, wording) = (&self.erasing.identity, digest(matter));
         identity
             .choose_in_tx(tx, request.account, (matter, allowed), (ChoiceVia::Request, &wording))
             .await

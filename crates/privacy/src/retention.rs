@@ -62,6 +62,12 @@ impl Retention {
         Self { shelves: Shelves::new(shelves), ..self }
     }
 
+    /// Days for which each class is kept.
+    #[must_use]
+    pub const fn days(&self) -> &Days {
+        &self.days
+    }
+
     /// Does one step of whatever is due. True if there may be more.
     ///
     /// # Errors
@@ -117,6 +123,9 @@ impl Retention {
                 let done = self.ledger.shorten_in_tx(tx, from, &held).await.map_err(Fault::from)?;
                 run.deleted += done.rows;
                 run.held += done.held;
+                if done.next.is_none() {
+                    run.deleted += self.ledger.shorten_end_in_tx(tx, run.cutoff).await.map_err(Fault::from)?;
+                }
                 done.next.map(|transaction| transaction.0)
             }
             Class::Audit => {

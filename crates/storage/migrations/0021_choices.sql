@@ -4,7 +4,7 @@
 CREATE TABLE choices (
     id UUID PRIMARY KEY,
     account_id UUID NOT NULL,
-    matter TEXT NOT NULL CHECK (matter IN ('use', 'fraud_detection', 'improvement', 'abroad')),
+    matter TEXT NOT NULL CHECK (matter IN ('use', 'fraud_detection', 'improvement')),
     number BIGINT NOT NULL CHECK (number > 0),
     allowed BIGINT NOT NULL CHECK (allowed IN (0, 1)),
     via TEXT NOT NULL CHECK (via IN ('person', 'request', 'gpc')),

@@ -242,6 +242,7 @@ impl Registration {
 pub(crate) struct Retention {
     pub(crate) call_records_days: u32,
     pub(crate) audit_days: u32,
+    pub(crate) ledger_days: u32,
 }
 
 /// What is published about personal data, and who answers for it.

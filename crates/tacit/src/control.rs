@@ -82,7 +82,8 @@ impl Stores {
 
     /// What deletes when its time is over, and with it the shelves of backups.
     fn retention(&self, config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Retention> {
-        let days = Days::new(config.retention.call_records_days, config.retention.audit_days)?;
+        let days =
+            Days::new(config.retention.call_records_days, config.retention.audit_days, config.retention.ledger_days)?;
         let parts = (self.db.clone(), self.keys.clone(), Arc::clone(clock));
         let ledger = Ledger::new(self.db.clone(), Arc::clone(clock));
         let retention = Retention::new(parts, ledger, self.audit(clock), days);

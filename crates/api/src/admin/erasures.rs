@@ -12,6 +12,7 @@ use tacit_kernel::Fault;
 use tacit_kernel::ids::{AccountId, ErasureId, RecipientId};
 use tacit_privacy::erasure::{self, Obstacle, Reason, State as Stage};
 use tacit_privacy::recipients::Recipient;
+use tacit_privacy::retention::Days;
 use tacit_privacy::told::{Notice, State as Answered};
 
 /// What erasing an account would do.
@@ -120,7 +121,7 @@ struct PlanQuery {
 
 impl Erasure {
     /// With who is told of it, by those names.
-    fn of(erasure: erasure::Erasure, told: Vec<Notice>, names: &[Recipient]) -> Self {
+    fn of(erasure: erasure::Erasure, days: &Days, (told, names): (Vec<Notice>, &[Recipient])) -> Self {
         let told = told.into_iter().map(|word| ToldRecipient {
             recipient: word.recipient,
             name: names.iter().find(|known| known.id == word.recipient).map(|known| known.name.clone()),
@@ -128,7 +129,7 @@ impl Erasure {
             attempts: word.attempts,
             ended_at: word.ended_at.map(Into::into),
         });
-        let kept = erasure.kept().into_iter().map(|kept| KeptRows {
+        let kept = erasure.kept(days).into_iter().map(|kept| KeptRows {
             table: kept.table.to_owned(),
             rows: kept.rows,
             law: kept.law.english.to_owned(),
@@ -164,7 +165,7 @@ async fn list(State(admin): State<Admin>, Params(query): Params<PageQuery>) -> A
     let mut items = Vec::with_capacity(erasures.items.len());
     for erasure in erasures.items {
         let told = admin.erasing.told(erasure.id).await?;
-        items.push(Erasure::of(erasure, told, &names));
+        items.push(Erasure::of(erasure, admin.retention.days(), (told, &names)));
     }
     Ok(Json(Page { items, next: erasures.next.map(|id| id.to_string()) }))
 }
@@ -196,5 +197,5 @@ async fn show(State(admin): State<Admin>, Path(erasure): Path<String>) -> Answer
 
 async fn shown(admin: &Admin, erasure: erasure::Erasure) -> Answer<Erasure> {
     let (told, names) = (admin.erasing.told(erasure.id).await?, admin.receivers.recipients.list().await);
-    Ok(Json(Erasure::of(erasure, told, &names.map_err(Fault::from)?)))
+    Ok(Json(Erasure::of(erasure, admin.retention.days(), (told, &names.map_err(Fault::from)?))))
 }

@@ -11,11 +11,11 @@ use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use tacit_identity::IdentityError;
 use tacit_identity::access::{Permission, Scope};
-use tacit_identity::choices as c;
+use tacit_identity::choices::{self as c, digest, wording};
+use tacit_identity::registration;
 use tacit_kernel::ids::{AccountId, ChoiceId};
 use tacit_kernel::{ErrorKind, Fault};
 use tacit_privacy::Language;
-use tacit_privacy::choices::{digest, wording};
 use tacit_storage::WriteTx;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -29,8 +29,6 @@ word! {
         FraudDetection,
         /// That it serves to make the service better.
         Improvement,
-        /// That calls may be answered in another country.
-        Abroad,
     }
 }
 
@@ -128,7 +126,11 @@ pub(super) fn routes(routes: Routes) -> Routes {
 }
 
 fn shown(choices: &c::Choices, matter: c::Matter, language: Language) -> ChoiceView {
-    let (wording, digest, made) = (wording(matter, language), digest(matter), choices.of(matter));
+    let tongue = match language {
+        Language::En => registration::Language::En,
+        Language::Zh => registration::Language::Zh,
+    };
+    let (wording, digest, made) = (wording(matter, tongue), digest(matter), choices.of(matter));
     ChoiceView {
         matter: matter.into(),
         title: wording.title,

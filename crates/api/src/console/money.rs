@@ -88,7 +88,7 @@ async fn accounts_entries(
     Ok(Json(page_of_entries(console.ledger.entries(Some(known(&console, id).await?), page).await?)))
 }
 
-/// Credits or debits an account. The same request with the same `Idempotency-Key` moves money once, however late it comes.
+/// Credits or debits an account. The same request with the same `Idempotency-Key` moves money once, however late it comes while the ledger is kept.
 #[utoipa::path(post, path = "/api/v1/accounts/{account}/movements", tag = "money", params(
     ("account" = String, Path, description = "Its id."),
     ("idempotency-key" = String, Header, description = "Makes it safe to send this again.",

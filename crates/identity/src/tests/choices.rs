@@ -2,15 +2,16 @@
 
 use super::world::World;
 use super::*;
-use crate::choices::{ChoiceVia, Matter};
+use crate::choices::{ChoiceVia, Matter, digest};
 use crate::organisations::OrganisationRole;
 use tacit_kernel::Clock as _;
 use tacit_kernel::datamap::Purpose;
 use tacit_storage::WriteTx;
 
 async fn choose(db: &Db, identity: &Identity, account: AccountId, choice: (Matter, bool)) {
-    let choose =
-        async |tx: &mut WriteTx<'_>| identity.choose_in_tx(tx, account, choice, (ChoiceVia::Person, "w")).await;
+    let choose = async |tx: &mut WriteTx<'_>| {
+        identity.choose_in_tx(tx, account, choice, (ChoiceVia::Person, &digest(choice.0))).await
+    };
     let choose = &choose;
     db.write("test.choose", |tx| Box::pin(choose(tx))).await.unwrap();
 }
@@ -60,7 +61,7 @@ both_engines! {
         assert_eq!(db.write("test.forget", |tx| Box::pin(forget(tx))).await.unwrap(), 4);
         let left = identity.choices_made(ann, Page::default()).await.unwrap().items;
         assert_eq!(left.iter().map(|choice| (choice.matter, choice.allowed)).collect::<Vec<_>>(), [(Matter::Use, true), (Matter::Improvement, false)]);
-        assert!(left.iter().all(|choice| choice.decided_at >= begun && choice.wording == "w"));
+        assert!(left.iter().all(|choice| choice.decided_at >= begun && choice.wording == digest(choice.matter)));
     }
 
     async fn keys_that_somebody_has_elsewhere_serve_no_more_either(db: Db) {

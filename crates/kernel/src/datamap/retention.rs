@@ -99,8 +99,8 @@ classes! {
     CALL_RECORD = RetentionClass::lawful("call_records", 180, 400, NETWORK_LOGS);
     /// Where a call came from, within its record.
     CALL_ADDRESS = RetentionClass::lawful("call_addresses", 180, 180, NETWORK_LOGS).emptied();
-    /// What was paid, given and spent.
-    LEDGER = RetentionClass::lawful("ledger", 1095, 1095, TRADE_RECORDS);
+    /// What was paid, given and spent: three years, with a leap day; laws on the books of companies may want thirty.
+    LEDGER = RetentionClass::lawful("ledger", 1096, 10_958, TRADE_RECORDS);
     /// Who did what.
     AUDIT = RetentionClass::lawful("audit", 1095, 2190, HANDLING_RECORDS);
     /// To whom in which country what somebody sent went, in a year: its first call may be a year older than its last.

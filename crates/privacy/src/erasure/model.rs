@@ -1,5 +1,6 @@
 //! What an erasure is, and what keeps it from beginning.
 
+use crate::retention::{Class, Days};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use tacit_kernel::datamap::retention::Law;
@@ -113,25 +114,25 @@ impl Erasure {
 
     /// What stays, by which law and until when.
     #[must_use]
-    pub fn kept(&self) -> Vec<Kept> {
+    pub fn kept(&self, days: &Days) -> Vec<Kept> {
         let kept = |way: &Owner| {
             let OnErasure::Pseudonymous(law) = way.on_erasure else { return None };
             let rows = *self.rows.get(way.table())?;
-            let until = self.begun_at.plus_micros(i64::from(days(way.table())).saturating_mul(DAY));
+            let until = self.begun_at.plus_micros(i64::from(kept_for(way.table(), days)).saturating_mul(DAY));
             Some(Kept { table: way.table(), rows, law, until })
         };
         OWNERS.iter().filter_map(kept).collect()
     }
 }
 
-/// The most days for which rows of a table are kept.
-fn days(table: &str) -> u32 {
+/// The most days for which rows of a table are kept. What is of no class goes as proofs do.
+fn kept_for(table: &str, days: &Days) -> u32 {
     let of_table = COLUMNS.iter().filter(|e| matches!(e.place, Place::Column { table: t, .. } if t == table));
     let class = |retention| match retention {
-        Retention::Class(class) => Some(class.max),
+        Retention::Class(class) => Some(days.of_class(class)),
         _ => None,
     };
-    of_table.filter_map(|e| class(e.retention)).max().unwrap_or_default()
+    of_table.filter_map(|e| class(e.retention)).max().unwrap_or_else(|| days.of(Class::Audit))
 }
 
 /// What erasing somebody would do with the rows of one way.

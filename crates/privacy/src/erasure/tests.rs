@@ -44,7 +44,7 @@ impl World {
         let ledger = Ledger::new(db.clone(), clock.clone());
         let audit = audit::Audit::new(db.clone(), keys.clone(), clock.clone());
         let parts = (db.clone(), keys.clone(), clock.clone() as Arc<dyn Clock>);
-        let days = Days::new(180, 1095).unwrap();
+        let days = Days::new(180, 1095, 1096).unwrap();
         let retention = Retention::new(parts.clone(), ledger.clone(), audit.clone(), days).with_shelves(shelves);
         identity.group_put("all", Ppm::ONE).await.unwrap();
         let erasing = Erasing::new(parts, identity, ledger, retention, audit);
@@ -193,7 +193,9 @@ both_engines! {
         let done = world.through(begun.id).await;
         assert_eq!(world.leading(ann.account).await, BTreeSet::new());
         assert_eq!((done.account, done.pseudonym), (None, None));
-        assert_eq!(done.kept().iter().map(|kept| kept.table).collect::<Vec<_>>(), ["disclosures", "transfers", "calls", "choices", "rights_requests", "ledger_accounts"]);
+        let kept = done.kept(world.erasing.retention.days());
+        assert!(kept.iter().all(|kept| kept.until > done.begun_at.plus_micros(180 * 86_399_000_000)), "{kept:?}");
+        assert_eq!(kept.iter().map(|kept| kept.table).collect::<Vec<_>>(), ["disclosures", "transfers", "calls", "choices", "rights_requests", "ledger_accounts"]);
         world.books_add_up().await;
 
         let canary = person::hex(&ann.canary());

@@ -124,7 +124,7 @@ both_engines! {
 
     async fn in_ten_years_nothing_outlives_its_most_and_nothing_dies_before_its_least(db: Db) {
         const STEP_DAYS: i64 = 30;
-        let mut world = World::new(db, Days::new(200, 1_200).unwrap()).await;
+        let mut world = World::new(db, Days::new(200, 1_200, 1_100).unwrap()).await;
         let (ann, bob) = (world.account().await, world.account().await);
         let mut made: BTreeMap<&str, i64> = BTreeMap::new();
         for month in 0..122 {
@@ -169,9 +169,9 @@ both_engines! {
             let age = |row: &Row| world.now().micros_since(row.get("created_at").unwrap()) / DAY;
             let of = |account| paid.iter().filter(move |row| row.get::<Option<AccountId>>("owner_id").unwrap() == Some(account));
             let oldest = of(ann).map(age).max().unwrap();
-            assert!(oldest <= 1_095 && oldest >= (1_095 - STEP_DAYS).min(months), "month {month}: {oldest} days");
+            assert!(oldest <= 1_100 && oldest >= (1_100 - STEP_DAYS).min(months), "month {month}: {oldest} days");
             let oldest = of(bob).map(age).max().unwrap();
-            assert!(oldest <= 1_095 || (oldest == months && (12..46).contains(&month)), "month {month}: {oldest} days");
+            assert!(oldest <= 1_100 || (oldest == months && (12..46).contains(&month)), "month {month}: {oldest} days");
             assert_eq!(world.ledger.wallet(ann).await.unwrap().wallet, Nano(i64::from(month) + 1));
             for row in world.all(&SESSIONS).await {
                 assert!(world.now().micros_since(row.get("ended_at").unwrap()) / DAY <= 200);
@@ -289,7 +289,8 @@ both_engines! {
 
 #[test]
 fn days_are_within_the_bounds_of_their_class() {
-    assert_eq!(Days::new(179, 1_095).unwrap_err().to_string(), "call_records are kept for 180 to 400 days");
-    assert_eq!(Days::new(180, 1_094).unwrap_err().to_string(), "audit are kept for 1095 to 2190 days");
-    assert!(Days::new(401, 1_095).is_err() && Days::new(400, 2_190).is_ok());
+    assert_eq!(Days::new(179, 1_095, 1_096).unwrap_err().to_string(), "call_records are kept for 180 to 400 days");
+    assert_eq!(Days::new(180, 1_094, 1_096).unwrap_err().to_string(), "audit are kept for 1095 to 2190 days");
+    assert_eq!(Days::new(180, 1_095, 1_095).unwrap_err().to_string(), "ledger are kept for 1096 to 10958 days");
+    assert!(Days::new(401, 1_095, 1_096).is_err() && Days::new(400, 2_190, 10_958).is_ok());
 }

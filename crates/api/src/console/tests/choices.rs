@@ -3,10 +3,9 @@
 use super::crawl::{EMAIL, Person, code, person};
 use super::*;
 use serde_json::json;
-use tacit_identity::choices::Matter;
+use tacit_identity::choices::{Matter, digest};
 use tacit_identity::codes::CodePurpose;
 use tacit_identity::contacts::Contact;
-use tacit_privacy::choices::digest;
 use tacit_storage::both_engines;
 
 const OWN: &str = "/api/v1/account/choices";

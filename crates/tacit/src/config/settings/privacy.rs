@@ -1,7 +1,7 @@
 //! Settings of what is published about personal data.
 
 use super::{Kind, Setting, optional, setting};
-use tacit_kernel::datamap::retention::{AUDIT, CALL_RECORD};
+use tacit_kernel::datamap::retention::{AUDIT, CALL_RECORD, LEDGER};
 
 pub(super) const SETTINGS: &[Setting] = &[
     setting(
@@ -70,6 +70,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "400",
         "Days for which records of calls are kept; where a call came from goes after 180 days in any case. Not less than a\n\
          law demands: China's Cybersecurity Law, article 21.",
+    ),
+    setting(
+        "retention.ledger_days",
+        Kind::Number { min: LEDGER.min as i64, max: LEDGER.max as i64 },
+        "3653",
+        "Days for which transactions of the ledger are kept; balances stay. Not less than a law demands: China's E-Commerce\n\
+         Law, article 31. Laws on the books of companies may demand more: ask counsel.",
     ),
     setting(
         "retention.audit_days",

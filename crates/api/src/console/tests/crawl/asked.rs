@@ -176,7 +176,7 @@ fn by_anybody(method: &str, path: &str, person: &Person) -> Option<Option<Value>
         }
         ("PATCH", "/api/v1/keys/{key}" | "/api/v1/organisations/{organisation}/keys/{key}") => Some(json!({})),
         ("PUT", "/api/v1/account/choices/{matter}") => {
-            let wording = tacit_privacy::choices::digest(tacit_identity::choices::Matter::Improvement);
+            let wording = tacit_identity::choices::digest(tacit_identity::choices::Matter::Improvement);
             Some(json!({"allowed": true, "wording": wording}))
         }
         ("POST", "/api/v1/account/deletions") => Some(json!({"part": "messages"})),

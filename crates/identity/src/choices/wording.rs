@@ -1,11 +1,12 @@
 //! What people are told of what they may decide about the use of their data. With each decision the digest of the text is kept that
 //! was shown, so that a consent to one text is none to another (policy of 01.AI, 2.8.3).
 
-use crate::Language;
+use super::Matter;
+use crate::registration::Language;
 use aws_lc_rs::digest;
 use data_encoding::HEXLOWER;
-use tacit_identity::choices::Matter;
 
+const LANGUAGES: [Language; 2] = [Language::En, Language::Zh];
 /// Bytes of a digest that are shown.
 const DIGEST: usize = 16;
 
@@ -51,17 +52,6 @@ pub const fn wording(matter: Matter, language: Language) -> Wording {
             "允许将我的个人信息用于改进服务",
             "仅限您为此提供的内容，且须经去标识化处理、无法识别到您。不同意不影响使用任何功能。您可随时撤回，撤回前的处理仍然有效。",
         ),
-        (Matter::Abroad, Language::En) => (
-            "My calls may be answered in another country",
-            "What you send in a call then passes to model providers in the countries that the list of recipients names, as needed to \
-             answer it, and is kept by none of us. Without it your calls are answered only by providers in our own country, where \
-             the platform asks for this consent.",
-        ),
-        (Matter::Abroad, Language::Zh) => (
-            "允许由境外的模型服务商处理我的调用",
-            "您在调用中发送的内容将按回答所需传输至接收方名单所列国家或地区的模型服务商，我们不保存该内容。在平台要求此项单独同意的情况下，\
-             不同意时您的调用仅由境内服务商处理。",
-        ),
     };
     Wording { title, text }
 }
@@ -70,8 +60,8 @@ pub const fn wording(matter: Matter, language: Language) -> Wording {
 #[must_use]
 pub fn digest(matter: Matter) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
-    for language in Language::ALL {
-        let Wording { title, text } = wording(matter, *language);
+    for language in LANGUAGES {
+        let Wording { title, text } = wording(matter, language);
         for part in [title, "\0", text, "\0"] {
             context.update(part.as_bytes());
         }
@@ -90,10 +80,10 @@ mod tests {
     fn each_matter_has_a_text_of_its_own_in_each_language() {
         let texts: BTreeSet<&str> = Matter::ALL
             .iter()
-            .flat_map(|matter| Language::ALL.iter().map(|language| wording(*matter, *language)))
+            .flat_map(|matter| LANGUAGES.map(|language| wording(*matter, language)))
             .flat_map(|wording| [wording.title, wording.text])
             .collect();
-        assert_eq!(texts.len(), Matter::ALL.len() * Language::ALL.len() * 2);
+        assert_eq!(texts.len(), Matter::ALL.len() * LANGUAGES.len() * 2);
         let digests: BTreeSet<String> = Matter::ALL.iter().map(|matter| digest(*matter)).collect();
         assert_eq!(digests.len(), Matter::ALL.len());
         assert!(digests.iter().all(|digest| digest.len() == 2 * DIGEST), "{digests:?}");
