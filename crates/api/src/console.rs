@@ -63,6 +63,7 @@ mod registered_models;
 mod registration;
 mod rights_desk;
 mod rights_forms;
+mod rights_notices;
 mod rights_requests;
 mod roles;
 mod routes;

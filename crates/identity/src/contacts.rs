@@ -128,6 +128,15 @@ impl Identity {
         Ok(store::owner(tx, &self.contact_lookup(contact)).await?)
     }
 
+    /// Whose contact it is that this stands for.
+    pub(crate) async fn account_by_lookup_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        lookup: &[u8; 32],
+    ) -> Result<Option<AccountId>, IdentityError> {
+        Ok(store::owner(tx, lookup).await?)
+    }
+
     /// What stands for a contact where it must not stand itself.
     pub(crate) fn contact_lookup(&self, contact: &Contact) -> [u8; 32] {
         let text = Personal::new(format!("{}:{}", contact.kind().word(), contact.text()));

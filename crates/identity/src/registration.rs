@@ -1,6 +1,7 @@
 //! Becoming a customer: which fields are asked for is the operator's choice, and so is whether one must be invited.
 //! Refusing what is optional changes nothing (policy 01, 2.1.1).
 
+mod guardians;
 mod invitations;
 mod model;
 mod store;
@@ -9,7 +10,6 @@ pub use invitations::{Invitation, Inviter};
 pub use model::{AgeBand, Fields, Language, Need, Profile, ProfileField, Registration, RegistrationRules};
 pub(crate) use store::STATEMENTS;
 
-use crate::accounts::opened;
 use crate::codes::CodePurpose;
 use crate::contacts::Contact;
 use crate::passwords::Digest;
@@ -28,8 +28,6 @@ use tacit_vault::Aad;
 
 /// Random characters of a name that nobody chose.
 const NAME: usize = 5;
-/// Accounts of minors for whom one address answers, at most.
-const WARDS: u32 = 20;
 
 fn aad(column: &'static str, account: AccountId) -> Aad<'static> {
     Aad { table: "account_profiles", column, row: account.0 }
@@ -187,28 +185,6 @@ impl Identity {
         accounts: &[AccountId],
     ) -> Result<HashMap<AccountId, Language>, IdentityError> {
         Ok(store::languages(tx, accounts).await?)
-    }
-
-    /// The address of the guardian who consented; `None`: nobody had to.
-    ///
-    /// # Errors
-    /// [`IdentityError::AccountErased`]; storage, keyring.
-    pub async fn guardian_in_tx(
-        &self,
-        tx: &mut ReadTx<'_>,
-        account: AccountId,
-    ) -> Result<Option<Personal<String>>, IdentityError> {
-        let Some(sealed) = store::get(tx, account).await?.and_then(|row| row.guardian_sealed) else { return Ok(None) };
-        let key = self.subject_key(account).await?.ok_or(IdentityError::AccountErased)?;
-        Ok(Some(opened(&key, &aad("guardian_sealed", account), &sealed)?))
-    }
-
-    /// The accounts of minors for whom whoever reads that address answers, at most [`WARDS`].
-    ///
-    /// # Errors
-    /// Storage.
-    pub async fn wards_in_tx(&self, tx: &mut ReadTx<'_>, guardian: &Contact) -> Result<Vec<AccountId>, IdentityError> {
-        Ok(store::wards(tx, &self.contact_lookup(guardian), WARDS).await?)
     }
 
     /// Replaces the optional fields of a profile: what is left out is gone.

@@ -1,5 +1,6 @@
 //! Somebody who cannot sign in, or answers for a minor, shows that they read an address of an account. They get a pass that is good
-//! for requests about its data and for nothing else. It is kept nowhere: it is sealed, and says itself for whom and until when.
+//! for requests about its data and for nothing else. It is kept nowhere: it is sealed, and says itself for whom and until when; it
+//! is good no longer than that address is one of the account, or of the guardian.
 
 use crate::codes::CodePurpose;
 use crate::contacts::Contact;
@@ -10,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use tacit_kernel::Timestamp;
 use tacit_kernel::ids::AccountId;
-use tacit_storage::WriteTx;
+use tacit_storage::{ReadTx, WriteTx};
 use tacit_vault::{Aad, SealKey};
 use uuid::Uuid;
 
@@ -31,6 +32,8 @@ pub struct Standing {
 #[derive(Serialize, Deserialize)]
 struct Sealed {
     standings: Vec<Standing>,
+    /// What stands for the address that was read.
+    address: [u8; 32],
     expires_at: Timestamp,
 }
 
@@ -73,17 +76,37 @@ impl Identity {
         let enter = &enter;
         let standings = self.db.write("rights_desk.enter", |tx| Box::pin(enter(tx))).await??;
         let expires_at = self.clock.now().plus_micros(LIFE);
-        let sealed = Sealed { standings, expires_at };
+        let sealed = Sealed { standings, address: self.contact_lookup(contact), expires_at };
         let text = serde_json::to_vec(&sealed).map_err(|_| IdentityError::CodeWrong)?;
         let token = SecretString::from(BASE64URL_NOPAD.encode(&self.rights_desk_key().seal(&AAD, &text)));
         Ok(Pass { token, standings: sealed.standings, expires_at })
     }
 
-    /// For whom a pass is good.
+    /// As what a pass is good for an account; `None`: for that one it is not.
     ///
     /// # Errors
-    /// [`IdentityError::SessionGone`] if it is none, or too old.
-    pub fn rights_desk_pass(&self, token: &SecretString) -> Result<Vec<Standing>, IdentityError> {
+    /// [`IdentityError::SessionGone`] if it is none, or too old, or if the address that was read is not the account's, or the
+    /// guardian's, any more; storage.
+    pub async fn rights_desk_pass(
+        &self,
+        token: &SecretString,
+        account: AccountId,
+    ) -> Result<Option<Standing>, IdentityError> {
+        let pass = self.rights_desk_opened(token)?;
+        let Some(standing) = pass.standings.into_iter().find(|standing| standing.account == account) else {
+            return Ok(None);
+        };
+        let address = &pass.address;
+        let read = async |tx: &mut ReadTx<'_>| match standing.is_guardian {
+            true => self.is_ward_in_tx(tx, account, address).await,
+            false => Ok(self.account_by_lookup_in_tx(tx, address).await? == Some(account)),
+        };
+        let read = &read;
+        let holds = self.db.read("rights_desk.pass", |tx| Box::pin(read(tx))).await?;
+        if holds { Ok(Some(standing)) } else { Err(IdentityError::SessionGone) }
+    }
+
+    fn rights_desk_opened(&self, token: &SecretString) -> Result<Sealed, IdentityError> {
         let sealed = BASE64URL_NOPAD.decode(token.expose_secret().as_bytes());
         let sealed = sealed.map_err(|_| IdentityError::SessionGone)?;
         let text = self.rights_desk_key().open(&AAD, &sealed).map_err(|_| IdentityError::SessionGone)?;
@@ -91,7 +114,7 @@ impl Identity {
         if pass.expires_at <= self.clock.now() {
             return Err(IdentityError::SessionGone);
         }
-        Ok(pass.standings)
+        Ok(pass)
     }
 
     fn rights_desk_key(&self) -> SealKey {

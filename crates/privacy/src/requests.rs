@@ -3,6 +3,7 @@
 //! them, so that nothing is fulfilled for who has not; a refusal has a reason of a closed list and a text, and can be appealed.
 
 mod model;
+mod standing;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,6 @@ pub use model::{Asker, Event, Kind, Refusal, Request, State, Verified};
 use crate::erasure::{Erasing, ErasureError, Obstacle, Reason};
 use model::DAY;
 use std::sync::Arc;
-use tacit_identity::choices::{ChoiceVia, digest};
 use tacit_kernel::audit::{Action, ObjectKind, Phase};
 use tacit_kernel::ids::{AccountId, RightsRequestId};
 use tacit_kernel::{Clock, ErrorKind, Fault, Nano, Personal, Timestamp};
@@ -22,7 +22,7 @@ use tacit_storage::{Db, Page, Paged, ReadTx, Retryable, StorageError, StorageErr
 
 /// The longest text of a person or an answer, in bytes; what is added to it later counts too.
 pub const TEXT_MAX: usize = 8000;
-/// Days within which a guardian is answered.
+/// Days within which a guardian is answered; a cancellation by them has as many for reflection, in which the data is not used.
 const GUARDIAN_DAYS: u32 = 3;
 /// Between what was said first and what was added.
 const BETWEEN: &str = "\n\n";
@@ -40,6 +40,15 @@ pub struct New {
     pub verified: Verified,
     /// Of a cancellation: that money which is left is given up, up to that much.
     pub forfeits: Option<Nano>,
+}
+
+/// Who does something with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acting {
+    /// Staff.
+    Staff,
+    /// The person whose account that is, or a guardian of theirs.
+    Asker(AccountId, Asker),
 }
 
 /// What is done with a request.
@@ -162,9 +171,10 @@ impl Requests {
         Ok(held)
     }
 
-    /// Makes a request. A cancellation by who had just shown anew that it is them is done by itself when its time for reflection
-    /// is over, and one by a guardian without such a time; a restriction is done at once; what is objected to stops until it is
-    /// decided; whatever else waits for staff.
+    /// Makes a request. A cancellation by who had just shown anew that it is them, or by a guardian, is done by itself when its
+    /// time for reflection is over, and until then what a guardian wants erased is not used; a restriction is done at once; what
+    /// is objected to stops until it is decided; whatever else waits for staff. So does what a guardian asks for of who must be
+    /// grown up by now, and a restriction by who reads an address only where a second factor is set up.
     ///
     /// # Errors
     /// [`RequestError::UnderWay`], [`RequestError::Text`], [`RequestError::Erased`]; storage, keyring.
@@ -181,9 +191,10 @@ impl Requests {
         }
         let (now, key) = (self.clock.now(), self.keys.get(account.0).await?.ok_or(RequestError::Erased)?);
         let by_guardian = new.asker == Asker::Guardian;
-        let cools = new.kind == Kind::Cancellation && (new.verified == Verified::StepUp || by_guardian);
-        let reflection = if by_guardian { 0 } else { self.cooling_days };
-        let days = if by_guardian { self.days.min(GUARDIAN_DAYS) } else { self.days };
+        let alone = self.done_alone_in_tx(tx, account, new).await?;
+        let cools = new.kind == Kind::Cancellation && alone;
+        let days = self.days_of(new.asker);
+        let reflection = if by_guardian { days } else { self.cooling_days };
         let mut request = Request {
             id: RightsRequestId::fresh(),
             account,
@@ -192,7 +203,8 @@ impl Requests {
             asker: new.asker,
             verified: new.verified,
             refusal: None,
-            forfeits: new.forfeits,
+            // The money is the person's.
+            forfeits: new.forfeits.filter(|_| !by_guardian),
             said,
             answer: None,
             received_at: now,
@@ -202,8 +214,7 @@ impl Requests {
             closed_at: None,
             updated_at: now,
         };
-        // Whoever is in the sign-in alone may have stolen it, and would stop somebody's calls.
-        if new.kind == Kind::Restriction && new.verified != Verified::Session {
+        if new.kind == Kind::Restriction && alone {
             request = request.after(Event::Fulfil, now, days).ok_or(RequestError::State)?;
         }
         store::insert(tx, &request, &key).await?;
@@ -211,18 +222,8 @@ impl Requests {
         Ok(request)
     }
 
-    /// Writes down what a request that stands so says about the use of data.
-    async fn decide_in_tx(&self, tx: &mut WriteTx<'_>, request: &Request) -> Result<(), RequestError> {
-        let Some((matter, allowed)) = request.decides() else { return Ok(()) };
-        let (identity, wording) = (&self.erasing.identity, digest(matter));
-        identity
-            .choose_in_tx(tx, request.account, (matter, allowed), (ChoiceVia::Request, &wording))
-            .await
-            .map_err(Fault::from)?;
-        Ok(())
-    }
-
-    /// Does something with a request, of that account if it is given. Fulfilling a cancellation is [`Self::cancel`].
+    /// Does something with a request: staff with any, whoever asks with their own. A person who takes back the cancellation that a
+    /// guardian asked for contests it: staff looks at it then. Fulfilling a cancellation is [`Self::cancel`].
     ///
     /// # Errors
     /// [`RequestError::NotFound`], [`RequestError::State`], [`RequestError::Text`], [`RequestError::Reason`],
@@ -230,27 +231,28 @@ impl Requests {
     pub async fn change_in_tx(
         &self,
         tx: &mut WriteTx<'_>,
-        (account, id): (Option<AccountId>, RightsRequestId),
+        (acting, id): (Acting, RightsRequestId),
         change: &Change,
     ) -> Result<Request, RequestError> {
         let request = self.find_in_tx(tx, id).await?;
-        if account.is_some_and(|account| account != request.account) {
-            return Err(RequestError::NotFound);
-        }
+        let event = event_by(acting, &request, change.event)?;
         if (change.event == Event::Refuse) != change.refusal.is_some() {
             return Err(RequestError::Reason);
         }
-        if request.kind == Kind::Cancellation && change.event == Event::Fulfil {
+        if request.kind == Kind::Cancellation && event == Event::Fulfil {
             return Err(RequestError::State);
         }
-        let mut request = request.after(change.event, self.clock.now(), self.days).ok_or(RequestError::State)?;
+        let days = self.days_of(request.asker);
+        let mut request = request.after(event, self.clock.now(), days).ok_or(RequestError::State)?;
         let text = change.text.as_ref().filter(|text| !text.reveal().trim().is_empty());
-        if text.is_none() && change.event != Event::Withdraw {
+        // What is taken back needs no words, and into a guardian's nobody else writes.
+        let text = text.filter(|_| event != Event::Contest);
+        if text.is_none() && !matches!(event, Event::Withdraw | Event::Contest) {
             return Err(RequestError::Text);
         }
         request.refusal = change.refusal.or(request.refusal);
         if let Some(text) = text {
-            let field = if change.event.is_of_person() { &mut request.said } else { &mut request.answer };
+            let field = if event.is_of_person() { &mut request.said } else { &mut request.answer };
             let whole = match field.take() {
                 Some(before) => Personal::new([before.reveal(), BETWEEN, text.reveal()].concat()),
                 None => text.clone(),
@@ -292,15 +294,34 @@ impl Requests {
         Ok(found.map(|stored| stored.account()))
     }
 
-    /// A page of the requests of an account, newest first.
+    /// [`Self::find`] as it is shown to who asks at all.
+    ///
+    /// # Errors
+    /// [`RequestError::NotFound`] also if it is not theirs; storage, keyring.
+    pub async fn find_of(
+        &self,
+        (account, asker): (AccountId, Asker),
+        id: RightsRequestId,
+    ) -> Result<Request, RequestError> {
+        let found = self.find(id).await?;
+        let theirs = Some(found).filter(|found| found.account == account);
+        theirs.and_then(|found| found.shown_to(asker)).ok_or(RequestError::NotFound)
+    }
+
+    /// A page of the requests about an account as they are shown to who asks at all, newest first.
     ///
     /// # Errors
     /// Storage, keyring.
-    pub async fn of_account(&self, account: AccountId, page: Page) -> Result<Paged<Request>, RequestError> {
-        let rows = self.db.read("rights_request.own", |tx| Box::pin(store::of_account(tx, account, page))).await?;
+    pub async fn of_account(
+        &self,
+        (account, asker): (AccountId, Asker),
+        page: Page,
+    ) -> Result<Paged<Request>, RequestError> {
+        let of = (account, asker);
+        let rows = self.db.read("rights_request.own", |tx| Box::pin(store::of_account(tx, of, page))).await?;
         let key = self.keys.get(account.0).await?;
-        let requests = rows.into_iter().map(|row| row.opened(key.as_ref())).collect();
-        Ok(page.take(requests, |request: &Request| request.id.0))
+        let shown = rows.into_iter().filter_map(|row| row.opened(key.as_ref()).shown_to(asker));
+        Ok(page.take(shown.collect(), |request: &Request| request.id.0))
     }
 
     /// A page of all requests without their texts, oldest first: those under way, or those that are closed too.
@@ -416,8 +437,8 @@ impl Requests {
             if event == Event::Execute && now.cooling_until.is_some_and(|until| until > self.clock.now()) {
                 return Err(RequestError::State);
             }
-            let account = now.account;
-            let next = now.after(event, self.clock.now(), self.days).ok_or(RequestError::State)?;
+            let (account, days) = (now.account, self.days_of(now.asker));
+            let next = now.after(event, self.clock.now(), days).ok_or(RequestError::State)?;
             if event == Event::Obstruct {
                 self.erasing.tell_stopped_in_tx(tx, account).await?;
             }
@@ -433,6 +454,20 @@ impl std::fmt::Debug for Requests {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "requests answered in {} days", self.days)
     }
+}
+
+/// What it is that somebody does with a request.
+fn event_by(acting: Acting, request: &Request, event: Event) -> Result<Event, RequestError> {
+    let Acting::Asker(account, asker) = acting else { return Ok(event) };
+    if account != request.account {
+        return Err(RequestError::NotFound);
+    }
+    if asker == request.asker {
+        return Ok(event);
+    }
+    let is_of_guardian = asker == Asker::Person && request.kind == Kind::Cancellation;
+    // Neither takes back what the other asked for, and the person is not erased without staff if they do not want it.
+    if is_of_guardian && event == Event::Withdraw { Ok(Event::Contest) } else { Err(RequestError::NotFound) }
 }
 
 fn obstructed(error: ErasureError) -> RequestError {

@@ -19,7 +19,17 @@ const ask = async (path, body) => {
   });
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => ({}));
+  if (problem.code === "session.gone") leave();
   throw new Error(texts.problems[problem.code] ?? problem.detail ?? texts.failed);
+};
+
+// The pass is void: another code is asked for.
+const leave = () => {
+  pass = null;
+  part("desk").hidden = part("entering").hidden = true;
+  part("sending").hidden = false;
+  part("requests").replaceChildren();
+  part("entering").reset();
 };
 
 // What a form does; while it does it, it cannot be sent again.
@@ -76,7 +86,8 @@ on("copying", async () => {
     download: "my-data.zip",
   });
   link.click();
-  URL.revokeObjectURL(link.href);
+  // Not before the browser has begun to read it.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 });
 
 part("account").addEventListener("change", () => list().catch((error) => say(error.message, true)));

@@ -63,7 +63,7 @@ INSERT INTO rights_requests_anew (id, account_id, kind, state, asker, verified, 
 DROP TABLE rights_requests;
 ALTER TABLE rights_requests_anew RENAME TO rights_requests;
 CREATE INDEX rights_requests_by_account ON rights_requests (account_id, id);
--- An account has one of a kind under way.
-CREATE UNIQUE INDEX rights_requests_under_way ON rights_requests (account_id, kind) WHERE closed_at IS NULL;
+-- Of an account the person has one of a kind under way, and so has a guardian: neither keeps the other from asking.
+CREATE UNIQUE INDEX rights_requests_under_way ON rights_requests (account_id, asker, kind) WHERE closed_at IS NULL;
 CREATE INDEX rights_requests_due ON rights_requests (due_at, id) WHERE closed_at IS NULL;
 CREATE INDEX rights_requests_closed ON rights_requests (closed_at) WHERE closed_at IS NOT NULL;

@@ -187,6 +187,10 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     if renewed > 0 {
         tracing::info!(event = "identity.names_renewed", count = renewed);
     }
+    let renewed = identity.guardians_renew().await.map_err(detailed).context("guardians cannot be renewed")?;
+    if renewed > 0 {
+        tracing::info!(event = "identity.guardians_renewed", count = renewed);
+    }
 
     let socket = server::bind(&config.control.admin_socket)
         .with_context(|| format!("control.admin_socket {} cannot be served", config.control.admin_socket.display()))?;

@@ -105,13 +105,13 @@ const fn cancellation_stopped(language: Language) -> (&'static str, &'static str
     match language {
         Language::En => (
             "Your account was not deleted yet",
-            "You asked for the deletion of your account, and its time has come, but something stands in the way: an organisation \
+            "The time has come for the deletion of your account that was asked for, but something stands in the way: an organisation \
              that you own, money that came in since, or a demand of the law. We look at it and answer you; the console shows how \
              far it is.",
         ),
         Language::Zh => (
             "您的账户尚未注销",
-            "您申请的账户注销时间已到，但仍有事项待处理，例如您拥有的组织、此后到账的余额或法律要求。我们会核实并答复您，进展见控制台。",
+            "您账户的注销申请已到执行时间，但仍有事项待处理，例如您拥有的组织、此后到账的余额或法律要求。我们会核实并答复您，进展见控制台。",
         ),
     }
 }

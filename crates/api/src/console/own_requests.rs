@@ -1,6 +1,7 @@
 //! `/api/v1/account/requests`: what the caller asks for about their data that is not done at once, and what became of it.
 
-use super::rights_forms::{Kind, RequestView, tell};
+use super::rights_forms::{Kind, RequestView};
+use super::rights_notices::tell;
 use super::{Access, Answer, Console, ETag, Idempotent, IfMatch, Input, Params, Reference, Routes, Signed, Undone};
 use crate::forms::{Page, PageQuery, page_of};
 use crate::problem::{Problem, Refusal};
@@ -13,7 +14,7 @@ use tacit_identity::IdentityError;
 use tacit_identity::access::Scope;
 use tacit_kernel::ids::RightsRequestId;
 use tacit_kernel::{Nano, Personal};
-use tacit_privacy::requests::{Asker, Change, Event, New, RequestError, Verified};
+use tacit_privacy::requests::{Acting, Asker, Change, Event, New, RequestError, Verified};
 use tacit_storage::{ReadTx, WriteTx};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -25,7 +26,7 @@ use utoipa_axum::routes;
 struct NewRequest {
     /// What.
     kind: Kind,
-    /// In the caller's words, up to 8,000 bytes; all but a cancellation need them.
+    /// In the caller's words, up to 8,000 bytes; a cancellation, a restriction and a copy need none.
     #[schema(max_length = 8000)]
     #[serde(default)]
     text: Option<String>,
@@ -54,7 +55,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::PERSON, routes!(own_requests_appeal))
 }
 
-/// The caller's requests, newest first.
+/// The caller's requests, newest first; and that a guardian asked for the cancellation of their account, without words.
 #[utoipa::path(get, path = "/api/v1/account/requests", tag = "account", params(PageQuery), responses(
     (status = 200, description = "A page of requests.", body = Page<RequestView>),
 ))]
@@ -64,7 +65,7 @@ async fn own_requests_list(
     Params(query): Params<PageQuery>,
 ) -> Answer<Page<RequestView>> {
     let page = page_of(query.after.as_deref(), query.limit)?;
-    let requests = console.requests.of_account(caller.account, page).await?;
+    let requests = console.requests.of_account((caller.account, Asker::Person), page).await?;
     let now = console.clock.now();
     Ok(Json(Page::of(requests, |request| RequestView::of(request, now))))
 }
@@ -109,11 +110,15 @@ async fn own_requests_create(
     }
     let new =
         &New { kind: new.kind.into(), asker: Asker::Person, said: new.text.map(Personal::new), verified, forfeits };
+    // What is refused counts too.
+    let count = async |tx: &mut WriteTx<'_>| console.identity.right_asked_in_tx(tx, account).await;
+    let count = &count;
+    let counted: Result<(), IdentityError> = console.db.write("console.request.count", |tx| Box::pin(count(tx))).await;
+    counted?;
     let create = async |tx: &mut WriteTx<'_>| {
         if let Some(made) = once.stored::<RequestView>(console, tx).await? {
             return Ok((made, true));
         }
-        console.identity.right_asked_in_tx(tx, account).await?;
         let request = console.requests.make_in_tx(tx, account, new).await?;
         tell(console, tx, &request).await?;
         let made = RequestView::of(request, console.clock.now());
@@ -140,15 +145,13 @@ async fn own_requests_show(
     versions: IfMatch,
     Reference(id): Reference<RightsRequestId>,
 ) -> Result<Response, Refusal> {
-    let found = console.requests.find(id).await?;
-    if found.account != caller.account {
-        return Err(RequestError::NotFound.into());
-    }
+    let found = console.requests.find_of((caller.account, Asker::Person), id).await?;
     let view = RequestView::of(found, console.clock.now());
     Ok(versions.shown(ETag::of(&console, &view)?, Json(view)))
 }
 
-/// Takes a request back; of a cancellation, that the account stays.
+/// Takes a request back; of a cancellation, that the account stays. One that a guardian asked for is not done by itself then: staff
+/// looks at it, and it is `open`.
 #[utoipa::path(post, path = "/api/v1/account/requests/{request}/withdraw", tag = "account", params(
     ("request" = String, Path, description = "Its id."),
 ), responses(
@@ -199,7 +202,7 @@ async fn own_requests_appeal(
 }
 
 async fn changed(console: &Console, caller: &Signed, id: RightsRequestId, change: Change) -> Answer<RequestView> {
-    let (of, change) = ((Some(caller.account), id), &change);
+    let (of, change) = ((Acting::Asker(caller.account, Asker::Person), id), &change);
     let write = async |tx: &mut WriteTx<'_>| {
         let request = console.requests.change_in_tx(tx, of, change).await?;
         tell(console, tx, &request).await?;
@@ -207,5 +210,6 @@ async fn changed(console: &Console, caller: &Signed, id: RightsRequestId, change
     };
     let write = &write;
     let request = console.db.write("console.request.change", |tx| Box::pin(write(tx))).await?;
-    Ok(Json(RequestView::of(request, console.clock.now())))
+    let shown = request.shown_to(Asker::Person).ok_or(RequestError::NotFound)?;
+    Ok(Json(RequestView::of(shown, console.clock.now())))
 }

@@ -161,15 +161,40 @@ impl Console {
         if self.keys.get(account.0).await?.is_none() {
             return Ok(());
         }
+        let held = self.identity.contacts_of_in_tx(tx, account).await?;
+        self.notice_at(tx, account, held.iter().map(|held| &held.contact), said).await
+    }
+
+    /// Tells the guardian something who consented for an account, if there is one.
+    pub(super) async fn guardian_notice_in_tx(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+        said: impl Fn(Language) -> (&'static str, String) + Send,
+    ) -> Result<(), Undone> {
+        if self.keys.get(account.0).await?.is_none() {
+            return Ok(());
+        }
+        let guardian = self.identity.guardian_contact_in_tx(tx, account).await?;
+        self.notice_at(tx, account, guardian.iter(), said).await
+    }
+
+    async fn notice_at(
+        &self,
+        tx: &mut WriteTx<'_>,
+        account: AccountId,
+        contacts: impl Iterator<Item = &Contact> + Send,
+        said: impl Fn(Language) -> (&'static str, String) + Send,
+    ) -> Result<(), Undone> {
         let language = self.language_in_tx(tx, account).await?;
         let until = self.clock.now().plus_micros(messages::LONGEST);
-        for held in self.identity.contacts_of_in_tx(tx, account).await? {
-            if self.messages.must_be_open(channel_of(&held.contact)).is_err() {
+        for contact in contacts {
+            if self.messages.must_be_open(channel_of(contact)).is_err() {
                 continue;
             }
             let (title, text) = said(language);
             let content = Content::AccountNotice { title: Personal::new(title.to_owned()), text: Personal::new(text) };
-            self.write_to(tx, (&held.contact, language), Some(account), content, until).await?;
+            self.write_to(tx, (contact, language), Some(account), content, until).await?;
         }
         Ok(())
     }

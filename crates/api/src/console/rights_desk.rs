@@ -6,7 +6,8 @@ use super::own_data::refused;
 use super::people::{Address, From};
 use super::published::{LanguageQuery, language};
 use super::recording::Concerns;
-use super::rights_forms::{Kind, RequestView, tell};
+use super::rights_forms::{Kind, RequestView};
+use super::rights_notices::{self, tell};
 use super::{Access, Answer, Console, Input, Params, Routes, Undone};
 use crate::forms::Moment;
 use crate::problem::{Problem, Refusal};
@@ -21,8 +22,8 @@ use tacit_identity::IdentityError;
 use tacit_identity::rights_desk::Standing;
 use tacit_kernel::ids::{AccountId, RightsRequestId};
 use tacit_kernel::{ErrorKind, Fault, Nano, Personal};
-use tacit_privacy::requests::{Asker, Change, Event, New, RequestError, Verified};
-use tacit_storage::{Page, WriteTx};
+use tacit_privacy::requests::{Acting, Asker, Change, Event, New, Request, RequestError, Verified};
+use tacit_storage::{Page, ReadTx, WriteTx};
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -92,7 +93,7 @@ struct Wanted {
     #[schema(max_length = 8000)]
     #[serde(default)]
     text: Option<String>,
-    /// Of a cancellation: money that is there now is given up.
+    /// Of a cancellation: money that is there now is given up. A guardian cannot do that.
     #[serde(default)]
     forfeits: bool,
 }
@@ -136,7 +137,8 @@ struct Changing {
 #[derive(Serialize, ToSchema)]
 #[schema(as = RightsDeskRequests)]
 struct Requests {
-    /// A hundred at most, newest first; a guardian sees what guardians asked for.
+    /// A hundred at most, newest first; a guardian sees what guardians asked for, and the person what they did, and that a
+    /// guardian asked for a cancellation. Where a second factor is set up there are no words of what was not asked here.
     items: Vec<RequestView>,
 }
 
@@ -149,13 +151,21 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::Public, routes!(rights_desk_copy))
 }
 
-fn standing(console: &Console, pass: String, account: AccountId) -> Result<Standing, Refusal> {
-    let standings = console.identity.rights_desk_pass(&SecretString::from(pass))?;
-    let found = standings.into_iter().find(|standing| standing.account == account);
+async fn standing(console: &Console, pass: String, account: AccountId) -> Result<Standing, Refusal> {
+    let found = console.identity.rights_desk_pass(&SecretString::from(pass), account).await?;
     found.ok_or_else(|| {
         let message = "the pass is not good for that account";
         Refusal::from(Fault::new(ErrorKind::Forbidden, "rights_desk.account", message)).about("account")
     })
+}
+
+const fn asker(standing: Standing) -> Asker {
+    if standing.is_guardian { Asker::Guardian } else { Asker::Person }
+}
+
+/// Whether reading an address is not enough, since the person set up a second factor.
+async fn is_weak(console: &Console, tx: &mut ReadTx<'_>, standing: Standing) -> Result<bool, IdentityError> {
+    Ok(!standing.is_guardian && console.identity.second_factor_set_in_tx(tx, standing.account).await?)
 }
 
 /// Answers, and says for the log whose data it was about.
@@ -165,10 +175,11 @@ fn about(account: AccountId, answer: impl IntoResponse) -> Response {
     response
 }
 
-/// Gives a pass to who says the code that was sent to an address of an account, or of the guardian of a minor.
+/// Gives a pass to who says the code that was sent to an address of an account, or of the guardian of a minor. The account is told at
+/// each of its addresses.
 #[utoipa::path(post, path = "/api/v1/rights-desk/enter", tag = "rights desk", request_body = Entering, responses(
     (status = 200, description = "The pass.", body = PassView),
-    (status = 401, description = "The code is wrong or void.", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "The code is wrong or void (`code.wrong`).", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn rights_desk_enter(
     State(console): State<Console>,
@@ -177,6 +188,16 @@ async fn rights_desk_enter(
 ) -> Answer<PassView> {
     let (contact, code) = (entering.to.contact()?, SecretString::from(entering.code));
     let pass = console.identity.rights_desk_enter(&contact, &code, &origin).await?;
+    let (console, standings) = (&console, &pass.standings);
+    let tell = async |tx: &mut WriteTx<'_>| {
+        for standing in standings {
+            let said = |language| rights_notices::entered(standing.is_guardian, language);
+            console.notice_in_tx(tx, standing.account, said).await?;
+        }
+        Ok::<_, Undone>(())
+    };
+    let tell = &tell;
+    console.db.write("console.desk.enter", |tx| Box::pin(tell(tx))).await?;
     let shown = |Standing { account, is_guardian }| StandingView { account, guardian: is_guardian };
     Ok(Json(PassView {
         pass: pass.token.expose_secret().to_owned(),
@@ -185,28 +206,41 @@ async fn rights_desk_enter(
     }))
 }
 
-/// Asks for something. What a guardian asks for a minor is answered within three days, and a cancellation is done at once; of who
-/// only reads an address of the account, staff makes sure before it is erased.
+/// Asks for something. What a guardian asks for a minor is answered within three days; with a cancellation the data is not used from
+/// then on, and it is erased after three days unless one of them takes it back. Of who only reads an address of the account, staff
+/// makes sure before it is erased; and where a second factor is set up, before it is restricted.
 #[utoipa::path(post, path = "/api/v1/rights-desk/requests", tag = "rights desk", request_body = Wanted, responses(
     (status = 201, description = "The request.", body = RequestView),
     (status = 401, description = "The pass is none, or too old.", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "One of that kind is under way; or something stands in the way of a cancellation.", body = Problem,
         content_type = "application/problem+json"),
+    (status = 422, description = "Words are missing, or a guardian gives up money.", body = Problem,
+        content_type = "application/problem+json"),
 ))]
 async fn rights_desk_ask(State(console): State<Console>, Input(wanted): Input<Wanted>) -> Result<Response, Refusal> {
-    let Standing { account, is_guardian } = standing(&console, wanted.pass, wanted.account)?;
+    let standing = standing(&console, wanted.pass, wanted.account).await?;
+    let Standing { account, is_guardian } = standing;
+    // What is refused counts too.
+    let count = async |tx: &mut WriteTx<'_>| console.identity.right_asked_in_tx(tx, account).await;
+    let count = &count;
+    let counted: Result<(), IdentityError> = console.db.write("console.desk.count", |tx| Box::pin(count(tx))).await;
+    counted?;
+    if is_guardian && wanted.forfeits {
+        let message = "the money is the person's, and a guardian does not give it up: ask without it, and staff looks at what is left";
+        return Err(Refusal::from(Fault::new(ErrorKind::Invalid, "rights_desk.forfeits", message)).about("forfeits"));
+    }
     let mut forfeits = None;
     if matches!(wanted.kind, Kind::Cancellation) {
-        let most = wanted.forfeits.then_some(Nano(i64::MAX));
+        // What is left then stands in the way of what a guardian asked, and staff looks at it.
+        let most = (is_guardian || wanted.forfeits).then_some(Nano(i64::MAX));
         let held = console.requests.may_cancel(account, most).await?;
-        forfeits = Some(held).filter(|held| *held > Nano::ZERO);
+        forfeits = Some(held).filter(|held| !is_guardian && *held > Nano::ZERO);
     }
-    let asker = if is_guardian { Asker::Guardian } else { Asker::Person };
+    let asker = asker(standing);
     let said = wanted.text.map(Personal::new);
     let new = &New { kind: wanted.kind.into(), asker, said, verified: Verified::Address, forfeits };
     let console = &console;
     let ask = async |tx: &mut WriteTx<'_>| {
-        console.identity.right_asked_in_tx(tx, account).await?;
         let request = console.requests.make_in_tx(tx, account, new).await?;
         tell(console, tx, &request).await?;
         Ok::<_, Undone>(request)
@@ -223,15 +257,23 @@ async fn rights_desk_ask(State(console): State<Console>, Input(wanted): Input<Wa
     (status = 401, description = "The pass is none, or too old.", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn rights_desk_list(State(console): State<Console>, Input(asking): Input<Asking>) -> Result<Response, Refusal> {
-    let Standing { account, is_guardian } = standing(&console, asking.pass, asking.account)?;
-    let found = console.requests.of_account(account, Page::default()).await?;
-    let now = console.clock.now();
-    let theirs = found.items.into_iter().filter(|request| !is_guardian || request.asker == Asker::Guardian);
-    let items = theirs.map(|request| RequestView::of(request, now)).collect();
+    let standing = standing(&console, asking.pass, asking.account).await?;
+    let (account, asker, now) = (standing.account, asker(standing), console.clock.now());
+    let weak = async |tx: &mut ReadTx<'_>| is_weak(&console, tx, standing).await;
+    let weak = &weak;
+    let is_weak: Result<bool, IdentityError> = console.db.read("console.desk.list", |tx| Box::pin(weak(tx))).await;
+    let is_weak = is_weak?;
+    let found = console.requests.of_account((account, asker), Page::default()).await?;
+    let shown = found.items.into_iter().map(|request| match request.verified {
+        Verified::Session | Verified::StepUp if is_weak => Request { said: None, answer: None, ..request },
+        _ => request,
+    });
+    let items = shown.map(|request| RequestView::of(request, now)).collect();
     Ok(about(account, Json(Requests { items })))
 }
 
-/// Takes a request back, answers a question about it, or appeals.
+/// Takes a request back, answers a question about it, or appeals. A cancellation that a guardian asked for the person takes back so that
+/// staff looks at it.
 #[utoipa::path(post, path = "/api/v1/rights-desk/requests/change", tag = "rights desk", request_body = Changing, responses(
     (status = 200, description = "The request as it is now.", body = RequestView),
     (status = 401, description = "The pass is none, or too old.", body = Problem, content_type = "application/problem+json"),
@@ -243,7 +285,8 @@ async fn rights_desk_change(
     State(console): State<Console>,
     Input(changing): Input<Changing>,
 ) -> Result<Response, Refusal> {
-    let Standing { account, is_guardian } = standing(&console, changing.pass, changing.account)?;
+    let standing = standing(&console, changing.pass, changing.account).await?;
+    let (account, asker) = (standing.account, asker(standing));
     let event = match changing.event {
         DeskEvent::Withdraw => Event::Withdraw,
         DeskEvent::Reply => Event::Reply,
@@ -252,22 +295,23 @@ async fn rights_desk_change(
     let change = &Change { event, text: changing.text.map(Personal::new), refusal: None };
     let (console, id) = (&console, changing.request);
     let write = async |tx: &mut WriteTx<'_>| {
-        let before = console.requests.find_in_tx(tx, id).await?;
-        // Neither takes back what the other asked for.
-        if (before.asker == Asker::Guardian) != is_guardian {
-            return Err(RequestError::NotFound.into());
+        let request = console.requests.change_in_tx(tx, (Acting::Asker(account, asker), id), change).await?;
+        if request.verified != Verified::Address && is_weak(console, tx, standing).await? {
+            let message =
+                "reading an address is not enough for this account: whoever signed in to ask signs in to change it";
+            return Err(Fault::new(ErrorKind::Conflict, "rights_desk.second_factor", message).into());
         }
-        let request = console.requests.change_in_tx(tx, (Some(account), id), change).await?;
         tell(console, tx, &request).await?;
         Ok::<_, Undone>(request)
     };
     let write = &write;
     let request = console.db.write("console.desk.change", |tx| Box::pin(write(tx))).await?;
-    Ok(about(account, Json(RequestView::of(request, console.clock.now()))))
+    let shown = request.shown_to(asker).ok_or(RequestError::NotFound)?;
+    Ok(about(account, Json(RequestView::of(shown, console.clock.now()))))
 }
 
 /// A copy of what is held about an account, for the person. Where a second factor is set up an address is not enough: then it is
-/// asked for with a request of the kind `copy`, and so it is by guardians.
+/// asked for with a request of the kind `copy`, and so it is by guardians. The account is told at each of its addresses.
 #[utoipa::path(post, path = "/api/v1/rights-desk/copy", tag = "rights desk", params(LanguageQuery), request_body = Asking, responses(
     (status = 200, description = "The archive (ZIP).", body = Vec<u8>, content_type = "application/zip"),
     (status = 401, description = "The pass is none, or too old.", body = Problem, content_type = "application/problem+json"),
@@ -281,22 +325,24 @@ async fn rights_desk_copy(
     Input(asking): Input<Asking>,
 ) -> Result<Response, Refusal> {
     let language = language(&query, &headers)?;
-    let Standing { account, is_guardian } = standing(&console, asking.pass, asking.account)?;
-    let identity = &console.identity;
-    let count = async |tx: &mut WriteTx<'_>| {
-        if is_guardian || identity.second_factor_set_in_tx(tx, account).await? {
-            return Ok(false);
-        }
-        identity.copy_asked_in_tx(tx, account).await?;
-        Ok::<_, IdentityError>(true)
-    };
-    let count = &count;
-    if !console.db.write("console.desk.copy", |tx| Box::pin(count(tx))).await? {
+    let standing = standing(&console, asking.pass, asking.account).await?;
+    let (console, account) = (&console, standing.account);
+    let weak = async |tx: &mut ReadTx<'_>| is_weak(console, tx, standing).await;
+    let weak = &weak;
+    let is_weak: Result<bool, IdentityError> = console.db.read("console.desk.weak", |tx| Box::pin(weak(tx))).await;
+    if standing.is_guardian || is_weak? {
         let message =
             "reading an address is not enough for this account: ask for the copy with a request of the kind `copy`";
         return Err(Fault::new(ErrorKind::Conflict, "rights_desk.copy", message).into());
     }
+    // Who is told to come later has had none.
     let pieces = console.copies.begin(account, language).await.map_err(refused)?;
+    let count = async |tx: &mut WriteTx<'_>| {
+        console.identity.copy_asked_in_tx(tx, account).await?;
+        console.notice_in_tx(tx, account, rights_notices::copied).await
+    };
+    let count = &count;
+    console.db.write("console.desk.copy", |tx| Box::pin(count(tx))).await?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/zip")),
         (header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"my-data.zip\"")),

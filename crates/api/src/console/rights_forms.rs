@@ -1,13 +1,10 @@
-//! Requests of people about their data as they are shown, and what people are told of them.
+//! Requests of people about their data as they are shown.
 
-use super::{Console, Undone};
 use crate::forms::Moment;
 use serde::{Deserialize, Serialize};
-use tacit_identity::registration::Language;
 use tacit_kernel::ids::{AccountId, RightsRequestId};
 use tacit_kernel::{Nano, Personal, Timestamp};
 use tacit_privacy::requests as r;
-use tacit_storage::WriteTx;
 use utoipa::ToSchema;
 
 macro_rules! word {
@@ -226,65 +223,4 @@ impl RequestLine {
             updated_at: request.updated_at.into(),
         }
     }
-}
-
-/// What the person is told: that something happened, and nothing of what was said.
-fn text(request: &r::Request, language: Language) -> (&'static str, String) {
-    let until = request.cooling_until.unwrap_or(request.due_at);
-    let id = request.id;
-    match (request.state, language) {
-        (r::State::Cooling, Language::En) => (
-            "Your account is going to be deleted",
-            format!(
-                "You asked for the deletion of your account ({id}). It happens at {until}, and nothing more is sent to you then. \
-                 Until then you may take it back in the console. If it was not you, do that now and change your password."
-            ),
-        ),
-        (r::State::Cooling, Language::Zh) => (
-            "您的账户即将注销",
-            format!(
-                "您已申请注销账户（{id}）。注销将于 {until} 执行，届时不再另行通知；在此之前您可在控制台撤回。如非本人操作，请立即撤回并修改密码。"
-            ),
-        ),
-        (r::State::NeedInfo, Language::En) => (
-            "A question about your request",
-            format!(
-                "We need to know something more for your request {id}. The console shows what it is; answer it there."
-            ),
-        ),
-        (r::State::NeedInfo, Language::Zh) => {
-            ("您的请求需要补充信息", format!("处理您的请求 {id} 还需要补充信息，请在控制台查看并回复。"))
-        }
-        (r::State::Fulfilled, Language::En) => {
-            ("Your request is done", format!("Your request {id} is done. The console shows our answer."))
-        }
-        (r::State::Fulfilled, Language::Zh) => ("您的请求已完成", format!("您的请求 {id} 已处理完成，答复见控制台。")),
-        (r::State::Refused | r::State::Upheld, Language::En) => (
-            "Your request was refused",
-            format!(
-                "Your request {id} was refused. The console shows why, and how you may appeal; you may also turn to the regulator \
-                 that the privacy policy names."
-            ),
-        ),
-        (r::State::Refused | r::State::Upheld, Language::Zh) => (
-            "您的请求未获支持",
-            format!("您的请求 {id} 未获支持。请在控制台查看原因和申诉方式；您也可以向隐私政策所列的监管机构投诉。"),
-        ),
-        (r::State::Withdrawn, Language::En) => {
-            ("Your request was taken back", format!("Your request {id} was taken back, and nothing is done."))
-        }
-        (r::State::Withdrawn, Language::Zh) => ("您的请求已撤回", format!("您的请求 {id} 已撤回，不再处理。")),
-        (r::State::Open | r::State::Appealed | r::State::Executing, Language::En) => (
-            "We have your request",
-            format!("We have your request {id} and answer it until {until}. The console shows how far it is."),
-        ),
-        (r::State::Open | r::State::Appealed | r::State::Executing, Language::Zh) => {
-            ("已收到您的请求", format!("已收到您的请求 {id}，我们将于 {until} 前答复，进展见控制台。"))
-        }
-    }
-}
-
-/// Tells the person what became of a request, if it becomes of it.
-pub(super) async fn tell(console: &Console, tx: &mut WriteTx<'_>, request: &r::Request) -> Result<(), Undone> {
-    console.notice_in_tx(tx, request.account, |language| text(request, language)).await
 }

@@ -2,7 +2,8 @@
 //! to be answered; the words of people are shown to who says why.
 
 use super::recording::{Reasoned, Why};
-use super::rights_forms::{RefusalReason, RequestLine, RequestView, tell};
+use super::rights_forms::{RefusalReason, RequestLine, RequestView};
+use super::rights_notices::tell;
 use super::unmask::SHOWN;
 use super::{Access, Answer, Console, ETag, IfMatch, Input, Params, Reference, Routes, Undone};
 use crate::forms::{Moment, Page, page_of};
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tacit_identity::access::Permission;
 use tacit_kernel::Personal;
 use tacit_kernel::ids::RightsRequestId;
-use tacit_privacy::requests::{Change, Event, Kind, RequestError};
+use tacit_privacy::requests::{Acting, Change, Event, Kind, RequestError};
 use tacit_storage::WriteTx;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
@@ -168,7 +169,7 @@ async fn rights_requests_decide(
         let write = async |tx: &mut WriteTx<'_>| {
             let before = console.requests.find_in_tx(tx, id).await?;
             versions.check(&ETag::of(console, &RequestLine::of(&before, console.clock.now()))?)?;
-            let request = console.requests.change_in_tx(tx, (None, id), change).await?;
+            let request = console.requests.change_in_tx(tx, (Acting::Staff, id), change).await?;
             tell(console, tx, &request).await?;
             Ok::<_, Undone>(request)
         };

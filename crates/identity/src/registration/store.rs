@@ -16,6 +16,13 @@ const GET: Sql = Sql::new(
 );
 const WARDS: Sql =
     Sql::new("SELECT account_id FROM account_profiles WHERE guardian_lookup = $1 ORDER BY account_id LIMIT $2");
+const IS_WARD: Sql = Sql::new("SELECT account_id FROM account_profiles WHERE account_id = $1 AND guardian_lookup = $2");
+const UNFOUND_GUARDIANS: Sql = Sql::new(
+    "SELECT account_id, guardian_sealed FROM account_profiles WHERE guardian_sealed IS NOT NULL AND guardian_lookup IS NULL \
+     AND account_id > $1 ORDER BY account_id LIMIT $2",
+);
+const GUARDIAN_RENEW: Sql =
+    Sql::new("UPDATE account_profiles SET guardian_lookup = $2 WHERE account_id = $1 AND guardian_lookup IS NULL");
 const PUT_FIELDS: Sql =
     Sql::new("UPDATE account_profiles SET fields_sealed = $2, language = $3, updated_at = $4 WHERE account_id = $1");
 const INVITATION_INSERT: Sql =
@@ -39,6 +46,9 @@ pub(crate) const STATEMENTS: &[&Sql] = &[
     &INSERT,
     &GET,
     &WARDS,
+    &IS_WARD,
+    &UNFOUND_GUARDIANS,
+    &GUARDIAN_RENEW,
     &PUT_FIELDS,
     &INVITATION_INSERT,
     &INVITATION_TAKE,
@@ -63,6 +73,33 @@ pub(super) struct ProfileRow {
 /// Of whom that is the guardian's address.
 pub(super) async fn wards(tx: &mut ReadTx<'_>, lookup: &[u8; 32], most: u32) -> Result<Vec<AccountId>, StorageError> {
     tx.all(&WARDS, &[lookup.into(), most.into()]).await?.iter().map(|row| row.get("account_id")).collect()
+}
+
+/// Whether that is the guardian's address of that account.
+pub(super) async fn is_ward(
+    tx: &mut ReadTx<'_>,
+    account: AccountId,
+    guardian: &[u8; 32],
+) -> Result<bool, StorageError> {
+    Ok(tx.one(&IS_WARD, &[account.into(), guardian.into()]).await?.is_some())
+}
+
+/// The next accounts whose guardians are not found by their address, which is sealed.
+pub(super) async fn of_unfound_guardians(
+    tx: &mut ReadTx<'_>,
+    after: AccountId,
+    limit: u32,
+) -> Result<Vec<(AccountId, Vec<u8>)>, StorageError> {
+    let rows = tx.all(&UNFOUND_GUARDIANS, &[after.into(), limit.into()]).await?;
+    rows.iter().map(|row| Ok((row.get("account_id")?, row.get("guardian_sealed")?))).collect()
+}
+
+pub(super) async fn guardian_renew(
+    tx: &mut WriteTx<'_>,
+    account: AccountId,
+    lookup: &[u8; 32],
+) -> Result<bool, StorageError> {
+    Ok(tx.execute(&GUARDIAN_RENEW, &[account.into(), lookup.into()]).await? == 1)
 }
 
 pub(super) async fn insert(

@@ -7,7 +7,7 @@ use crate::sign_in::SignedIn;
 use std::collections::BTreeMap;
 use tacit_kernel::Personal;
 use tacit_kernel::ids::AccountId;
-use tacit_storage::{Db, Page, ReadTx, both_engines};
+use tacit_storage::{Db, Page, ReadTx, SqlText, StorageError, WriteTx, both_engines};
 
 fn fields(of: &[(ProfileField, &str)]) -> Fields {
     of.iter().map(|(field, value)| (*field, Personal::new((*value).to_owned()))).collect()
@@ -175,6 +175,40 @@ both_engines! {
         assert!(matches!(late, IdentityError::InvitationInvalid));
         let closed = RegistrationRules { open: false, ..rules };
         assert!(matches!(register(&world, &closed, &plain()).await, Err(IdentityError::RegistrationClosed)));
+    }
+    async fn guardians_of_before_are_found_by_their_address(db: Db) {
+        let world = World::new(db).await;
+        let wards = async |guardian: &Contact| {
+            let read = async |tx: &mut ReadTx<'_>| world.identity.wards_in_tx(tx, guardian).await;
+            let read = &read;
+            world.db.read("test.wards", |tx| Box::pin(read(tx))).await.unwrap()
+        };
+        let guardians = [email("parent@example.org"), Contact::phone("+8613800138009", None).unwrap()];
+        let mut minors = Vec::new();
+        for (number, guardian) in guardians.iter().enumerate() {
+            let mail = email(&format!("kim{number}@example.org"));
+            let code = world.code(CodePurpose::Register, &mail).await;
+            let consent = world.code(CodePurpose::Guardian, guardian).await;
+            let asked = Registration {
+                age: AgeBand::Under14, guardian: Some((guardian.clone(), consent)), email: Some((mail, code)), ..plain()
+            };
+            minors.push(world.register(&asked).await.unwrap().session.account);
+        }
+        assert_eq!(world.identity.guardians_renew().await.unwrap(), 0, "they are found");
+        // As the program before wrote it.
+        let before = async |sql: &'static str| {
+            let change = async |tx: &mut WriteTx<'_>| tx.change(SqlText::new(sql)).await;
+            let change = &change;
+            let changed: Result<u64, StorageError> = world.db.write("test.before", |tx| Box::pin(change(tx))).await;
+            changed.unwrap()
+        };
+        assert_eq!(before("UPDATE account_profiles SET guardian_lookup = NULL").await, 2);
+        assert_eq!(wards(&guardians[0]).await, []);
+        assert_eq!(world.identity.guardians_renew().await.unwrap(), 2);
+        for (minor, guardian) in minors.iter().zip(&guardians) {
+            assert_eq!(wards(guardian).await, [*minor]);
+        }
+        assert_eq!(world.identity.guardians_renew().await.unwrap(), 0, "once");
     }
     async fn who_invited_sees_and_withdraws_and_who_was_invited_sees_who(db: Db) {
         let world = World::new(db).await;

@@ -96,6 +96,8 @@ pub enum Event {
     Refuse,
     /// The person takes it back.
     Withdraw,
+    /// The person does not want what a guardian asked for: it is not done by itself, and staff looks at it.
+    Contest,
     /// Something stands in the way of what was to be done by itself.
     Obstruct,
     /// The person does not accept the refusal.
@@ -108,13 +110,14 @@ pub enum Event {
 
 impl Event {
     /// Every event.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Ask,
         Self::Reply,
         Self::Execute,
         Self::Fulfil,
         Self::Refuse,
         Self::Withdraw,
+        Self::Contest,
         Self::Obstruct,
         Self::Appeal,
         Self::Uphold,
@@ -124,7 +127,7 @@ impl Event {
     /// Whether the person does it.
     #[must_use]
     pub const fn is_of_person(self) -> bool {
-        matches!(self, Self::Reply | Self::Withdraw | Self::Appeal)
+        matches!(self, Self::Reply | Self::Withdraw | Self::Contest | Self::Appeal)
     }
 }
 
@@ -135,9 +138,10 @@ impl State {
         match (self, event) {
             // What was to be done by itself is stopped by a question.
             (Self::Open | Self::Cooling, Event::Ask) => Some(Self::NeedInfo),
-            (Self::NeedInfo, Event::Reply) | (Self::Executing, Event::Obstruct) | (Self::Appealed, Event::Reverse) => {
-                Some(Self::Open)
-            }
+            (Self::NeedInfo, Event::Reply)
+            | (Self::Cooling, Event::Contest)
+            | (Self::Executing, Event::Obstruct)
+            | (Self::Appealed, Event::Reverse) => Some(Self::Open),
             (Self::Open | Self::Cooling, Event::Execute) => Some(Self::Executing),
             (Self::Open | Self::Executing, Event::Fulfil) => Some(Self::Fulfilled),
             (Self::Open | Self::NeedInfo, Event::Refuse) => Some(Self::Refused),
@@ -200,13 +204,32 @@ pub struct Request {
 
 impl Request {
     /// What it says about the use of data, as it stands: what is objected to is not done until the objection is refused or taken
-    /// back (GDPR, articles 18 and 21).
+    /// back (GDPR, articles 18 and 21), and what a guardian wants erased is not used meanwhile. That it is allowed again holds
+    /// only as far as no other request says otherwise.
     pub(super) const fn decides(&self) -> Option<(Matter, bool)> {
         match (self.kind, self.state) {
             (Kind::Objection, state) => {
                 Some((Matter::FraudDetection, matches!(state, State::Refused | State::Upheld | State::Withdrawn)))
             }
             (Kind::Restriction, State::Fulfilled) => Some((Matter::Use, false)),
+            (Kind::Cancellation, state) if matches!(self.asker, Asker::Guardian) => match state {
+                State::Cooling => Some((Matter::Use, false)),
+                State::Refused | State::Upheld | State::Withdrawn => Some((Matter::Use, true)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// As it is shown to who asks at all; `None` if it is not theirs to see. Of a guardian's the person sees that their account is to be
+    /// cancelled, which they may contest, and none of the words.
+    #[must_use]
+    pub fn shown_to(self, asker: Asker) -> Option<Self> {
+        match (asker, self.asker) {
+            _ if asker == self.asker => Some(self),
+            (Asker::Person, Asker::Guardian) if self.kind == Kind::Cancellation => {
+                Some(Self { said: None, answer: None, ..self })
+            }
             _ => None,
         }
     }
@@ -228,7 +251,7 @@ impl Request {
                 let stood = self.paused_at.take().map_or(0, |since| now.micros_since(since));
                 self.due_at = self.due_at.plus_micros(stood);
             }
-            Event::Appeal | Event::Reverse => self.due_at = anew,
+            Event::Appeal | Event::Reverse | Event::Contest => self.due_at = anew,
             _ => {}
         }
         if event == Event::Reverse {
@@ -302,7 +325,10 @@ mod tests {
     fn no_one_decides_for_the_other() {
         for (from, event, to) in paths().into_iter().flatten() {
             // A person never fulfils or refuses, and staff never withdraws or appeals.
-            assert_eq!(event.is_of_person(), matches!(event, Event::Reply | Event::Withdraw | Event::Appeal));
+            assert_eq!(
+                event.is_of_person(),
+                matches!(event, Event::Reply | Event::Withdraw | Event::Contest | Event::Appeal)
+            );
             if event.is_of_person() {
                 assert!(!matches!(to, State::Fulfilled | State::Refused | State::Upheld), "{from:?} {event:?}");
             }

@@ -1,6 +1,7 @@
 //! SQL of requests. Texts are sealed for whom they are about.
 
 use super::{Asker, Kind, Refusal, Request, State, Verified};
+use tacit_identity::choices::Matter;
 use tacit_kernel::ids::{AccountId, RightsRequestId};
 use tacit_kernel::{Personal, Timestamp};
 use tacit_storage::{Page, ReadTx, Row, Sql, StorageError, Value, WriteTx};
@@ -13,7 +14,8 @@ const BY_ID: Sql = Sql::new(
 );
 const OF_ACCOUNT: Sql = Sql::new(
     "SELECT id, account_id, kind, state, asker, verified, refusal, forfeits, said_sealed, answer_sealed, received_at, due_at, paused_at, \
-     cooling_until, closed_at, updated_at FROM rights_requests WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
+     cooling_until, closed_at, updated_at FROM rights_requests WHERE account_id = $1 AND id < $2 \
+     AND (asker = $4 OR (kind = 'cancellation' AND $4 = 'person')) ORDER BY id DESC LIMIT $3",
 );
 const LIST: Sql = Sql::new(
     "SELECT id, account_id, kind, state, asker, verified, refusal, forfeits, said_sealed, answer_sealed, received_at, due_at, paused_at, \
@@ -37,11 +39,19 @@ const COUNTS: Sql = Sql::new(
     "SELECT COUNT(*) AS under_way, CAST(COALESCE(SUM(CASE WHEN state IN ('open', 'appealed') AND due_at < $1 THEN 1 ELSE 0 END), 0) \
      AS BIGINT) AS overdue FROM rights_requests WHERE closed_at IS NULL AND account_id IN (SELECT id FROM accounts)",
 );
+const OBJECTED: Sql = Sql::new(
+    "SELECT id FROM rights_requests WHERE account_id = $1 AND kind = 'objection' \
+     AND state NOT IN ('refused', 'upheld', 'withdrawn') LIMIT 1",
+);
+const RESTRICTED: Sql = Sql::new(
+    "SELECT id FROM rights_requests WHERE account_id = $1 AND kind = 'restriction' AND state = 'fulfilled' LIMIT 1",
+);
 const FORGET: Sql = Sql::new(
     "DELETE FROM rights_requests WHERE COALESCE(closed_at, received_at) < $1 AND (closed_at IS NOT NULL OR account_id NOT IN (SELECT id FROM accounts)) AND account_id NOT IN (SELECT account_id FROM legal_holds WHERE ends_at > $2)",
 );
 
-pub(crate) const STATEMENTS: &[&Sql] = &[&BY_ID, &OF_ACCOUNT, &LIST, &COOLED, &INSERT, &UPDATE, &COUNTS, &FORGET];
+pub(crate) const STATEMENTS: &[&Sql] =
+    &[&BY_ID, &OF_ACCOUNT, &LIST, &COOLED, &INSERT, &UPDATE, &COUNTS, &OBJECTED, &RESTRICTED, &FORGET];
 
 const fn place(column: &'static str, id: RightsRequestId) -> Aad<'static> {
     Aad { table: "rights_requests", column, row: id.0 }
@@ -150,14 +160,25 @@ pub(super) async fn by_id(tx: &mut ReadTx<'_>, id: RightsRequestId) -> Result<Op
     tx.one(&BY_ID, &[id.into()]).await?.as_ref().map(stored).transpose()
 }
 
-/// Newest first.
+/// Newest first: those that are shown to who asks at all.
 pub(super) async fn of_account(
     tx: &mut ReadTx<'_>,
-    account: AccountId,
+    (account, asker): (AccountId, Asker),
     page: Page,
 ) -> Result<Vec<Stored>, StorageError> {
     let before = page.after.unwrap_or(Uuid::max());
-    tx.all(&OF_ACCOUNT, &[account.into(), before.into(), page.fetch().into()]).await?.iter().map(stored).collect()
+    let values = [account.into(), before.into(), page.fetch().into(), Value::Word(asker.as_str())];
+    tx.all(&OF_ACCOUNT, &values).await?.iter().map(stored).collect()
+}
+
+/// Whether a request of the account says that its data is not used for that.
+pub(super) async fn says_no(tx: &mut ReadTx<'_>, account: AccountId, matter: Matter) -> Result<bool, StorageError> {
+    let sql = match matter {
+        Matter::FraudDetection => &OBJECTED,
+        Matter::Use => &RESTRICTED,
+        Matter::Improvement | Matter::Abroad => return Ok(false),
+    };
+    Ok(tx.one(sql, &[account.into()]).await?.is_some())
 }
 
 /// Oldest first; those that are closed too, if they are wanted.

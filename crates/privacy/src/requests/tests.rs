@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::erasure::tests::World;
+use tacit_identity::choices::Matter;
 use tacit_kernel::Timestamp;
 use tacit_storage::both_engines;
 
@@ -26,8 +27,11 @@ impl Desk {
     }
 
     async fn make(&self, kind: Kind, said: &str, verified: Verified) -> Result<Request, RequestError> {
-        let new =
-            &New { kind, asker: Asker::Person, said: Some(Personal::new(said.to_owned())), verified, forfeits: None };
+        self.make_as(Asker::Person, kind, said, verified).await
+    }
+
+    async fn make_as(&self, asker: Asker, kind: Kind, said: &str, verified: Verified) -> Result<Request, RequestError> {
+        let new = &New { kind, asker, said: Some(Personal::new(said.to_owned())), verified, forfeits: None };
         let make = async |tx: &mut WriteTx<'_>| self.requests.make_in_tx(tx, self.ann, new).await;
         let make = &make;
         self.world.db.write("test.make", |tx| Box::pin(make(tx))).await
@@ -39,12 +43,22 @@ impl Desk {
         event: Event,
         refusal: Option<Refusal>,
     ) -> Result<Request, RequestError> {
-        self.change_by(None, id, event, refusal).await
+        self.change_as(Acting::Staff, id, event, refusal).await
     }
 
     async fn change_by(
         &self,
-        who: Option<AccountId>,
+        who: AccountId,
+        id: RightsRequestId,
+        event: Event,
+        refusal: Option<Refusal>,
+    ) -> Result<Request, RequestError> {
+        self.change_as(Acting::Asker(who, Asker::Person), id, event, refusal).await
+    }
+
+    async fn change_as(
+        &self,
+        who: Acting,
         id: RightsRequestId,
         event: Event,
         refusal: Option<Refusal>,
@@ -53,6 +67,10 @@ impl Desk {
         let change = async |tx: &mut WriteTx<'_>| self.requests.change_in_tx(tx, (who, id), change).await;
         let change = &change;
         self.world.db.write("test.change", |tx| Box::pin(change(tx))).await
+    }
+
+    async fn allows(&self, matter: Matter) -> bool {
+        self.world.identity().choices(self.ann).await.unwrap().allows(matter)
     }
 
     async fn now(&self, id: RightsRequestId) -> Request {
@@ -88,7 +106,7 @@ both_engines! {
         desk.days(6);
         assert_eq!((desk.requests.cool().await.unwrap(), desk.is_there().await), (0, true));
         assert!(matches!(desk.requests.cancel(first.id, None).await, Err(RequestError::State)), "nobody shortens it");
-        assert_eq!(desk.change_by(Some(desk.ann), first.id, Event::Withdraw, None).await.unwrap().state, State::Withdrawn);
+        assert_eq!(desk.change_by(desk.ann, first.id, Event::Withdraw, None).await.unwrap().state, State::Withdrawn);
         desk.days(30);
         assert_eq!((desk.requests.cool().await.unwrap(), desk.is_there().await), (0, true), "it was taken back");
 
@@ -99,7 +117,7 @@ both_engines! {
         let done = desk.now(second.id).await;
         assert_eq!((done.state, done.closed_at.is_some(), done.cooling_until), (State::Fulfilled, true, None));
         assert_eq!(desk.requests.cool().await.unwrap(), 0, "once");
-        let late = desk.change_by(Some(desk.ann), second.id, Event::Withdraw, None).await;
+        let late = desk.change_by(desk.ann, second.id, Event::Withdraw, None).await;
         assert!(matches!(late, Err(RequestError::State)));
         // What stays of it leads to nobody.
         for _ in 0..40 {
@@ -107,7 +125,7 @@ both_engines! {
         }
         let after = desk.now(second.id).await;
         assert!(after.account != desk.ann && after.said.is_none(), "{after:?}");
-        assert_eq!(desk.requests.of_account(desk.ann, Page::default()).await.unwrap().items, []);
+        assert_eq!(desk.requests.of_account((desk.ann, Asker::Person), Page::default()).await.unwrap().items, []);
     }
 
     async fn what_stands_in_the_way_is_for_somebody_to_look_at(db: Db) {
@@ -144,7 +162,7 @@ both_engines! {
         for erased in [false, true] {
             desk.requests.executed((request.id, None), Event::Execute).await.unwrap();
             assert_eq!(desk.now(request.id).await.state, State::Executing);
-            let back = desk.change_by(Some(desk.ann), request.id, Event::Withdraw, None).await;
+            let back = desk.change_by(desk.ann, request.id, Event::Withdraw, None).await;
             assert!(matches!(back, Err(RequestError::State)), "it is begun");
             if erased {
                 desk.world.erasing.begin(desk.ann, Reason::Asked, false).await.unwrap();
@@ -152,6 +170,56 @@ both_engines! {
         }
         assert_eq!((desk.requests.cool().await.unwrap(), desk.is_there().await), (1, false));
         assert_eq!(desk.now(request.id).await.state, State::Fulfilled);
+    }
+
+    async fn an_objection_that_was_fulfilled_is_not_undone_by_what_becomes_of_another(db: Db) {
+        let desk = Desk::new(db, 7).await;
+        let object = async || desk.make(Kind::Objection, TEXT, Verified::Session).await.unwrap().id;
+        let first = object().await;
+        assert!(!desk.allows(Matter::FraudDetection).await, "it stops until it is decided");
+        desk.change(first, Event::Refuse, Some(Refusal::Unfounded)).await.unwrap();
+        assert!(desk.allows(Matter::FraudDetection).await, "it goes on");
+        let second = object().await;
+        desk.change(second, Event::Fulfil, None).await.unwrap();
+        let third = object().await;
+        desk.change(third, Event::Refuse, Some(Refusal::Repeated)).await.unwrap();
+        assert!(!desk.allows(Matter::FraudDetection).await, "one was fulfilled");
+        let fourth = object().await;
+        desk.change_by(desk.ann, fourth, Event::Withdraw, None).await.unwrap();
+        assert!(!desk.allows(Matter::FraudDetection).await, "one was fulfilled");
+        desk.change_by(desk.ann, third, Event::Appeal, None).await.unwrap();
+        desk.change(third, Event::Uphold, None).await.unwrap();
+        assert!(!desk.allows(Matter::FraudDetection).await, "one was fulfilled");
+    }
+
+    async fn the_person_and_a_guardian_ask_side_by_side_and_neither_touches_what_the_other_asked(db: Db) {
+        let desk = Desk::new(db, 7).await;
+        let theirs = desk.make_as(Asker::Guardian, Kind::Explanation, TEXT, Verified::Address).await.unwrap();
+        let hers = desk.make(Kind::Explanation, TEXT, Verified::Session).await.unwrap();
+        let again = desk.make_as(Asker::Guardian, Kind::Explanation, TEXT, Verified::Address).await;
+        assert!(matches!(again, Err(RequestError::UnderWay)), "{again:?}");
+        for (asker, own, other) in [(Asker::Person, hers.id, theirs.id), (Asker::Guardian, theirs.id, hers.id)] {
+            let who = (desk.ann, asker);
+            let seen = desk.requests.of_account(who, Page::default()).await.unwrap().items;
+            assert_eq!(seen.iter().map(|seen| seen.id).collect::<Vec<_>>(), [own]);
+            assert_eq!(desk.requests.find_of(who, own).await.unwrap().id, own);
+            assert!(matches!(desk.requests.find_of(who, other).await, Err(RequestError::NotFound)));
+            for event in [Event::Withdraw, Event::Reply, Event::Appeal] {
+                let touched = desk.change_as(Acting::Asker(desk.ann, asker), other, event, None).await;
+                assert!(matches!(touched, Err(RequestError::NotFound)), "{asker:?} {event:?} {touched:?}");
+            }
+        }
+        // An appeal of a guardian is answered as fast as what they asked.
+        desk.change(theirs.id, Event::Refuse, Some(Refusal::NotHeld)).await.unwrap();
+        let now = desk.world.clock.now();
+        let guardian = Acting::Asker(desk.ann, Asker::Guardian);
+        let appealed = desk.change_as(guardian, theirs.id, Event::Appeal, None).await.unwrap();
+        assert_eq!(appealed.due_at, now.plus_micros(3 * DAY));
+        let reversed = desk.change(theirs.id, Event::Reverse, None).await.unwrap();
+        assert_eq!(reversed.due_at, now.plus_micros(3 * DAY));
+        // Of an account without a guardian whose age is known, staff looks first.
+        let cancel = desk.make_as(Asker::Guardian, Kind::Cancellation, "", Verified::Address).await.unwrap();
+        assert_eq!((cancel.state, desk.allows(Matter::Use).await), (State::Open, true));
     }
 
     async fn what_waits_for_staff_is_asked_about_refused_appealed_and_reversed(db: Db) {
@@ -162,27 +230,27 @@ both_engines! {
         let request = desk.make(Kind::Correction, TEXT, Verified::Session).await.unwrap();
         desk.make(Kind::Explanation, TEXT, Verified::Session).await.unwrap();
         let id = request.id;
-        let stranger = desk.change_by(Some(AccountId::fresh()), id, Event::Withdraw, None).await;
+        let stranger = desk.change_by(AccountId::fresh(), id, Event::Withdraw, None).await;
         assert!(matches!(stranger, Err(RequestError::NotFound)));
         assert_eq!(desk.requests.counts().await.unwrap(), (2, 0));
         desk.days(16);
         assert_eq!(desk.requests.counts().await.unwrap(), (2, 2), "both should have been answered");
         desk.change(id, Event::Ask, None).await.unwrap();
         assert_eq!(desk.requests.counts().await.unwrap(), (2, 1), "one waits for the person");
-        let replied = desk.change_by(Some(desk.ann), id, Event::Reply, None).await.unwrap();
+        let replied = desk.change_by(desk.ann, id, Event::Reply, None).await.unwrap();
         assert_eq!(replied.said.as_ref().unwrap().reveal(), &format!("{TEXT}{BETWEEN}said at Reply"));
         for (event, refusal) in [(Event::Refuse, None), (Event::Ask, Some(Refusal::Law))] {
             assert!(matches!(desk.change(id, event, refusal).await, Err(RequestError::Reason)), "{event:?}");
         }
         let refused = desk.change(id, Event::Refuse, Some(Refusal::Unfounded)).await.unwrap();
         assert_eq!((refused.refusal, refused.closed_at.is_some()), (Some(Refusal::Unfounded), true));
-        desk.change_by(Some(desk.ann), id, Event::Appeal, None).await.unwrap();
+        desk.change_by(desk.ann, id, Event::Appeal, None).await.unwrap();
         let reversed = desk.change(id, Event::Reverse, None).await.unwrap();
         assert_eq!((reversed.state, reversed.refusal), (State::Open, None));
         assert!(matches!(desk.make(Kind::Correction, TEXT, Verified::Session).await, Err(RequestError::UnderWay)));
         let done = desk.change(id, Event::Fulfil, None).await.unwrap();
         assert!(done.answer.unwrap().reveal().ends_with("said at Fulfil"));
-        let own = desk.requests.of_account(desk.ann, Page::default()).await.unwrap().items;
+        let own = desk.requests.of_account((desk.ann, Asker::Person), Page::default()).await.unwrap().items;
         assert_eq!(own.iter().map(|r| r.kind).collect::<Vec<_>>(), [Kind::Explanation, Kind::Correction], "newest first");
         let listed = desk.requests.list(false, Page::default()).await.unwrap().items;
         assert_eq!((listed.len(), listed[0].said.is_none()), (1, true), "a list has no texts");
