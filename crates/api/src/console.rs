@@ -20,7 +20,7 @@ mod cookies;
 mod crowd;
 mod datamap;
 mod deletions;
-mod development_outbox;
+pub(crate) mod development_outbox;
 mod disclosures;
 mod document;
 mod etag;

@@ -2,7 +2,8 @@
 //! used. Each decision is a row, so that under which one something was done can be told later; the newest of a matter holds.
 //!
 //! Where a purpose is served, [`Identity::refused_in_tx`] is asked: calls are refused in the statement that admits a key, staff
-//! before its request is recorded, jobs before they send.
+//! once its request is recorded and before it is served, jobs before they send. Of lists [`Identity::restricting`] says whose
+//! rows are not to be shown.
 
 mod store;
 mod wording;
@@ -11,7 +12,7 @@ pub(crate) use store::STATEMENTS;
 pub use wording::{Wording, digest, wording};
 
 use crate::{Identity, IdentityError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use tacit_kernel::Timestamp;
 use tacit_kernel::datamap::{Basis, Purpose};
 use tacit_kernel::ids::{AccountId, ChoiceId};
@@ -164,6 +165,29 @@ impl Identity {
     /// As there.
     pub async fn refused(&self, account: AccountId, purpose: Purpose) -> Result<Option<Matter>, IdentityError> {
         self.db.read("choices.refused", |tx| Box::pin(self.refused_in_tx(tx, account, purpose))).await
+    }
+
+    /// Who of these accounts restricts the use of their data, asked in one statement for a page of a list.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn restricting(&self, accounts: &[AccountId]) -> Result<HashSet<AccountId>, IdentityError> {
+        self.db.read("choices.restricting", |tx| Box::pin(self.restricting_in_tx(tx, accounts))).await
+    }
+
+    /// [`Self::restricting`] as part of a larger transaction.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn restricting_in_tx(
+        &self,
+        tx: &mut ReadTx<'_>,
+        accounts: &[AccountId],
+    ) -> Result<HashSet<AccountId>, IdentityError> {
+        if accounts.is_empty() {
+            return Ok(HashSet::new());
+        }
+        Ok(store::restricting(tx, accounts).await?)
     }
 
     /// Writes a decision down, and tells gateways. What holds already is not written down again. `wording` is the digest of the

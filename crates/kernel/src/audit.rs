@@ -414,7 +414,11 @@ impl Action {
         Self::VerificationReveal,
         Self::RightsRequestRead,
         Self::RightsRequestReveal,
+        Self::ChoiceList,
         Self::AuditList,
         Self::AuditRead,
     ];
+
+    /// The same, where it was not the person, signed in, who did it: whoever reads an address of theirs, at the rights desk.
+    pub const LOOKS_UNSIGNED: &'static [Self] = &[Self::DataCopy, Self::RightsDeskEnter, Self::RightsDeskRead];
 }

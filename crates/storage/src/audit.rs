@@ -29,7 +29,7 @@ use crate::value::Value;
 use checkpoint::Checkpoint;
 use std::fmt;
 use std::sync::Arc;
-use tacit_kernel::audit::{Action, Phase};
+use tacit_kernel::audit::Phase;
 use tacit_kernel::ids::AccountId;
 use tacit_kernel::{Clock, ErrorKind, Fault, Personal};
 use tacit_vault::merkle::{self, TreeHash};
@@ -186,8 +186,7 @@ impl Audit {
     /// # Errors
     /// Storage faults, keyring.
     pub async fn looks(&self, subject: AccountId, before: Option<u64>, limit: u32) -> Result<Vec<Look>, Fault> {
-        let about = (subject, Action::LOOKS);
-        let rows = self.db.read("audit.looks", |tx| Box::pin(store::looks(tx, about, before, limit))).await?;
+        let rows = self.db.read("audit.looks", |tx| Box::pin(store::looks(tx, subject, before, limit))).await?;
         let mut looks = Vec::with_capacity(rows.len());
         for store::LookRow { look, reason } in rows {
             let reason = match reason {

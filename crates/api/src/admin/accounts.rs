@@ -4,12 +4,14 @@ use super::forms::{Moment, Page, PageQuery, Status, page_of};
 use super::input::{Input, Params};
 use super::problem::Refusal;
 use super::{Admin, Answer, groups, not_found};
+use crate::restricted::{self, restricting};
 use axum::extract::{Path, State};
 use axum::{Json, Router, routing::get};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use tacit_identity::{AccountChange, AccountFilter};
 use tacit_kernel::Personal;
+use tacit_kernel::datamap::Purpose;
 use tacit_kernel::ids::AccountId;
 use tacit_kernel::ids::GroupId;
 use tacit_kernel::limits::Limits;
@@ -62,10 +64,20 @@ pub struct Account {
     pub created_at: Moment,
     /// When it last changed.
     pub updated_at: Moment,
+    /// Who it is restricts the use of their data: name, group and limits are not shown.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub restricted: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_not(restricted: &bool) -> bool {
+    !*restricted
 }
 
 /// What stands for a name whose key was destroyed.
 pub(super) const ERASED: &str = "[erased]";
+/// What stands for what is not shown of who restricts the use of their data.
+pub(super) const RESTRICTED: &str = "[restricted]";
 
 type GroupNames = HashMap<GroupId, String>;
 
@@ -82,7 +94,14 @@ fn shown(account: tacit_identity::Account, groups: &GroupNames) -> Account {
         limits: account.limits,
         created_at: account.created_at.into(),
         updated_at: account.updated_at.into(),
+        restricted: false,
     }
+}
+
+/// Of who restricts the use of their data: what is needed to take the account out of use, and back.
+fn withheld(account: Account) -> Account {
+    let (name, group) = (RESTRICTED.to_owned(), RESTRICTED.to_owned());
+    Account { name, group, limits: Limits::default(), restricted: true, ..account }
 }
 
 pub(super) fn routes() -> Router<Admin> {
@@ -95,7 +114,11 @@ async fn list(State(admin): State<Admin>, Params(query): Params<PageQuery>) -> A
     let groups = group_names(&admin).await?;
     let page =
         admin.identity.account_list(&AccountFilter::default(), page_of(query.after.as_deref(), query.limit)?).await?;
-    Ok(Json(Page::of(page, |account| shown(account, &groups))))
+    let restricting = restricting(&admin.identity, page.items.iter().map(|account| account.id)).await?;
+    Ok(Json(Page::of(page, |account| {
+        let account = shown(account, &groups);
+        if restricting.contains(&account.id) { withheld(account) } else { account }
+    })))
 }
 
 /// The account of that name or id.
@@ -120,6 +143,8 @@ async fn update(
     Input(patch): Input<AccountPatch>,
 ) -> Answer<Account> {
     let found = find(&admin, &reference).await?;
+    let restricted = admin.identity.refused(found.id, Purpose::Support).await?.is_some();
+    restricted::change(restricted, patch.name.is_some() || patch.group.is_some() || patch.limits.is_some())?;
     let group = match &patch.group {
         Some(reference) => Some(groups::find(&admin, reference).await?.id),
         None => None,
@@ -131,5 +156,6 @@ async fn update(
         enabled: patch.status.map(Status::enabled),
     };
     let account = admin.identity.account_update(found.id, &change).await?;
-    Ok(Json(shown(account, &group_names(&admin).await?)))
+    let account = shown(account, &group_names(&admin).await?);
+    Ok(Json(if restricted { withheld(account) } else { account }))
 }

@@ -6,6 +6,7 @@ use super::forms::{Moment, Page, page_of};
 use super::input::Params;
 use super::wallets::Entry;
 use super::{Admin, Answer, accounts, channels, not_found};
+use crate::restricted::left_out;
 use axum::extract::{Path, State};
 use axum::{Json, Router, routing::get};
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,7 @@ async fn list(State(admin): State<Admin>, Params(query): Params<CallQuery>) -> A
     };
     let providers = provider_names(&admin.catalog).await?;
     let page = admin.ledger.call_list(&filter, page).await?;
+    let page = left_out(&admin.identity, page, |record| Some(record.account)).await?;
     Ok(Json(Page::of(page, |record| shown(record, &providers))))
 }
 

@@ -3,12 +3,13 @@
 use super::Admin;
 use super::accounts;
 use super::input::Input;
+use super::recording::reason;
 use crate::console::own_data::refused;
 use crate::problem::Refusal;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,12 @@ pub(super) fn routes() -> Router<Admin> {
     Router::new().route("/v1/copies", post(make))
 }
 
-async fn make(State(admin): State<Admin>, Input(new): Input<NewCopy>) -> Result<Response, Refusal> {
+async fn make(State(admin): State<Admin>, headers: HeaderMap, Input(new): Input<NewCopy>) -> Result<Response, Refusal> {
+    if reason(&headers)?.is_none() {
+        let message =
+            "say why: a copy of what is held about somebody is made for a reason, which they are shown (--reason)";
+        return Err(Fault::new(ErrorKind::Invalid, "request.reason", message).into());
+    }
     let language = Language::parse(&new.language);
     let language =
         language.ok_or_else(|| Fault::new(ErrorKind::Invalid, "request.language", "the languages are en and zh"))?;

@@ -4,12 +4,14 @@ use super::forms::{Moment, Page, Secret, Status, page_of};
 use super::input::{Input, Params};
 use super::problem::Refusal;
 use super::{Admin, Answer, accounts, not_found};
+use crate::restricted::{change as changed, left_out};
 use axum::extract::{Path, State};
 use axum::{Json, Router, routing::get};
 use serde::{Deserialize, Serialize};
 use tacit_identity::{ApiKey, KeyChange, Retired};
 use tacit_kernel::Personal;
 use tacit_kernel::call::CallSource;
+use tacit_kernel::datamap::Purpose;
 use tacit_kernel::ids::{AccountId, KeyId};
 use tacit_kernel::limits::Limits;
 
@@ -123,6 +125,7 @@ async fn list(State(admin): State<Admin>, Params(query): Params<KeyQuery>) -> An
         None => None,
     };
     let page = admin.identity.key_list(account, Retired::Too, page_of(query.after.as_deref(), query.limit)?).await?;
+    let page = left_out(&admin.identity, page, |key| Some(key.account)).await?;
     Ok(Json(Page::of(page, Key::from)))
 }
 
@@ -148,11 +151,19 @@ async fn update(
     Input(patch): Input<KeyPatch>,
 ) -> Answer<Key> {
     let found = find(&admin, &reference).await?;
+    let restricted = admin.identity.refused(found.account, Purpose::Support).await?.is_some();
+    let more = patch.name.is_some() || patch.limits.is_some() || patch.status == Some(Status::Active);
+    changed(restricted, more)?;
     let change = KeyChange {
         name: patch.name.map(Personal::new),
         limits: patch.limits,
         enabled: patch.status.map(Status::enabled),
         revoke: false,
     };
-    Ok(Json(admin.identity.key_update(found.id, &change).await?.into()))
+    let key = Key::from(admin.identity.key_update(found.id, &change).await?);
+    if restricted {
+        let name = accounts::RESTRICTED.to_owned();
+        return Ok(Json(Key { name, hint: String::new(), limits: Limits::default(), ..key }));
+    }
+    Ok(Json(key))
 }

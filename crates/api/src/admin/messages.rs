@@ -4,6 +4,8 @@ use super::forms::messages::shown;
 use super::forms::{Moment, Page, PageQuery, page_of};
 use super::input::{Input, Params};
 use super::{Admin, Answer, not_found};
+use crate::console::development_outbox::unrestricted;
+use crate::restricted::left_out;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -73,11 +75,13 @@ pub(super) fn routes() -> Router<Admin> {
 
 async fn list(State(admin): State<Admin>, Params(query): Params<PageQuery>) -> Answer<Page<Message>> {
     let page = admin.messages.list(page_of(query.after.as_deref(), query.limit)?).await?;
+    let page = left_out(&admin.identity, page, |message| message.account).await?;
     Ok(Json(Page::of(page, shown)))
 }
 
 async fn kept(State(admin): State<Admin>, Params(query): Params<PageQuery>) -> Answer<Page<DevelopmentMessage>> {
     let page = admin.messages.kept_list(page_of(query.after.as_deref(), query.limit)?).await?;
+    let page = unrestricted((&admin.db, &admin.identity), page).await?;
     Ok(Json(Page::of(page, kept_shown)))
 }
 

@@ -82,7 +82,7 @@ async fn begin(admin: &Admin, rule: &Rule, action: Action, parts: &mut Parts, bo
     };
     let seq = admin.audit.record(&entry).await.map_err(unavailable)?;
     if let Some(account) = entry.subject
-        && let Some(fault) = crate::restricted::refusal(&admin.identity, account, action).await?
+        && let Some(fault) = crate::restricted::refusal(&admin.identity, account, action.purpose()).await?
     {
         let outcome = NewEntry { code: Some(fault.code), ..entry.outcome(seq, Phase::Refused) };
         admin.audit.record(&outcome).await.map_err(unavailable)?;
@@ -102,7 +102,8 @@ fn unavailable(fault: Fault) -> Fault {
     Fault::new(ErrorKind::Unavailable, "audit.unavailable", message).with_detail(fault.code)
 }
 
-fn reason(headers: &HeaderMap) -> Result<Option<Personal<String>>, Fault> {
+/// Why, if that was said.
+pub(super) fn reason(headers: &HeaderMap) -> Result<Option<Personal<String>>, Fault> {
     let Some(value) = headers.get(REASON) else { return Ok(None) };
     let text = std::str::from_utf8(value.as_bytes()).ok().filter(|text| text.len() <= REASON_MAX);
     let text = text.ok_or_else(|| {

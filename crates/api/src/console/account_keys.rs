@@ -6,6 +6,7 @@ use super::keys::{Authority, End, LimitsForm};
 use super::{Access, Answer, Console, ETag, Idempotent, IfMatch, Input, Params, Routes, Signed, not_found};
 use crate::forms::{Moment, Page, PageQuery, Secret, Status, page_of};
 use crate::problem::{Problem, Refusal};
+use crate::restricted;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
@@ -15,6 +16,7 @@ use tacit_identity::access::Permission;
 use tacit_identity::roles::Acting;
 use tacit_identity::{ApiKey, KeyAuthority, KeyChange, Retired};
 use tacit_kernel::call::CallSource;
+use tacit_kernel::datamap::Purpose;
 use tacit_kernel::ids::{AccountId, KeyId};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::{Fault, Masked, Personal};
@@ -53,6 +55,27 @@ struct AccountKey {
     updated_at: Moment,
     /// When its owner put it away, if that was done.
     retired_at: Option<Moment>,
+}
+
+/// A key that was changed.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+enum AccountKeyChanged {
+    Shown(Box<AccountKey>),
+    Restricted(RestrictedKey),
+}
+
+/// What is shown of a key of who restricts the use of their data.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RestrictedAccountKey)]
+struct RestrictedKey {
+    /// Its id, `key_…`.
+    #[schema(value_type = String)]
+    id: KeyId,
+    /// In use or not.
+    status: Status,
+    /// That it is so: always `true`.
+    restricted: bool,
 }
 
 /// A key to make for somebody.
@@ -224,14 +247,17 @@ async fn account_keys_show(
     Ok(versions.shown(ETag::of(console, &key)?, Json(key)))
 }
 
-/// Changes limits or status of an API key of an account; disabled, it serves no call any more.
+/// Changes limits or status of an API key of an account; disabled, it serves no call any more. Of who restricts the use of their
+/// data a key can be disabled, and nothing else.
 #[utoipa::path(patch, path = "/api/v1/accounts/{account}/keys/{key}", tag = "accounts", params(
     ("account" = String, Path, description = "The account's id."),
     ("key" = String, Path, description = "The key's id."),
     ("if-match" = Option<String>, Header, description = "Change it only if this is its version."),
 ), request_body = AccountKeyPatch, responses(
-    (status = 200, description = "The key as it is now.", body = AccountKey,
+    (status = 200, description = "The key as it is now.", body = AccountKeyChanged,
         headers(("etag" = String, description = "The version."))),
+    (status = 409, description = "Who it belongs to restricts the use of their data.", body = Problem,
+        content_type = "application/problem+json"),
     (status = 412, description = "It has another version.", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn account_keys_update(
@@ -250,9 +276,18 @@ async fn account_keys_update(
         console.identity.not_their_own_in_tx(tx, caller.account, ids.0).await?;
         let before = AccountKey::from(found(console, tx, ids).await?);
         versions.check(&ETag::of(console, &before)?)?;
-        Ok::<_, Undone>(console.identity.key_update_in_tx(tx, (ids.1, KeyAuthority::Staff), change).await?)
+        let restricted = console.identity.refused_in_tx(tx, ids.0, Purpose::Support).await?.is_some();
+        restricted::change(restricted, change.limits.is_some() || change.enabled == Some(true))?;
+        let key = console.identity.key_update_in_tx(tx, (ids.1, KeyAuthority::Staff), change).await?;
+        Ok::<_, Undone>((key, restricted))
     };
     let update = &update;
-    let key = AccountKey::from(console.db.write("console.account_key.update", |tx| Box::pin(update(tx))).await?);
-    Ok((ETag::of(console, &key)?, Json(key)).into_response())
+    let (key, restricted) = console.db.write("console.account_key.update", |tx| Box::pin(update(tx))).await?;
+    let key = AccountKey::from(key);
+    let tag = ETag::of(console, &key)?;
+    let changed = match restricted {
+        true => AccountKeyChanged::Restricted(RestrictedKey { id: key.id, status: key.status, restricted }),
+        false => AccountKeyChanged::Shown(Box::new(key)),
+    };
+    Ok((tag, Json(changed)).into_response())
 }

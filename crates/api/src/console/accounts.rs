@@ -11,6 +11,7 @@ use super::registration::Age;
 use super::{Access, Answer, Console, ETag, Idempotent, IfMatch, Input, Params, Reference, Routes, Signed, not_found};
 use crate::forms::{Moment, Page, Status, page_of};
 use crate::problem::{Problem, Refusal};
+use crate::restricted::{self, refusal};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -22,6 +23,8 @@ use tacit_identity::contacts::HeldContact;
 use tacit_identity::registration::ProfileField;
 use tacit_identity::roles::Acting;
 use tacit_identity::{Account, AccountChange, AccountFilter, IdentityError};
+use tacit_kernel::audit::Action;
+use tacit_kernel::datamap::Purpose;
 use tacit_kernel::ids::{AccountId, GroupId};
 use tacit_kernel::limits::Limits;
 use tacit_kernel::{ErrorKind, Fault, Masked, Personal};
@@ -48,6 +51,40 @@ pub(super) struct AccountLine {
     created_at: Moment,
     /// When it last changed.
     updated_at: Moment,
+}
+
+/// What is shown of an account of who restricts the use of their data.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct RestrictedAccount {
+    /// Its id, `acct_…`.
+    #[schema(value_type = String)]
+    id: AccountId,
+    /// In use or not.
+    status: Status,
+    /// That it is so: always `true`.
+    restricted: bool,
+}
+
+/// An account of a list.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+enum AccountRow {
+    Shown(AccountLine),
+    Restricted(RestrictedAccount),
+}
+
+/// An account that was changed.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+enum AccountChanged {
+    Shown(Box<AccountView>),
+    Restricted(RestrictedAccount),
+}
+
+impl RestrictedAccount {
+    const fn of(account: &Account) -> Self {
+        Self { id: account.id, status: Status::of(account.enabled), restricted: true }
+    }
 }
 
 /// An address of somebody, masked.
@@ -243,14 +280,14 @@ async fn view(console: &Console, account: Account) -> Result<AccountView, Refusa
     })
 }
 
-/// Accounts, oldest first.
+/// Accounts, oldest first. Of who restricts the use of their data no more than id and status is shown.
 #[utoipa::path(get, path = "/api/v1/accounts", tag = "accounts", params(AccountQuery), responses(
-    (status = 200, description = "A page of accounts.", body = Page<AccountLine>),
+    (status = 200, description = "A page of accounts.", body = Page<AccountRow>),
 ))]
 async fn accounts_list(
     State(console): State<Console>,
     Params(query): Params<AccountQuery>,
-) -> Answer<Page<AccountLine>> {
+) -> Answer<Page<AccountRow>> {
     let page = page_of(query.after.as_deref(), query.limit)?;
     let group = match &query.group {
         Some(name) => Some(group_of(&console, name).await?),
@@ -261,14 +298,19 @@ async fn accounts_list(
     let read = async |tx: &mut ReadTx<'_>| {
         let accounts = identity.account_list_in_tx(tx, filter, page).await?;
         let ids: Vec<AccountId> = accounts.items.iter().map(|account| account.id).collect();
-        let contacts = identity.contacts_of_each_in_tx(tx, &ids).await?;
-        Ok::<_, IdentityError>((accounts, contacts))
+        let restricting = identity.restricting_in_tx(tx, &ids).await?;
+        // What is not shown is not unsealed.
+        let ids: Vec<AccountId> = ids.into_iter().filter(|id| !restricting.contains(id)).collect();
+        Ok::<_, IdentityError>((accounts, identity.contacts_of_each_in_tx(tx, &ids).await?, restricting))
     };
     let read = &read;
-    let (accounts, contacts) = console.db.read("console.account.list", |tx| Box::pin(read(tx))).await?;
+    let (accounts, contacts, restricting) = console.db.read("console.account.list", |tx| Box::pin(read(tx))).await?;
     let groups = group_names(&console).await?;
     let of = |account: &Account| contacts.get(&account.id).map(Vec::as_slice).unwrap_or_default();
-    Ok(Json(Page::of(accounts, |account| line(&account, of(&account), &groups))))
+    Ok(Json(Page::of(accounts, |account| match restricting.contains(&account.id) {
+        true => AccountRow::Restricted(RestrictedAccount::of(&account)),
+        false => AccountRow::Shown(line(&account, of(&account), &groups)),
+    })))
 }
 
 /// Makes an account, without an address or a password: its keys can call models.
@@ -315,6 +357,8 @@ async fn accounts_create(
 /// address.
 #[utoipa::path(post, path = "/api/v1/accounts/search", tag = "accounts", request_body = Sought, responses(
     (status = 200, description = "Who was found.", body = Found),
+    (status = 409, description = "Who was found restricts the use of their data.", body = Problem,
+        content_type = "application/problem+json"),
 ))]
 async fn accounts_search(State(console): State<Console>, Input(sought): Input<Sought>) -> Result<Response, Refusal> {
     let (name, contact) = match (&sought.name, &sought.email, &sought.phone) {
@@ -345,6 +389,14 @@ async fn accounts_search(State(console): State<Console>, Input(sought): Input<So
     let (found, contacts) = console.db.read("console.account.search", |tx| Box::pin(read(tx))).await?;
     let groups = group_names(&console).await?;
     let id = found.as_ref().map(|account| account.id);
+    // Only now it is known whose data this is.
+    if let Some(id) = id
+        && let Some(fault) = refusal(&console.identity, id, Action::AccountSearch.purpose()).await?
+    {
+        let mut response = Refusal::from(fault).into_response();
+        response.extensions_mut().insert(Concerns(id));
+        return Ok(response);
+    }
     let of = |account: &Account| contacts.get(&account.id).map(Vec::as_slice).unwrap_or_default();
     let items = found.iter().map(|account| line(account, of(account), &groups)).collect();
     let mut response = Json(Found { items }).into_response();
@@ -374,13 +426,15 @@ async fn accounts_show(
     Ok(versions.shown(tag, Json(view(&console, account).await?)))
 }
 
-/// Changes group, limits or status of an account.
+/// Changes group, limits or status of an account; of who restricts the use of their data only its status.
 #[utoipa::path(patch, path = "/api/v1/accounts/{account}", tag = "accounts", params(
     ("account" = String, Path, description = "Its id."),
     ("if-match" = Option<String>, Header, description = "Change it only if this is its version."),
 ), request_body = AccountPatch, responses(
-    (status = 200, description = "The account as it is now.", body = AccountView,
+    (status = 200, description = "The account as it is now.", body = AccountChanged,
         headers(("etag" = String, description = "The version."))),
+    (status = 409, description = "Who it is restricts the use of their data.", body = Problem,
+        content_type = "application/problem+json"),
     (status = 412, description = "It has another version.", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn accounts_update(
@@ -400,10 +454,17 @@ async fn accounts_update(
     let update = async |tx: &mut WriteTx<'_>| {
         let before = console.identity.account_by_id_in_tx(tx, id).await?.ok_or_else(nobody)?;
         versions.check(&version(console, &before)?)?;
-        Ok::<_, Undone>(console.identity.account_update_by_staff_in_tx(tx, acting, (id, change)).await?)
+        let restricted = console.identity.refused_in_tx(tx, id, Purpose::Support).await?.is_some();
+        restricted::change(restricted, change.group.is_some() || change.limits.is_some())?;
+        let account = console.identity.account_update_by_staff_in_tx(tx, acting, (id, change)).await?;
+        Ok::<_, Undone>((account, restricted))
     };
     let update = &update;
-    let account = console.db.write("console.account.update", |tx| Box::pin(update(tx))).await?;
+    let (account, restricted) = console.db.write("console.account.update", |tx| Box::pin(update(tx))).await?;
     let tag = version(console, &account)?;
-    Ok((tag, Json(view(console, account).await?)).into_response())
+    let changed = match restricted {
+        true => AccountChanged::Restricted(RestrictedAccount::of(&account)),
+        false => AccountChanged::Shown(Box::new(view(console, account).await?)),
+    };
+    Ok((tag, Json(changed)).into_response())
 }

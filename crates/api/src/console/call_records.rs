@@ -1,13 +1,14 @@
 //! `/api/v1/call-records`: the calls of all accounts, for staff. Address and user agent stay sealed; who needs them says why,
 //! and the person sees it.
 
-use super::recording::{Reasoned, Why};
+use super::recording::{Reasoned, WhyLook};
 use super::unmask::SHOWN;
 use super::{Access, Answer, Console, Input, Params, Reference, Routes, not_found};
 use crate::forms::calls::{Attempt, Call, Charge, Explained, explained, provider_names, reveal, shown};
 use crate::forms::money::Entry;
 use crate::forms::{Moment, Page, page_of};
 use crate::problem::Refusal;
+use crate::restricted::left_out;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -80,7 +81,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::Needs(Permission::CallsUnmask), routes!(call_records_unmask))
 }
 
-/// Calls, newest first.
+/// Calls, newest first; not those of who restricts the use of their data.
 #[utoipa::path(get, path = "/api/v1/call-records", tag = "calls", params(CallRecordQuery), responses(
     (status = 200, description = "A page of calls.", body = Page<Call>),
 ))]
@@ -102,6 +103,7 @@ async fn call_records_list(
     };
     let providers = provider_names(&console.catalog).await?;
     let calls = console.ledger.call_list(&filter, page).await?;
+    let calls = left_out(&console.identity, calls, |record| Some(record.account)).await?;
     Ok(Json(Page::of(calls, |record| shown(record, &providers))))
 }
 
@@ -132,14 +134,14 @@ async fn call_records_show(
 /// Shows address and user agent of a call. The look and its reason are recorded before, and shown to the person.
 #[utoipa::path(post, path = "/api/v1/call-records/{call}/unmask", tag = "calls", params(
     ("call" = String, Path, description = "Its id."),
-), request_body = Why, responses(
+), request_body = WhyLook, responses(
     (status = 200, description = "Where it came from.", body = UnmaskedCall),
 ))]
 async fn call_records_unmask(
     State(console): State<Console>,
     Reference(id): Reference<CallId>,
     _: Reasoned,
-    Input(_): Input<Why>,
+    Input(_): Input<WhyLook>,
 ) -> Answer<UnmaskedCall> {
     let revealed = reveal(&console.identity, &found(&console, id).await?).await?;
     let hide_at = console.clock.now().plus_micros(SHOWN).into();

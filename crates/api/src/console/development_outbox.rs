@@ -8,16 +8,19 @@ use super::unmask::SHOWN;
 use super::{Access, Answer, Console, Input, Params, Routes};
 use crate::forms::{Moment, Page, PageQuery, page_of};
 use crate::problem::Refusal;
+use crate::restricted::left_out;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Serialize;
+use std::collections::HashMap;
+use tacit_identity::Identity;
 use tacit_identity::access::Permission;
 use tacit_identity::contacts::Contact;
 use tacit_kernel::ids::{AccountId, MessageId};
 use tacit_kernel::{Fault, Masked};
-use tacit_operations::messages::{Channel, KeptContent, KeptMessage, Kind, Language, MessagesError};
-use tacit_storage::ReadTx;
+use tacit_operations::messages::{Channel, KeptContent, KeptMessage, Kind, Language, Messages, MessagesError};
+use tacit_storage::{Db, Paged, ReadTx};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -85,13 +88,15 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::Needs(Permission::MessagesUnmask), routes!(outbox_unmask))
 }
 
-/// Messages of the development outbox, newest first, with masked recipients. 404 on a platform that is none for development.
+/// Messages of the development outbox, newest first, with masked recipients; not those that concern who restricts the use of
+/// their data. 404 on a platform that is none for development.
 #[utoipa::path(get, path = "/api/v1/development-outbox", tag = "system", params(PageQuery), responses(
     (status = 200, description = "A page of messages.", body = Page<OutboxLine>),
 ))]
 async fn outbox_list(State(console): State<Console>, Params(query): Params<PageQuery>) -> Answer<Page<OutboxLine>> {
     let page = page_of(query.after.as_deref(), query.limit)?;
     let kept = console.messages.kept_list(page).await.map_err(refused)?;
+    let kept = unrestricted((&console.db, &console.identity), kept).await?;
     Ok(Json(Page::of(kept, line)))
 }
 
@@ -131,17 +136,35 @@ async fn outbox_unmask(
 ///
 /// # Errors
 /// Storage, keyring.
-pub(super) async fn concerned(console: &Console, id: MessageId) -> Result<Option<AccountId>, Fault> {
-    let kept = match console.messages.kept(id).await {
-        Ok(kept) => kept,
-        Err(MessagesError::NotDevelopment | MessagesError::NotFound) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let to = kept.content.and_then(|content| contact(content.channel, &content.to));
+pub(crate) async fn concerned(
+    who: (&Db, &Identity),
+    messages: &Messages,
+    id: MessageId,
+) -> Result<Option<AccountId>, Fault> {
+    match messages.kept(id).await {
+        Ok(kept) => concerns(who, &kept).await,
+        Err(MessagesError::NotDevelopment | MessagesError::NotFound) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A page of messages without those that concern who restricts the use of their data.
+///
+/// # Errors
+/// Storage, keyring.
+pub(crate) async fn unrestricted(who: (&Db, &Identity), page: Paged<KeptMessage>) -> Result<Paged<KeptMessage>, Fault> {
+    let mut concerned = HashMap::new();
+    for message in &page.items {
+        concerned.insert(message.id, concerns(who, message).await?);
+    }
+    left_out(who.1, page, |message| concerned.get(&message.id).copied().flatten()).await
+}
+
+async fn concerns((db, identity): (&Db, &Identity), kept: &KeptMessage) -> Result<Option<AccountId>, Fault> {
+    let to = kept.content.as_ref().and_then(|content| contact(content.channel, &content.to));
     let (Some(to), None) = (to, kept.account) else { return Ok(kept.account) };
-    let identity = &console.identity;
     let owner = &async |tx: &mut ReadTx<'_>| identity.account_by_contact_in_tx(tx, &to).await;
-    Ok(console.db.read("console.outbox.concerned", |tx| Box::pin(owner(tx))).await?)
+    Ok(db.read("console.outbox.concerned", |tx| Box::pin(owner(tx))).await?)
 }
 
 /// An address as accounts hold it; `None` if it is none.

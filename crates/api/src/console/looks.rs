@@ -23,7 +23,7 @@ struct Look {
     roles: Vec<String>,
     /// What was looked at, such as `account.read`, where what is personal is masked, or `account.unmask`.
     action: String,
-    /// What was shown in clear.
+    /// What was shown in clear; with `for_security` or `for_law` if it was for that.
     fields: Vec<String>,
     /// Why, if that was said.
     reason: Option<String>,

@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use tacit_identity::access::{Permission, Via};
 use tacit_identity::verification::PaperKind;
 use tacit_kernel::audit::{Action, ObjectKind, Phase};
+use tacit_kernel::datamap::Purpose;
 use tacit_kernel::ids::{
     AccountId, CallId, DisclosureId, EventId, IncidentId, MessageId, RightsRequestId, VerificationId,
 };
@@ -249,15 +250,31 @@ struct Said {
     /// Of what is shown in clear.
     #[serde(default)]
     fields: Vec<String>,
+    /// For what it is looked at.
+    #[serde(default, rename = "for")]
+    look_for: Option<String>,
 }
 
-/// The reason that a body gives, and which fields it names.
-fn said(method: &Method, (path, uri): (&str, &Uri), body: &[u8]) -> (Option<Personal<String>>, Vec<&'static str>) {
+/// What the log says of a body.
+struct Told {
+    reason: Option<Personal<String>>,
+    fields: Vec<&'static str>,
+    /// For what it is looked at, where that can be said, and was, with a reason.
+    look_for: Option<LookFor>,
+}
+
+/// Whether somebody may say for what they do that.
+const fn is_for_something(action: Action) -> bool {
+    matches!(action, Action::AccountUnmask | Action::CallReveal | Action::VerificationReveal)
+}
+
+/// What a body says of itself.
+fn said(action: Action, method: &Method, (path, uri): (&str, &Uri), body: &[u8]) -> Told {
     let changed: HashMap<String, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
     let said: Option<Said> = serde_json::from_slice(body).ok();
     let mut fields: Vec<&'static str> =
         changes_of(method, path).iter().copied().filter(|field| changed.contains_key(*field)).collect();
-    let Some(said) = said else { return (None, fields) };
+    let Some(said) = said else { return Told { reason: None, fields, look_for: None } };
     if path == "/api/v1/call-records/{call}/unmask" {
         fields.extend(["address", "user_agent"]);
     }
@@ -273,7 +290,10 @@ fn said(method: &Method, (path, uri): (&str, &Uri), body: &[u8]) -> (Option<Pers
     let shown = Field::ALL.iter().map(|field| field.as_str());
     fields.extend(shown.filter(|field| said.fields.iter().any(|said| said == field)));
     let told = said.reason.filter(|text| !text.trim().is_empty() && text.len() <= REASON_MAX);
-    (told.map(Personal::new), fields)
+    let look_for =
+        said.look_for.as_deref().filter(|_| told.is_some() && is_for_something(action)).and_then(LookFor::parse);
+    fields.extend(look_for.and_then(LookFor::field));
+    Told { reason: told.map(Personal::new), fields, look_for }
 }
 
 /// The parameter of that name in a path.
@@ -310,7 +330,7 @@ async fn subject_of(console: &Console, route: &str, uri: &Uri) -> Result<Option<
     }
     if let Some(text) = named(route, uri.path(), "{message}") {
         let Ok(id) = text.parse::<MessageId>() else { return Ok(None) };
-        return super::development_outbox::concerned(console, id).await;
+        return super::development_outbox::concerned((&console.db, &console.identity), &console.messages, id).await;
     }
     // One's own requests are one's own, whichever one names.
     if route.starts_with("/api/v1/rights-requests/") {
@@ -349,6 +369,61 @@ pub(super) struct Why {
     #[schema(min_length = 1, max_length = 1000)]
     #[serde(rename = "reason")]
     _reason: String,
+}
+
+/// For what somebody's data is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LookFor {
+    /// To help them. Not of who restricts the use of their data.
+    #[default]
+    Support,
+    /// To keep them or others safe, such as from abuse. The person sees that it was for this.
+    Security,
+    /// Since a law demands it, or for the claims of somebody. The person sees that it was for this.
+    Law,
+}
+
+impl LookFor {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "support" => Some(Self::Support),
+            "security" => Some(Self::Security),
+            "law" => Some(Self::Law),
+            _ => None,
+        }
+    }
+
+    const fn purpose(self) -> Purpose {
+        match self {
+            Self::Support => Purpose::Support,
+            Self::Security => Purpose::Security,
+            Self::Law => Purpose::Law,
+        }
+    }
+
+    /// What stands in the log among what was shown.
+    const fn field(self) -> Option<&'static str> {
+        match self {
+            Self::Support => None,
+            Self::Security => Some("for_security"),
+            Self::Law => Some("for_law"),
+        }
+    }
+}
+
+/// As [`Why`], and for what. Whoever restricts the use of their data is not safe from being investigated.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WhyLook {
+    /// Why; kept sealed in the audit log. The person whose data it is is shown this.
+    #[schema(min_length = 1, max_length = 1000)]
+    #[serde(rename = "reason")]
+    _reason: String,
+    /// For what. Of who restricts the use of their data nothing is shown for `support`.
+    #[serde(default, rename = "for")]
+    #[schema(required = false)]
+    _look_for: LookFor,
 }
 
 impl Begun {
@@ -435,7 +510,7 @@ pub(super) async fn begin(
         },
         _ => Object::any(kind),
     };
-    let (reason, fields) = said(asked.method, (asked.route, asked.uri), asked.body);
+    let Told { reason, fields, look_for } = said(action, asked.method, (asked.route, asked.uri), asked.body);
     let entry = NewEntry {
         address: address(client),
         role: role(console, caller, asked.needed).await?,
@@ -444,9 +519,10 @@ pub(super) async fn begin(
         ..NewEntry::begun(actor, action, object, subject)
     };
     let seq = console.audit.record(&entry).await.map_err(unrecorded)?;
+    let purpose = look_for.map_or(action.purpose(), LookFor::purpose);
     // Of what somebody is about to do with their own they have decided themselves.
     if let Some(account) = entry.subject.filter(|_| asked.needed.is_some())
-        && let Some(fault) = crate::restricted::refusal(&console.identity, account, action).await?
+        && let Some(fault) = crate::restricted::refusal(&console.identity, account, purpose).await?
     {
         let outcome = NewEntry { code: Some(fault.code), ..entry.outcome(seq, Phase::Refused) };
         console.audit.record(&outcome).await.map_err(unrecorded)?;

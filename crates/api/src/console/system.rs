@@ -5,6 +5,7 @@ use crate::forms::messages::{self, Message};
 use crate::forms::set_aside::{self, AsideEvent, given_up, resolved};
 use crate::forms::{Page, PageQuery, page_of};
 use crate::problem::Problem;
+use crate::restricted::left_out;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -35,12 +36,14 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::Needs(Permission::SystemWrite), routes!(set_aside_drop))
 }
 
-/// What became of messages to people, newest first: never what they said, nor where they went.
+/// What became of messages to people, newest first: never what they said, nor where they went, and not of
+/// who restricts the use of their data.
 #[utoipa::path(get, path = "/api/v1/sent-messages", tag = "system", params(PageQuery), responses(
     (status = 200, description = "A page of messages.", body = Page<Message>),
 ))]
 async fn sent_messages_list(State(console): State<Console>, Params(query): Params<PageQuery>) -> Answer<Page<Message>> {
     let page = console.messages.list(page_of(query.after.as_deref(), query.limit)?).await?;
+    let page = left_out(&console.identity, page, |message| message.account).await?;
     Ok(Json(Page::of(page, messages::shown)))
 }
 

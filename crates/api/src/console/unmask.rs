@@ -2,7 +2,7 @@
 //! durable in the audit log before anything is unsealed (`recording`), and the person sees it (`looks`). Nothing is granted: a
 //! list that is asked for afterwards is masked as before.
 
-use super::recording::Reasoned;
+use super::recording::{LookFor, Reasoned};
 use super::registration::ProfileForm;
 use super::{Access, Answer, Console, Input, Reference, Routes, not_found};
 use crate::forms::Moment;
@@ -50,6 +50,10 @@ struct Unmask {
     #[schema(min_length = 1, max_length = 1000)]
     #[serde(rename = "reason")]
     _reason: String,
+    /// For what. Of who restricts the use of their data nothing is shown for `support`.
+    #[serde(default, rename = "for")]
+    #[schema(required = false)]
+    _look_for: LookFor,
 }
 
 /// A personal field of an account.

@@ -1,5 +1,6 @@
 //! Asks the agency about the cases that were given to it, in the background, and takes what it answers. That a name and a
-//! number are about to be sent to it is written into the audit log first; without that nobody is asked.
+//! number are about to be sent to it is written into the audit log first; without that nobody is asked. Cases of who restricts
+//! the use of their data wait until they lift that.
 
 use super::Console;
 use crate::problem::Refusal;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use tacit_identity::verification::{AgencyAnswer, Check, Document};
 use tacit_kernel::Fault;
 use tacit_kernel::audit::{Action, ObjectKind, Phase};
+use tacit_kernel::datamap::Purpose;
 use tacit_operations::agency::{Agency, Finding, LONGEST, NumberKind, Question};
 use tacit_storage::audit::{Actor, NewEntry, Object};
 use tokio::time::MissedTickBehavior;
@@ -47,6 +49,9 @@ impl Console {
     }
 
     async fn ask_about(&self, agency: &Agency, check: &Check) -> Result<(), Refusal> {
+        if self.identity.refused(check.account, Purpose::Service).await?.is_some() {
+            return Ok(self.identity.check_waits(check).await?);
+        }
         let object = Object::one(ObjectKind::Verification, check.case);
         let begun = NewEntry::begun(Actor::System, Action::VerificationDecide, object, Some(check.account));
         let seq = match self.audit.record(&begun).await {

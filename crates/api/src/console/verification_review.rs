@@ -1,13 +1,14 @@
 //! `/api/v1/verification-reviews`: what staff does with cases of verification. Lists and cases are masked; whoever must see
 //! more says why, which is written into the audit log before it is shown.
 
-use super::recording::{Reasoned, Why};
+use super::recording::{Reasoned, WhyLook};
 use super::unmask::SHOWN;
 use super::verification::{CasePaper, undone};
 use super::verification_forms::{Case, CaseState, Document, PaperKind, VerdictReason};
 use super::{Access, Answer, Console, ETag, IfMatch, Input, Params, Reference, Routes, Signed};
 use crate::forms::{Moment, Page, page_of};
 use crate::problem::{Problem, Refusal};
+use crate::restricted::left_out;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -110,7 +111,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::Needs(Permission::VerificationDecide), routes!(verification_reviews_decide))
 }
 
-/// Cases that were submitted once, of all accounts, oldest first, masked.
+/// Cases that were submitted once, of all accounts, oldest first, masked; not those of who restricts the use of their data.
 #[utoipa::path(get, path = "/api/v1/verification-reviews", tag = "verification", params(ReviewQuery), responses(
     (status = 200, description = "A page of cases.", body = Page<Case>),
 ))]
@@ -123,6 +124,7 @@ async fn verification_reviews_list(
     let read = async |tx: &mut ReadTx<'_>| console.identity.case_list_in_tx(tx, state, page).await;
     let read = &read;
     let cases = console.db.read("console.reviews.list", |tx| Box::pin(read(tx))).await?;
+    let cases = left_out(&console.identity, cases, |case| Some(case.account)).await?;
     Ok(Json(Page::of(cases, Case::masked)))
 }
 
@@ -156,7 +158,7 @@ async fn verification_reviews_show(
 /// What a case says, in clear. Why it must be seen is written into the audit log.
 #[utoipa::path(post, path = "/api/v1/verification-reviews/{case}/details", tag = "verification", params(
     ("case" = String, Path, description = "Its id."),
-), request_body = Why, responses(
+), request_body = WhyLook, responses(
     (status = 200, description = "Name and number.", body = Clear),
     (status = 409, description = "It does not wait for a verdict, and has no note.", body = Problem,
         content_type = "application/problem+json"),
@@ -165,7 +167,7 @@ async fn verification_reviews_details(
     State(console): State<Console>,
     Reference(id): Reference<VerificationId>,
     _: Reasoned,
-    Input(_): Input<Why>,
+    Input(_): Input<WhyLook>,
 ) -> Answer<Clear> {
     let case = found(&console, id).await?;
     // Who has decided, and what is being written, is past or before any need to see it.
@@ -188,7 +190,7 @@ async fn verification_reviews_details(
 #[utoipa::path(post, path = "/api/v1/verification-reviews/{case}/papers/{paper}", tag = "verification", params(
     ("case" = String, Path, description = "The id of the case."),
     ("paper" = PaperKind, Path, description = "What the paper is of."),
-), request_body = Why, responses(
+), request_body = WhyLook, responses(
     (status = 200, description = "The paper, as it was sent.", content(
         (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "application/pdf"),
     ), headers(
@@ -202,7 +204,7 @@ async fn verification_reviews_paper(
     State(console): State<Console>,
     CasePaper(id, kind): CasePaper,
     _: Reasoned,
-    Input(_): Input<Why>,
+    Input(_): Input<WhyLook>,
 ) -> Result<Response, Refusal> {
     let case = found(&console, id).await?;
     if case.state != v::CaseState::Submitted {

@@ -121,7 +121,7 @@ impl PlatformFiles {
         self.db
             .read("platform_file.export", |tx| {
                 Box::pin(async move {
-                    let accounts = if with_accounts { Accounts::All } else { Accounts::Named(none) };
+                    let accounts = if with_accounts { Accounts::All(none) } else { Accounts::Named(none) };
                     let present = Present::read(&self.identity, &self.catalog, tx, accounts).await?;
                     Ok(exported(present, with_accounts, self.clock.now()))
                 })
@@ -153,7 +153,7 @@ impl PlatformFiles {
 }
 
 fn accounts_to_read(file: &PlatformFile, prune: bool) -> Accounts<'_> {
-    if prune && file.accounts.is_some() { Accounts::All } else { Accounts::Named(file) }
+    if prune && file.accounts.is_some() { Accounts::All(file) } else { Accounts::Named(file) }
 }
 
 fn invalid(message: String) -> Fault {

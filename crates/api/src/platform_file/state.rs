@@ -30,8 +30,9 @@ pub(super) struct Present {
 pub(super) enum Accounts<'a> {
     /// Those that the file names, and their keys where the file has some.
     Named(&'a PlatformFile),
-    /// All, with all their keys.
-    All,
+    /// All, with all their keys; of who restricts the use of their data only those that the file names, so that the others are
+    /// neither written into a file nor taken away since they are missing in one.
+    All(&'a PlatformFile),
 }
 
 impl Present {
@@ -59,13 +60,19 @@ impl Present {
                     present.accounts.insert(name.clone(), account);
                 }
             }
-            Accounts::All => {
+            Accounts::All(file) => {
                 let mut page = Page { after: None, limit: 500 };
                 loop {
                     let Paged { items, next } =
                         identity.account_list_in_tx(tx, &AccountFilter::default(), page).await?;
+                    let ids: Vec<AccountId> = items.iter().map(|account| account.id).collect();
+                    let restricting = identity.restricting_in_tx(tx, &ids).await?;
                     for account in items {
                         let Some(name) = account.name.clone().map(Personal::into_inner) else { continue };
+                        let named = file.accounts.as_ref().is_some_and(|accounts| accounts.contains_key(&name));
+                        if restricting.contains(&account.id) && !named {
+                            continue;
+                        }
                         present.read_keys(identity, tx, &name, account.id).await?;
                         present.accounts.insert(name, account);
                     }

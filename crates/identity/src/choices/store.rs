@@ -1,9 +1,10 @@
 //! The SQL of choices.
 
 use super::{Choice, ChoiceVia, Matter};
+use std::collections::HashSet;
 use tacit_kernel::Timestamp;
 use tacit_kernel::ids::AccountId;
-use tacit_storage::{Page, ReadTx, Row, Sql, StorageError, Value, WriteTx};
+use tacit_storage::{Page, ReadTx, Row, Sql, SqlText, StorageError, Value, WriteTx};
 use uuid::Uuid;
 
 const NEWEST: Sql = Sql::new(
@@ -42,6 +43,20 @@ fn choice(row: &Row) -> Result<Choice, StorageError> {
 
 pub(super) async fn newest(tx: &mut ReadTx<'_>, account: AccountId) -> Result<Vec<Choice>, StorageError> {
     tx.all(&NEWEST, &[account.into()]).await?.iter().map(choice).collect()
+}
+
+/// Who of these accounts has decided last that their data is not used.
+pub(super) async fn restricting(
+    tx: &mut ReadTx<'_>,
+    accounts: &[AccountId],
+) -> Result<HashSet<AccountId>, StorageError> {
+    let text = SqlText::new(
+        "SELECT account_id FROM choices WHERE allowed = 0 AND NOT EXISTS (SELECT 1 FROM choices AS newer \
+         WHERE newer.account_id = choices.account_id AND newer.matter = choices.matter AND newer.number > choices.number)",
+    )
+    .bind(" AND matter = ", Matter::Use.as_str())
+    .list(" AND account_id IN ", accounts.iter().copied());
+    tx.query(text).await?.iter().map(|row| row.get("account_id")).collect()
 }
 
 /// Newest first.

@@ -18,6 +18,8 @@ const ATTEMPTS: u32 = 8;
 /// Microseconds after the first attempt that failed; doubled after each further one, up to the second.
 const FIRST_WAIT: i64 = 10_000_000;
 const LONGEST_WAIT: i64 = 3_600_000_000;
+/// Microseconds until it is looked again whether somebody still restricts the use of their data.
+const RESTRICTED_WAIT: i64 = 60_000_000;
 
 /// What an agency answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +126,23 @@ impl Identity {
         };
         let put = &put;
         self.db.write("verification.check_failed", |tx| Box::pin(put(tx))).await
+    }
+
+    /// Nobody is to be asked now, since the person restricts the use of their data: the case waits, and that it was taken does
+    /// not count.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn check_waits(&self, check: &Check) -> Result<(), IdentityError> {
+        let later = self.clock.now().plus_micros(RESTRICTED_WAIT);
+        let put = async |tx: &mut WriteTx<'_>| {
+            if store::is_leased(tx, check.case, check.lease).await? {
+                store::unasked(tx, check.case, later).await?;
+            }
+            Ok::<_, IdentityError>(())
+        };
+        let put = &put;
+        self.db.write("verification.check_waits", |tx| Box::pin(put(tx))).await
     }
 
     pub(super) async fn check_ask_in_tx(

@@ -1,8 +1,7 @@
 //! How far who asks is to be believed, and what requests say together about the use of data.
 
 use super::{Asker, GUARDIAN_DAYS, Kind, New, Request, RequestError, Requests, Verified, store};
-use crate::choices;
-use tacit_identity::choices::ChoiceVia;
+use tacit_identity::choices::{ChoiceVia, digest};
 use tacit_identity::registration::AgeBand;
 use tacit_kernel::Fault;
 use tacit_kernel::ids::AccountId;
@@ -63,7 +62,7 @@ impl Requests {
     /// another request says that it is not, nor against what the person decided themselves.
     pub(super) async fn decide_in_tx(&self, tx: &mut WriteTx<'_>, request: &Request) -> Result<(), RequestError> {
         let Some((matter, allowed)) = request.decides() else { return Ok(()) };
-        let (identity, account, wording) = (&self.erasing.identity, request.account, choices::digest(matter));
+        let (identity, account, wording) = (&self.erasing.identity, request.account, digest(matter));
         if allowed {
             let held = identity.choices_in_tx(tx, account).await.map_err(Fault::from)?;
             let by_request = held.of(matter).is_some_and(|choice| choice.via == ChoiceVia::Request);

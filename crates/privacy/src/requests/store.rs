@@ -176,7 +176,7 @@ pub(super) async fn says_no(tx: &mut ReadTx<'_>, account: AccountId, matter: Mat
     let sql = match matter {
         Matter::FraudDetection => &OBJECTED,
         Matter::Use => &RESTRICTED,
-        Matter::Improvement | Matter::Abroad => return Ok(false),
+        Matter::Improvement => return Ok(false),
     };
     Ok(tx.one(sql, &[account.into()]).await?.is_some())
 }

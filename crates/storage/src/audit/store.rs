@@ -10,7 +10,7 @@ use crate::tx::{ReadTx, WriteTx};
 use crate::value::Value;
 use std::collections::HashSet;
 use tacit_kernel::Timestamp;
-use tacit_kernel::audit::Action;
+use tacit_kernel::audit::{Action, ActorKind};
 use tacit_kernel::ids::AccountId;
 
 const INSERT: Sql = Sql::new(
@@ -154,13 +154,16 @@ pub(super) struct LookRow {
 /// Looks at that person's data, newest first.
 pub(super) async fn looks(
     tx: &mut ReadTx<'_>,
-    (subject, actions): (AccountId, &[Action]),
+    subject: AccountId,
     before: Option<u64>,
     limit: u32,
 ) -> Result<Vec<LookRow>, StorageError> {
     let text = SqlText::new(LOOKS)
         .bind(" AND e.subject_id = ", subject)
-        .list(" AND e.action IN ", actions.iter().map(|action| action.as_str()))
+        .list(" AND (e.action IN ", Action::LOOKS.iter().map(|action| action.as_str()))
+        .bind(" OR (e.actor_kind = ", ActorKind::System.as_str())
+        .list(" AND e.action IN ", Action::LOOKS_UNSIGNED.iter().map(|action| action.as_str()))
+        .push("))")
         .bind_some(" AND e.seq < ", before.map(number).transpose()?)
         .bind(" ORDER BY e.seq DESC LIMIT ", limit);
     tx.query(text).await?.iter().map(look).collect()

@@ -40,7 +40,8 @@ pub(crate) enum PrivacyCommand {
     Retention,
     /// The runs that deleted what had served its time.
     Runs(paging::PageArgs),
-    /// A copy of what is held about somebody, for who cannot take it themselves: an archive that you hand to them.
+    /// A copy of what is held about somebody, for who cannot take it themselves: an archive that you hand to them. Say why with
+    /// --reason.
     Copy(CopyArgs),
     /// How many people's calls went to which country in a year.
     Transfers {
@@ -213,7 +214,11 @@ async fn copy(global: &Global, args: &CopyArgs) -> anyhow::Result<()> {
     let mut file = tokio::io::BufWriter::new(file);
     if let Err(error) = s.client.save("/v1/copies", &new, &mut file).await {
         // Half an archive helps nobody.
-        tokio::fs::remove_file(&args.to).await.with_context(cannot)?;
+        if let Err(left) = tokio::fs::remove_file(&args.to).await {
+            // What went wrong first is what is to be told; this is only what it left behind.
+            return Err(anyhow::Error::new(error)
+                .context(format!("{} is not whole and could not be deleted: {left}", args.to.display())));
+        }
         return Err(error.into());
     }
     file.into_inner().sync_all().await.with_context(cannot)?;

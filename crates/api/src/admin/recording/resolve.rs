@@ -3,6 +3,7 @@
 
 use super::table::{Named, Place, Rule};
 use crate::admin::Admin;
+use crate::console::development_outbox::concerned;
 
 use axum::RequestPartsExt as _;
 use axum::extract::{Query, RawPathParams};
@@ -82,6 +83,10 @@ async fn lookup(admin: &Admin, named: Named, reference: &str) -> Result<Known, F
                 let event = admin.ledger.aside(id).await?;
                 (event.as_ref().map(|_| id.to_string()), event.and_then(|e| e.account))
             }
+            Err(_) => (None, None),
+        },
+        Named::Message => match reference.parse() {
+            Ok(id) => (None, concerned((&admin.db, &admin.identity), &admin.messages, id).await?),
             Err(_) => (None, None),
         },
         Named::Incident => match reference.parse::<IncidentId>() {

@@ -30,6 +30,8 @@ pub(in crate::admin) enum Named {
     Channel,
     Model,
     Incident,
+    /// Of the development outbox.
+    Message,
 }
 
 /// What an answer tells that was not known before.
@@ -220,7 +222,7 @@ pub(in crate::admin) static RULES: &[Rule] = &{
         get("/v1/messages", A::MessageList, O::Message),
         post("/v1/messages/test", A::MessageTest, O::Message),
         get("/v1/messages/development", A::MessageList, O::Message),
-        get("/v1/messages/development/{id}", A::MessageRead, O::Message),
+        get("/v1/messages/development/{id}", A::MessageRead, O::Message).names(Path, N::Message),
         post("/v1/invitations", A::InvitationCreate, O::Account),
         get("/v1/retention", A::RetentionRead, O::Retention),
         get("/v1/retention/runs", A::RetentionRead, O::Retention),

@@ -7,7 +7,7 @@ use crate::admin::client::{AdminClient, ClientError};
 use crate::admin::copies::NewCopy;
 use crate::admin::forms::{Page, Secret, Status};
 use crate::admin::groups::{Group, NewGroup};
-use crate::admin::keys::{CreatedKey, NewKey};
+use crate::admin::keys::{CreatedKey, Key, KeyPatch, NewKey};
 use crate::admin::recording::table::{RULES, rule_of};
 use crate::admin::routes;
 use crate::platform_file::Applied;
@@ -16,7 +16,8 @@ use std::os::unix::fs::MetadataExt as _;
 use tacit_identity::choices::{ChoiceVia, Matter};
 use tacit_kernel::ids::CallId;
 use tacit_kernel::limits::Limits;
-use tacit_kernel::{Ppm, call::CallSource};
+use tacit_kernel::{Personal, Ppm, call::CallSource};
+use tacit_operations::messages::{Channel, Content, Language, NewMessage};
 use tacit_storage::{Db, Engine, Sql, StorageError, WriteTx, testing};
 
 /// Every method and path that a router serves, out of what axum prints of it.
@@ -95,7 +96,9 @@ tacit_storage::both_engines! {
         let names = std::io::read_to_string(archive.by_name("json/accounts.json").unwrap()).unwrap();
         assert!(names.contains(NAME), "{names}");
         let wrong = NewCopy { account: "nobody".into(), language: "zh".into() };
-        let refused = client.save("/v1/copies", &wrong, &mut Vec::new()).await.unwrap_err();
+        let refused = client.save("/v1/copies", &copy, &mut Vec::new()).await.unwrap_err();
+        assert_eq!(code(&refused), "request.reason");
+        let refused = because.save("/v1/copies", &wrong, &mut Vec::new()).await.unwrap_err();
         assert_eq!(code(&refused), "account.not_found");
         let looks = admin.audit.looks(id, None, 10).await.unwrap();
         assert_eq!((looks[0].action.as_str(), looks[0].reason.as_ref().unwrap().reveal().as_str()), ("account.export", "she asked in writing"));
@@ -107,9 +110,67 @@ tacit_storage::both_engines! {
         db.write("test.choose", |tx| Box::pin(choose(tx))).await.unwrap();
         let refused = client.get::<Account>("/v1/accounts/Ada%20Lovelace").await.unwrap_err();
         assert_eq!(code(&refused), "privacy.restricted");
-        client.save("/v1/copies", &copy, &mut Vec::new()).await.expect("her rights go on");
+        because.save("/v1/copies", &copy, &mut Vec::new()).await.expect("her rights go on");
+
         let last = client.get::<Page<AuditEntry>>("/v1/audit/entries?action=account.read").await.unwrap();
         assert_eq!((last.items[0].phase.as_str(), last.items[0].code.as_deref()), ("refused", Some("privacy.restricted")));
+    }
+
+    async fn lists_and_changes_tell_nothing_of_who_restricts(db: Db) {
+        let served = served(db.clone()).await;
+        let Served { client, admin, .. } = &served;
+        let id = account(client).await.id;
+        let new = NewKey { account: NAME.into(), name: "laptop".into(), source: CallSource::Api, limits: Limits::default() };
+        let key = client.post::<CreatedKey>("/v1/keys", &new).await.unwrap().key;
+        let letter = NewMessage {
+            content: Content::Test,
+            channel: Channel::Email,
+            language: Language::En,
+            recipient: Personal::new("ada@canary-mail.example".to_owned()),
+            account: Some(id),
+            not_before: None,
+            expires_at: admin.clock.now().plus_micros(600_000_000),
+        };
+        let letter = admin.messages.enqueue_alone(&letter).await.unwrap();
+        for _ in 0..400 {
+            if admin.messages.kept(letter).await.is_ok() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        let of_letter = format!("/v1/messages/development/{letter}");
+        let lists = ["/v1/keys", "/v1/messages", "/v1/messages/development", "/v1/platform/export?accounts=true"];
+        let telling = async || {
+            let mut telling = Vec::new();
+            for path in lists {
+                let text = client.get::<serde_json::Value>(path).await.unwrap().to_string();
+                let told = [NAME, "laptop", "ada@canary-mail.example", &id.to_string(), &letter.to_string()];
+                telling.extend(told.iter().any(|told| text.contains(told)).then_some(path));
+            }
+            telling
+        };
+        assert_eq!(telling().await, lists);
+        client.get::<serde_json::Value>(&of_letter).await.unwrap();
+        let choose = &async |tx: &mut WriteTx<'_>| {
+            admin.identity.choose_in_tx(tx, id, (Matter::Use, false), (ChoiceVia::Person, "w")).await
+        };
+        db.write("test.choose", |tx| Box::pin(choose(tx))).await.unwrap();
+        assert_eq!(telling().await, [""; 0]);
+        assert_eq!(code(&client.get::<serde_json::Value>(&of_letter).await.unwrap_err()), "privacy.restricted");
+        let listed = client.get::<Page<Account>>("/v1/accounts").await.unwrap().items;
+        let hers = listed.into_iter().find(|account| account.id == id).unwrap();
+        assert_eq!((hers.name.as_str(), hers.group.as_str(), hers.restricted), ("[restricted]", "[restricted]", true));
+        // She is taken out of use by whoever has her id, and nothing else of hers is changed.
+        let (of_account, of_key) = (format!("/v1/accounts/{id}"), format!("/v1/keys/{}", key.id));
+        let patch = AccountPatch { name: Some("Eve".into()), status: Some(Status::Disabled), ..AccountPatch::default() };
+        assert_eq!(code(&client.patch::<Account>(&of_account, &patch).await.unwrap_err()), "privacy.restricted");
+        let patch = AccountPatch { status: Some(Status::Disabled), ..AccountPatch::default() };
+        let changed: Account = client.patch(&of_account, &patch).await.unwrap();
+        assert_eq!((changed.name.as_str(), changed.status), ("[restricted]", Status::Disabled));
+        let patch = KeyPatch { status: Some(Status::Active), ..KeyPatch::default() };
+        assert_eq!(code(&client.patch::<Key>(&of_key, &patch).await.unwrap_err()), "privacy.restricted");
+        let patch = KeyPatch { status: Some(Status::Disabled), ..KeyPatch::default() };
+        assert_eq!(client.patch::<Key>(&of_key, &patch).await.unwrap().name, "[restricted]");
     }
 
     async fn requests_are_recorded(db: Db) {

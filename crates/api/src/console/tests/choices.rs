@@ -1,14 +1,21 @@
 //! What people decide about their data holds: for calls, for staff, and for whoever asks later under which decision something was done.
 
 use super::crawl::{EMAIL, Person, code, person};
+use super::development_outbox::letters;
 use super::*;
+use crate::console::recording::{Recorded, action_of};
 use serde_json::json;
 use tacit_identity::choices::{Matter, digest};
 use tacit_identity::codes::CodePurpose;
 use tacit_identity::contacts::Contact;
+use tacit_kernel::datamap::Purpose;
 use tacit_storage::both_engines;
 
 const OWN: &str = "/api/v1/account/choices";
+
+fn of_keys(account: AccountId) -> String {
+    format!("/api/v1/accounts/{account}/keys")
+}
 
 async fn decide(served: &Served, by: &str, matter: Matter, allowed: bool, wording: &str) -> Got {
     let path = format!("{OWN}/{}", matter.as_str());
@@ -45,6 +52,8 @@ both_engines! {
         let staff = format!("/api/v1/accounts/{account}/choices");
         assert_eq!(served.get(&staff).by("support").send().await.refusal(), (403, "access.denied".into()));
         assert_eq!(served.get(&staff).by("privacy_officer").send().await.json()["items"].as_array().unwrap().len(), 2);
+        let looks = served.get("/api/v1/account/looks").by(&token).send().await.json();
+        assert_eq!(looks["items"][0]["action"], "choice.list");
         let fraud = decide(&served, &token, Matter::FraudDetection, false, &digest(Matter::FraudDetection)).await;
         assert_eq!(fraud.refusal(), (409, "choice.request".into()));
     }
@@ -90,6 +99,94 @@ both_engines! {
         }
         assert_eq!(decide(&served, &token, Matter::Use, true, wording).await.status, 200);
         assert_eq!(held().await, vec![(200, false); 5]);
+    }
+
+    async fn no_list_and_no_search_shows_who_restricts(db: Db) {
+        let served = served(db).await;
+        let Person { account, token, call, .. } = person(&served).await;
+        letters(&served, account).await;
+        let by = "owner-stepped-up";
+        // Every list of which there is no other purpose than help, also one that is not there yet.
+        let helps = |path: &str| matches!(action_of(&Method::GET, path), Some(Recorded::As(action, _)) if action.purpose() == Purpose::Support);
+        let lists: Vec<String> = routes()
+            .table()
+            .into_iter()
+            .filter(|route| route.method == "GET" && !route.path.contains('{') && helps(&route.path))
+            .map(|route| route.path.to_string())
+            .collect();
+        let telling = async || {
+            let mut telling = Vec::new();
+            for path in &lists {
+                let got = served.get(path).by(by).send().await;
+                let text = String::from_utf8_lossy(&got.body);
+                assert_eq!(got.status, 200, "{path}: {text}");
+                if [&account.to_string(), &call.to_string(), "w***@canary-mail.example"].iter().any(|told| text.contains(told)) {
+                    telling.push(path.strip_prefix("/api/v1/").unwrap().to_owned());
+                }
+            }
+            telling.sort();
+            telling
+        };
+        assert_eq!(telling().await, ["accounts", "call-records", "development-outbox", "sent-messages"]);
+        decide(&served, &token, Matter::Use, false, &digest(Matter::Use)).await;
+        assert_eq!(telling().await, ["accounts"]);
+        let rows = served.get("/api/v1/accounts").by(by).send().await.json();
+        let hers = rows["items"].as_array().unwrap().iter().find(|row| row["id"] == account.to_string()).unwrap();
+        assert_eq!(*hers, json!({"id": account, "status": "active", "restricted": true}));
+        let sought = served.ask(Method::POST, "/api/v1/accounts/search").by(by).json(&json!({"email": EMAIL})).send().await;
+        assert_eq!(sought.refusal(), (409, "privacy.restricted".into()));
+        let log = served.get("/api/v1/audit/entries?action=account.search").by("auditor").send().await.json();
+        assert_eq!((&log["items"][0]["subject"], &log["items"][0]["phase"]), (&json!(account), &json!("refused")));
+    }
+
+    async fn of_who_restricts_staff_ends_abuse_and_learns_nothing(db: Db) {
+        let served = served(db).await;
+        let Person { account, token, key, .. } = person(&served).await;
+        decide(&served, &token, Matter::Use, false, &digest(Matter::Use)).await;
+        let of_account = format!("/api/v1/accounts/{account}");
+        let of_key = format!("{of_account}/keys/{key}");
+        let patch = async |path: &str, body: Value| served.ask(Method::PATCH, path).by("owner-stepped-up").json(&body).send().await;
+        for (path, more) in [
+            (&of_account, json!({"group": "default"})),
+            (&of_account, json!({"limits": {}, "status": "disabled"})),
+            (&of_key, json!({"limits": {}})),
+            (&of_key, json!({"status": "active"})),
+        ] {
+            assert_eq!(patch(path, more.clone()).await.refusal(), (409, "privacy.restricted".into()), "{path} {more}");
+        }
+        for (path, id, statuses) in [(&of_key, json!(key), &["disabled"][..]), (&of_account, json!(account), &["disabled", "active"])] {
+            for status in statuses {
+                let changed = patch(path, json!({"status": status})).await;
+                assert_eq!(changed.json(), json!({"id": id, "status": status, "restricted": true}));
+                assert!(!changed.header("etag").is_empty());
+            }
+        }
+    }
+
+    async fn who_restricts_is_not_safe_from_being_investigated(db: Db) {
+        let served = served(db).await;
+        let Person { account, token, call, .. } = person(&served).await;
+        decide(&served, &token, Matter::Use, false, &digest(Matter::Use)).await;
+        let look = async |path: &str, body: Value| served.ask(Method::POST, path).by("owner-stepped-up").json(&body).send().await;
+        let name = |rest: Value| {
+            let mut body = json!({"fields": ["name"], "reason": "keys were sold"});
+            body.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+            body
+        };
+        let unmask = format!("/api/v1/accounts/{account}/unmask");
+        for refused in [json!({}), json!({"for": "support"}), json!({"for": "security", "reason": " "}), json!({"for": "fun"})] {
+            assert_eq!(look(&unmask, name(refused.clone())).await.refusal(), (409, "privacy.restricted".into()), "{refused}");
+        }
+        assert_eq!(look(&unmask, name(json!({"for": "security"}))).await.json()["name"], "Wilhelmina Canary");
+        let from = format!("/api/v1/call-records/{call}/unmask");
+        assert_eq!(look(&from, json!({"reason": "a court asks", "for": "law"})).await.status, 200);
+        // What helps alone has no other purpose.
+        assert_eq!(look(&of_keys(account), json!({"name": "k", "for": "security"})).await.refusal().0, 409);
+        assert_eq!(decide(&served, &token, Matter::Use, true, &digest(Matter::Use)).await.status, 200);
+        let looks = served.get("/api/v1/account/looks").by(&token).send().await.json();
+        let seen = |place: usize| (looks["items"][place]["fields"].clone(), looks["items"][place]["reason"].clone());
+        assert_eq!(seen(0), (json!(["address", "user_agent", "for_law"]), json!("a court asks")));
+        assert_eq!(seen(1), (json!(["name", "for_security"]), json!("keys were sold")));
     }
 
     async fn what_is_objected_to_stops_until_it_is_decided(db: Db) {

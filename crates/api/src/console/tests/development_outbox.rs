@@ -15,7 +15,7 @@ async fn unmask(served: &Served, by: &str, message: &str, body: &Value) -> Got {
 }
 
 /// A letter to her, one to nobody who has an account, and one to her that was asked for without signing in, which are kept.
-async fn letters(served: &Served, account: AccountId) -> [String; 3] {
+pub(super) async fn letters(served: &Served, account: AccountId) -> [String; 3] {
     let messages = &served.console.messages;
     let mut ids = Vec::new();
     for (to, account) in [(EMAIL, Some(account)), ("+8613900001111", None), (EMAIL, None)] {

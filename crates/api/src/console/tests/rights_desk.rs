@@ -92,6 +92,11 @@ both_engines! {
         assert_eq!(post(&served, "requests/change", back).await.json()["state"], "withdrawn");
         let log = served.get("/api/v1/audit/entries?action=rights_request.make").by("auditor").send().await.json();
         assert!(log["items"].as_array().unwrap().iter().any(|entry| entry["subject"] == account.to_string()), "{log}");
+        // Whoever reads her address was there: she sees it.
+        let looks = served.console.audit.looks(account, None, 50).await.unwrap();
+        for action in ["rights_desk.enter", "rights_desk.read", "data.copy"] {
+            assert!(looks.iter().any(|look| look.action == action), "{action}: {looks:?}");
+        }
         // Half an hour later the pass is none.
         served.clock.advance_micros(11 * 60_000_000);
         assert_eq!(post(&served, "requests/list", with(json!(account), json!({}))).await.refusal().0, 401);

@@ -3,6 +3,7 @@
 use super::*;
 use serde_json::json;
 use std::time::Duration;
+use tacit_identity::choices::{ChoiceVia, Matter};
 use tacit_identity::contacts::Contact;
 use tacit_identity::verification::{KindRules, PaperKind, UnverifiedRules, VerificationWay};
 use tacit_operations::messages::{KeptContent, delivery};
@@ -226,6 +227,22 @@ both_engines! {
             ("verification.reveal".into(), json!(["name", "number", "note"]), json!("a first look")),
         ]);
         assert_eq!(seen.len(), 3, "each once: {seen:?}");
+        let choose = async |allowed| {
+            let (identity, ann) = (&served.console.identity, served.ann);
+            let choose = &async |tx: &mut WriteTx<'_>| {
+                identity.choose_in_tx(tx, ann, (Matter::Use, allowed), (ChoiceVia::Person, "w")).await
+            };
+            served.console.db.write("test.choose", |tx| Box::pin(choose(tx))).await.unwrap();
+        };
+        choose(false).await;
+        assert_eq!(served.get(REVIEWS).by("support").send().await.json()["items"], json!([]), "who restricts is in no list");
+        for path in [&details, &paper] {
+            assert_eq!(served.review("risk-stepped-up", path, &look).await.refusal(), (409, "privacy.restricted".into()));
+            let why = json!({ "reason": "the card was stolen", "for": "security" });
+            assert_eq!(served.review("risk-stepped-up", path, &why).await.status, 200);
+            assert!(looks(&served).await[0].1.as_array().unwrap().contains(&json!("for_security")));
+        }
+        choose(true).await;
         let other = served.review("risk-stepped-up", &format!("{id}/papers/passport"), &look).await;
         assert_eq!(other.refusal(), (404, "verification.paper_not_found".into()));
         // What is still being written is nobody's business.

@@ -8,10 +8,11 @@ use serde_json::json;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Mutex;
+use tacit_identity::choices::{ChoiceVia, Matter};
 use tacit_identity::verification::{AgencyShown, Document, KindRules, VerificationWay};
 use tacit_operations::agency::{Agency, AgencyProvider, AgencySettings};
 use tacit_storage::audit::Filter;
-use tacit_storage::{Sql, StorageError, both_engines};
+use tacit_storage::{Sql, StorageError, WriteTx, both_engines};
 
 const CASES: &str = "/api/v1/verification/cases";
 const NAME: &str = "张三丰";
@@ -170,6 +171,30 @@ both_engines! {
         assert_eq!(served.ask(Method::DELETE, &path).by("ann").send().await.status, 204);
         served.console.ask_due(&agency).await.unwrap();
         assert_eq!(fake.questions(), 3, "who withdrew is asked about no more");
+    }
+
+    async fn who_restricts_the_use_of_their_data_waits_and_is_asked_about_when_they_lift_it(db: Db) {
+        let served = served_with(db.clone(), Wishes { verification: rules(), ..Wishes::default() }).await;
+        let fake = FakeAgency::answering(&["match"]).await;
+        let agency = fake.agency();
+        let path = given(&served, "ann", "11010519491231002X").await;
+        let choose = async |allowed| {
+            let identity = &served.console.identity;
+            let choose = &async |tx: &mut WriteTx<'_>| {
+                identity.choose_in_tx(tx, served.ann, (Matter::Use, allowed), (ChoiceVia::Person, "w")).await
+            };
+            db.write("test.choose", |tx| Box::pin(choose(tx))).await.unwrap();
+        };
+        choose(false).await;
+        // More often than an agency is asked at most.
+        for _ in 0..10 {
+            served.console.ask_due(&agency).await.unwrap();
+            served.clock.advance_micros(60_000_000);
+        }
+        assert_eq!(fake.questions(), 0);
+        choose(true).await;
+        served.console.ask_due(&agency).await.unwrap();
+        assert_eq!(served.get(&path).by("ann").send().await.json()["state"], "approved");
     }
 
     async fn nobody_is_asked_if_it_cannot_be_written_down(db: Db) {

@@ -23,10 +23,14 @@ const LEASE: Sql = Sql::new(
 const LEASED: Sql = Sql::new("SELECT case_id FROM verification_checks WHERE case_id = $1 AND lease = $2");
 const LATER: Sql =
     Sql::new("UPDATE verification_checks SET not_before = $2, lease = NULL, leased_until = NULL WHERE case_id = $1");
+const UNASKED: Sql = Sql::new(
+    "UPDATE verification_checks SET attempts = attempts - 1, not_before = $2, lease = NULL, leased_until = NULL \
+     WHERE case_id = $1",
+);
 const DELETE: Sql = Sql::new("DELETE FROM verification_checks WHERE case_id = $1");
 
 /// Every statement of asking an agency.
-pub(crate) const STATEMENTS: &[&Sql] = &[&INSERT, &DUE, &LEASE, &LEASED, &LATER, &DELETE];
+pub(crate) const STATEMENTS: &[&Sql] = &[&INSERT, &DUE, &LEASE, &LEASED, &LATER, &UNASKED, &DELETE];
 
 pub(super) async fn insert(tx: &mut WriteTx<'_>, case: VerificationId, now: Timestamp) -> Result<(), StorageError> {
     tx.execute(&INSERT, &[case.into(), now.into()]).await.map(drop)
@@ -58,6 +62,15 @@ pub(super) async fn later(
     not_before: Timestamp,
 ) -> Result<(), StorageError> {
     tx.execute(&LATER, &[case.into(), not_before.into()]).await.map(drop)
+}
+
+/// As [`later`], and as if it had not been taken.
+pub(super) async fn unasked(
+    tx: &mut WriteTx<'_>,
+    case: VerificationId,
+    not_before: Timestamp,
+) -> Result<(), StorageError> {
+    tx.execute(&UNASKED, &[case.into(), not_before.into()]).await.map(drop)
 }
 
 pub(super) async fn delete(tx: &mut WriteTx<'_>, case: VerificationId) -> Result<(), StorageError> {
