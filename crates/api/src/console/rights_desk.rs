@@ -5,10 +5,10 @@
 use super::own_data::refused;
 use super::people::{Address, From};
 use super::published::{LanguageQuery, language};
-use super::recording::Concerns;
+use super::recording::{Concerns, ConcernsEach};
 use super::rights_forms::{Kind, RequestView};
 use super::rights_notices::{self, tell};
-use super::{Access, Answer, Console, Input, Params, Routes, Undone};
+use super::{Access, Console, Input, Params, Routes, Undone};
 use crate::forms::Moment;
 use crate::problem::{Problem, Refusal};
 use axum::Json;
@@ -185,7 +185,7 @@ async fn rights_desk_enter(
     State(console): State<Console>,
     From(origin): From,
     Input(entering): Input<Entering>,
-) -> Answer<PassView> {
+) -> Result<Response, Refusal> {
     let (contact, code) = (entering.to.contact()?, SecretString::from(entering.code));
     let pass = console.identity.rights_desk_enter(&contact, &code, &origin).await?;
     let (console, standings) = (&console, &pass.standings);
@@ -199,11 +199,15 @@ async fn rights_desk_enter(
     let tell = &tell;
     console.db.write("console.desk.enter", |tx| Box::pin(tell(tx))).await?;
     let shown = |Standing { account, is_guardian }| StandingView { account, guardian: is_guardian };
-    Ok(Json(PassView {
+    let each = ConcernsEach(standings.iter().map(|standing| standing.account).collect());
+    let mut response = Json(PassView {
         pass: pass.token.expose_secret().to_owned(),
         expires_at: pass.expires_at.into(),
-        accounts: pass.standings.into_iter().map(shown).collect(),
-    }))
+        accounts: standings.iter().copied().map(shown).collect(),
+    })
+    .into_response();
+    response.extensions_mut().insert(each);
+    Ok(response)
 }
 
 /// Asks for something. What a guardian asks for a minor is answered within three days; with a cancellation the data is not used from

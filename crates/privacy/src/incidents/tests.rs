@@ -350,7 +350,7 @@ both_engines! {
         let bytes = if desk.world.db.engine() == tacit_storage::Engine::Sqlite { "X'00'" } else { "'\\x00'" };
         let account = desk.uuid(ben);
         desk.world.execute(format!(
-            "INSERT INTO account_profiles VALUES ({account}, {bytes}, 'adult', NULL, NULL, 'zh', NULL, 0, 0)"
+            "INSERT INTO account_profiles VALUES ({account}, {bytes}, 'adult', NULL, NULL, 'zh', NULL, 0, 0, NULL)"
         )).await;
         // Of an older one nothing is said.
         let unsaid = desk.open().await;
