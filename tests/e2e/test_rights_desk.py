@@ -45,7 +45,7 @@ def test_somebody_who_is_locked_out_asks_and_takes_a_copy(town, chromium, somebo
     # What is wrong is said in the language of the page, and nothing is lost by it.
     desk.enter(f"{name}@example.org")
     desk.ask("complaint", "")
-    desk.page.wait_for_function("document.getElementById('said').dataset.wrong === 'true'")
+    desk.page.wait_for_selector('#said[data-wrong="true"]')
     desk.ask("complaint", "<b>you locked me out</b>")
     desk.page.wait_for_selector("#requests li")
     assert desk.states() == [{"en": "with us", "zh": "处理中"}[language]]
@@ -55,7 +55,7 @@ def test_somebody_who_is_locked_out_asks_and_takes_a_copy(town, chromium, somebo
     archive = zipfile.ZipFile(io.BytesIO(open(taken.value.path(), "rb").read()))
     assert f"{name}@example.org" in archive.read("json/account_contacts.json").decode()
     desk.page.click("#requests button[value=withdraw]")
-    desk.page.wait_for_function("document.querySelector('#requests form').hidden")
+    desk.page.wait_for_selector("#requests form", state="hidden")
     assert desk.states() == [{"en": "taken back", "zh": "已撤回"}[language]]
     # The one refusal was told to the browser as such; nothing else went wrong, and nothing stays in it.
     assert all("422" in error for error in desk.errors), desk.errors
