@@ -6,6 +6,7 @@ mod seeds;
 
 pub(super) use seeds::{Person, code, person};
 
+use super::own_data::files;
 use super::*;
 use crate::console::RouteAccess;
 use crate::console::recording::{Recorded, action_of};
@@ -92,6 +93,15 @@ fn matters(method: &str, access: Access, token: &str) -> bool {
     }
 }
 
+/// What an answer says; of an archive what is in it, since packed bytes hide what they say, and look like anything.
+fn said(got: &Got) -> String {
+    if got.header("content-type") != "application/zip" {
+        return String::from_utf8_lossy(&got.body).into_owned();
+    }
+    let files = files(got.body.clone());
+    files.iter().map(|(name, bytes)| format!("{name}\n{}\n", String::from_utf8_lossy(bytes))).collect()
+}
+
 /// Everything that is wrong with what somebody else is shown.
 async fn crawl(served: &Served, table: &[RouteAccess]) -> Vec<String> {
     let person = person(served).await;
@@ -132,7 +142,7 @@ async fn crawl(served: &Served, table: &[RouteAccess]) -> Vec<String> {
             let what = format!("{method} {path} by {token}");
             let written = served.console.audit.size().await.unwrap() - before;
             let headers = format!("{:?}", got.headers);
-            let mut text = headers + &String::from_utf8_lossy(&got.body);
+            let mut text = headers + &said(&got);
             let fellow = token.contains("org-") && matches!(demand.access, Access::Member(..));
             if fellow {
                 named |= *path == NAMED && text.contains(NAMES[0]);

@@ -13,7 +13,7 @@ async fn copy(served: &Served, by: &str, query: &str) -> Got {
 
 const PAPER: &[u8] = b"\xff\xd8\xff\xe0 Wilhelmina";
 
-fn files(archive: Vec<u8>) -> std::collections::BTreeMap<String, Vec<u8>> {
+pub(super) fn files(archive: Vec<u8>) -> std::collections::BTreeMap<String, Vec<u8>> {
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(archive)).unwrap();
     let mut files = std::collections::BTreeMap::new();
     for place in 0..zip.len() {
