@@ -57,6 +57,7 @@ mod project_keys;
 mod projects;
 mod providers;
 mod published;
+mod reasons;
 mod recipients;
 mod recording;
 mod registered_models;

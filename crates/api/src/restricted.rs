@@ -51,7 +51,6 @@ pub(crate) async fn restricting(
     identity: &Identity,
     accounts: impl IntoIterator<Item = AccountId>,
 ) -> Result<HashSet<AccountId>, Fault> {
-    let accounts: HashSet<AccountId> = accounts.into_iter().collect();
     let accounts: Vec<AccountId> = accounts.into_iter().collect();
     Ok(identity.restricting(&accounts).await?)
 }

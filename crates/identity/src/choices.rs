@@ -116,7 +116,7 @@ impl Choices {
     /// What stands against serving that purpose.
     #[must_use]
     pub fn against(&self, purpose: Purpose) -> Option<Matter> {
-        Matter::ALL.iter().copied().find(|matter| !self.allows(*matter) && matter.stops(purpose))
+        Matter::ALL.iter().copied().find(|matter| matter.stops(purpose) && !self.allows(*matter))
     }
 }
 

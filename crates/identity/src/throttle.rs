@@ -234,12 +234,13 @@ impl Identity {
         self.count_in_tx(tx, &[self.counted(&COPIED, account.0.as_bytes())]).await
     }
 
-    /// Counts a request of an account about its data.
+    /// Counts a request of an account about its data, in a transaction of its own: what is refused then counts too.
     ///
     /// # Errors
     /// [`IdentityError::TooMany`]; storage.
-    pub async fn right_asked_in_tx(&self, tx: &mut WriteTx<'_>, account: AccountId) -> Result<(), IdentityError> {
-        self.count_in_tx(tx, &[self.counted(&RIGHTS_ASKED, account.0.as_bytes())]).await
+    pub async fn right_asked(&self, account: AccountId) -> Result<(), IdentityError> {
+        let counted = &[self.counted(&RIGHTS_ASKED, account.0.as_bytes())];
+        self.db.write("rights_request.count", |tx| Box::pin(self.count_in_tx(tx, counted))).await
     }
 
     /// What is counted where an account puts a key away.

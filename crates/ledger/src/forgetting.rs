@@ -5,7 +5,7 @@ use crate::{Ledger, LedgerError};
 use std::collections::{BTreeMap, HashSet};
 use tacit_kernel::ids::{AccountId, CallId, TransactionId};
 use tacit_kernel::{Nano, Timestamp};
-use tacit_storage::{ReadTx, Sql, WriteTx};
+use tacit_storage::{ReadTx, Row, Sql, StorageError, WriteTx};
 
 /// Rows that one step looks at.
 const STEP: i64 = 500;
@@ -94,6 +94,12 @@ struct Due {
     amount: Nano,
 }
 
+impl Due {
+    fn of(row: &Row) -> Result<Self, StorageError> {
+        Ok(Self { id: row.get("id")?, settlement: row.get("settlement_id")?, amount: row.get("amount")? })
+    }
+}
+
 impl Ledger {
     /// Deletes or empties some of the calls that began before, behind `after` in the order of their ids, but for those of
     /// accounts that are held.
@@ -108,23 +114,16 @@ impl Ledger {
         held: &HashSet<AccountId>,
     ) -> Result<Forgotten, LedgerError> {
         let rows = tx.all(&PAGE, &[after.into(), STEP.into()]).await?;
-        let mut forgotten = Forgotten::default();
-        // What is due in a row, since what is held between stays.
-        let (mut runs, mut run, mut is_any_old) = (Vec::new(), Vec::new(), false);
+        let (mut forgotten, mut page, mut is_any_old) = (Forgotten::default(), Vec::with_capacity(rows.len()), false);
         for row in &rows {
             let started_at: Timestamp = row.get("started_at")?;
-            let (is_old, account): (bool, AccountId) = (started_at < before, row.get("account_id")?);
+            let (is_old, is_held) = (started_at < before, held.contains(&row.get::<AccountId>("account_id")?));
             is_any_old |= is_old;
-            if is_old && !held.contains(&account) {
-                run.push(Due { id: row.get("id")?, settlement: row.get("settlement_id")?, amount: row.get("amount")? });
-                continue;
-            }
-            forgotten.held += u64::from(is_old);
-            runs.push(std::mem::take(&mut run));
+            forgotten.held += u64::from(is_old && is_held);
+            page.push((Due::of(row)?, is_old && !is_held));
         }
-        runs.push(run);
-        for run in runs {
-            forgotten.rows += forget_run(tx, what, &run).await?;
+        for run in runs(&page) {
+            forgotten.rows += forget_run(tx, what, run).await?;
         }
         // Ids follow the time, though not to the millisecond: behind a page in which nothing is old nothing is.
         if is_any_old && let Some(last) = rows.last() {
@@ -145,13 +144,10 @@ impl Ledger {
     ) -> Result<Forgotten, LedgerError> {
         let page = [account.into(), after.into(), before.into(), STEP.into()];
         let rows = tx.all(&OWN_PAGE, &page).await?;
-        let mut due = Vec::with_capacity(rows.len());
-        for row in &rows {
-            due.push(Due { id: row.get("id")?, settlement: row.get("settlement_id")?, amount: row.get("amount")? });
-        }
+        let due: Vec<Due> = rows.iter().map(Due::of).collect::<Result<_, _>>()?;
         let Some(last) = due.last() else { return Ok(Forgotten::default()) };
         let last = last.id;
-        keep_sums(tx, &due).await?;
+        keep_sums(tx, due.iter()).await?;
         let range = [account.into(), after.into(), last.into(), before.into()];
         tx.execute(&DELETE_OWN_ATTEMPTS, &range).await?;
         Ok(Forgotten { rows: tx.execute(&DELETE_OWN, &range).await?, held: 0, next: Some(last) })
@@ -205,37 +201,25 @@ impl Ledger {
     }
 }
 
-/// First and last of each row of ids that go, since what stays lies between.
-pub(crate) fn step_runs<T: Copy>(ids: impl Iterator<Item = (T, bool)>) -> Vec<(T, T)> {
-    let (mut runs, mut run) = (Vec::new(), None);
-    for (id, goes) in ids {
-        run = match (run, goes) {
-            (None, true) => Some((id, id)),
-            (Some((first, _)), true) => Some((first, id)),
-            (ended, false) => {
-                runs.extend(ended);
-                None
-            }
-        };
-    }
-    runs.extend(run);
-    runs
+/// What of a page goes, in runs that follow each other, since what stays lies between.
+pub(crate) fn runs<T>(page: &[(T, bool)]) -> impl Iterator<Item = &[(T, bool)]> {
+    page.chunk_by(|(_, before), (_, goes)| before == goes).filter(|run| run.first().is_some_and(|(_, goes)| *goes))
 }
 
 /// Deletes or empties calls that follow each other.
-async fn forget_run(tx: &mut WriteTx<'_>, what: Forgetting, run: &[Due]) -> Result<u64, LedgerError> {
-    let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(0) };
+async fn forget_run(tx: &mut WriteTx<'_>, what: Forgetting, run: &[(Due, bool)]) -> Result<u64, LedgerError> {
+    let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else { return Ok(0) };
     let range = [first.id.into(), last.id.into()];
     if what == Forgetting::Addresses {
         return Ok(tx.execute(&EMPTY, &range).await?);
     }
-    keep_sums(tx, run).await?;
+    keep_sums(tx, run.iter().map(|(due, _)| due)).await?;
     tx.execute(&DELETE_ATTEMPTS, &range).await?;
     Ok(tx.execute(&DELETE, &range).await?)
 }
 
 /// Keeps what calls of each settlement cost that are about to go.
-async fn keep_sums(tx: &mut WriteTx<'_>, calls: &[Due]) -> Result<(), LedgerError> {
+async fn keep_sums<'d>(tx: &mut WriteTx<'_>, calls: impl Iterator<Item = &'d Due>) -> Result<(), LedgerError> {
     let mut sums: BTreeMap<TransactionId, (i64, i64)> = BTreeMap::new();
     for due in calls {
         if let Some(settlement) = due.settlement {

@@ -1,7 +1,7 @@
 //! Transactions whose years are over are deleted, in steps. What their entries came to stays as one sum for each account of the
 //! ledger, so that every balance is still the sum of what led to it. Balances do not change.
 
-use crate::forgetting::step_runs;
+use crate::forgetting::runs;
 use crate::{Ledger, LedgerError};
 use std::collections::HashSet;
 use tacit_kernel::ids::{AccountId, LedgerAccountId, TransactionId};
@@ -98,17 +98,23 @@ impl Ledger {
                 stays.insert(row.get("id")?);
             }
         }
-        let is_held = |(id, is_old): &(TransactionId, bool)| u64::from(*is_old && stays.contains(id));
-        let mut done = Shortened { held: page.iter().map(is_held).sum(), ..Shortened::default() };
-        for (from, to) in step_runs(page.iter().map(|(id, is_old)| (*id, *is_old && !stays.contains(id)))) {
-            let range = [from.into(), to.into()];
+        let is_any_old = page.iter().any(|(_, is_old)| *is_old);
+        let mut done = Shortened::default();
+        for (id, goes) in &mut page {
+            let is_held = *goes && stays.contains(id);
+            done.held += u64::from(is_held);
+            *goes &= !is_held;
+        }
+        for run in runs(&page) {
+            let (Some((from, _)), Some((to, _))) = (run.first(), run.last()) else { continue };
+            let range = [(*from).into(), (*to).into()];
             tx.execute(&KEEP_SUMS, &range).await?;
             tx.execute(&DELETE_CALLS, &range).await?;
             tx.execute(&DELETE_ENTRIES, &range).await?;
             done.rows += tx.execute(&DELETE, &range).await?;
         }
         // Ids follow the time, though not to the millisecond: behind a page in which nothing is old nothing is.
-        done.next = page.iter().any(|(_, is_old)| *is_old).then_some(last);
+        done.next = is_any_old.then_some(last);
         Ok(done)
     }
 

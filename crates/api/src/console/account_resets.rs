@@ -2,7 +2,7 @@
 //! needs to go on is sent to them, and to nobody else.
 
 use super::idempotency::Undone;
-use super::recording::Reasoned;
+use super::reasons::Reasoned;
 use super::sessions::Ended;
 use super::{Access, Answer, Console, Input, Reference, Routes, Signed};
 use crate::problem::{Problem, Refusal};

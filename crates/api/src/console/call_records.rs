@@ -1,7 +1,7 @@
 //! `/api/v1/call-records`: the calls of all accounts, for staff. Address and user agent stay sealed; who needs them says why,
 //! and the person sees it.
 
-use super::recording::{Reasoned, WhyLook};
+use super::reasons::{Reasoned, WhyLook};
 use super::unmask::SHOWN;
 use super::{Access, Answer, Console, Input, Params, Reference, Routes, not_found};
 use crate::forms::calls::{Attempt, Call, Charge, Explained, explained, provider_names, reveal, shown};

@@ -2,7 +2,7 @@
 //! shown to nobody but who may see it, says why and is recorded.
 
 use super::idempotency::{Replayed, Undone};
-use super::recording::{Reasoned, Why};
+use super::reasons::{Reasoned, Why};
 use super::{Access, Answer, Console, ETag, Idempotent, IfMatch, Input, Params, Reference, Routes, Signed};
 use super::{not_found, taken};
 use crate::forms::Secret;

@@ -3,7 +3,7 @@
 //! message says why, which is written down as a look at whom it concerns. Elsewhere there is no such outbox, and these routes
 //! say so.
 
-use super::recording::{Reasoned, Why};
+use super::reasons::{Reasoned, Why};
 use super::unmask::SHOWN;
 use super::{Access, Answer, Console, Input, Params, Routes};
 use crate::forms::{Moment, Page, PageQuery, page_of};

@@ -2,7 +2,7 @@
 //! person sees it once they may be told. Nothing that the person is shown before then says so: the audit log tells of these
 //! requests without whose data it is.
 
-use super::recording::{Reasoned, Why};
+use super::reasons::{Reasoned, Why};
 use super::{Access, Answer, Console, ETag, IfMatch, Input, Params, Reference, Routes, Signed, Undone};
 use crate::forms::{Moment, Page, PageQuery, page_of};
 use crate::problem::{Problem, Refusal};

@@ -1,7 +1,7 @@
 //! `/api/v1/accounts/{account}/wallet` and `/api/v1/ledger`: the money of all accounts, for staff. Every movement is a posting
 //! with a reason, which is kept sealed in the audit log.
 
-use super::recording::Reasoned;
+use super::reasons::Reasoned;
 use super::{Access, Answer, Console, Idempotent, Input, Params, Reference, Routes, Signed, not_found};
 use crate::forms::money::{Entry, Moved, Movement, Verification, Wallet, moved, page_of_entries, verified, wallet};
 use crate::forms::{Page, PageQuery, page_of};

@@ -16,7 +16,7 @@ use tacit_identity::IdentityError;
 use tacit_identity::access::Scope;
 use tacit_kernel::ids::AccountId;
 use tacit_kernel::{ErrorKind, Fault};
-use tacit_privacy::copy::{CopyError, Held, HeldColumn, HeldSet, NotGiven};
+use tacit_privacy::copy::{CopyError, Held, HeldColumn, HeldSet, NotGiven, Pieces};
 use tacit_privacy::recipients::country_name;
 use tacit_privacy::{Language, Recipient};
 use tacit_storage::WriteTx;
@@ -139,6 +139,15 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Access::PERSON.stepped_up(), routes!(account_copy))
 }
 
+/// A copy as it is answered with, while it is made.
+pub(super) fn archive(pieces: Pieces) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/zip")),
+        (header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"my-data.zip\"")),
+    ];
+    (headers, Body::from_stream(ReceiverStream::new(pieces))).into_response()
+}
+
 /// A copy that cannot be made, in words for whoever asked.
 pub(crate) fn refused(error: CopyError) -> Fault {
     match error {
@@ -210,9 +219,5 @@ async fn account_copy(
     let pieces = console.copies.begin(account, language).await.map_err(refused)?;
     let counted: Result<(), IdentityError> = console.db.write("console.copy", |tx| Box::pin(count(tx))).await;
     counted?;
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/zip")),
-        (header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"my-data.zip\"")),
-    ];
-    Ok((headers, Body::from_stream(ReceiverStream::new(pieces))).into_response())
+    Ok(archive(pieces))
 }

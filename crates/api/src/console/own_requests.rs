@@ -111,10 +111,7 @@ async fn own_requests_create(
     let new =
         &New { kind: new.kind.into(), asker: Asker::Person, said: new.text.map(Personal::new), verified, forfeits };
     // What is refused counts too.
-    let count = async |tx: &mut WriteTx<'_>| console.identity.right_asked_in_tx(tx, account).await;
-    let count = &count;
-    let counted: Result<(), IdentityError> = console.db.write("console.request.count", |tx| Box::pin(count(tx))).await;
-    counted?;
+    console.identity.right_asked(account).await?;
     let create = async |tx: &mut WriteTx<'_>| {
         if let Some(made) = once.stored::<RequestView>(console, tx).await? {
             return Ok((made, true));

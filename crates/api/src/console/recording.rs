@@ -2,12 +2,11 @@
 //! runs, or refused; a second entry tells the outcome. What a request is stands in [`action_of`]; a test walks all routes and
 //! finds one that is missing there, and the guard refuses it.
 
+use super::reasons::{LookFor, Reasoned};
 use super::unmask::Field;
 use super::{Client, Console, Signed};
 use crate::forms::audit::place;
 use crate::problem::{Refusal, RefusalCode};
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use axum::http::{Method, Uri};
 use axum::response::Response;
 use serde::Deserialize;
@@ -16,13 +15,11 @@ use std::collections::HashMap;
 use tacit_identity::access::{Permission, Via};
 use tacit_identity::verification::PaperKind;
 use tacit_kernel::audit::{Action, ObjectKind, Phase};
-use tacit_kernel::datamap::Purpose;
 use tacit_kernel::ids::{
     AccountId, CallId, DisclosureId, EventId, IncidentId, MessageId, RightsRequestId, VerificationId,
 };
 use tacit_kernel::{ErrorKind, Fault, Personal};
 use tacit_storage::audit::{Actor, NewEntry, Object};
-use utoipa::ToSchema;
 
 /// What is recorded of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -354,95 +351,9 @@ pub(super) struct Begun {
     seq: u64,
 }
 
-/// That a request was written down, and why it is made. Whoever shows something in clear asks for it, so that it cannot be
-/// forgotten: where nothing was written there is none.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reasoned {
-    told: bool,
-}
-
-/// Why something is to be shown, where nothing else is to be said. What it says is read for the log, before it is looked at here.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Why {
-    /// Why; kept sealed in the audit log. The person whose data it is is shown this.
-    #[schema(min_length = 1, max_length = 1000)]
-    #[serde(rename = "reason")]
-    _reason: String,
-}
-
-/// For what somebody's data is looked at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum LookFor {
-    /// To help them. Not of who restricts the use of their data.
-    #[default]
-    Support,
-    /// To keep them or others safe, such as from abuse. The person sees that it was for this.
-    Security,
-    /// Since a law demands it, or for the claims of somebody. The person sees that it was for this.
-    Law,
-}
-
-impl LookFor {
-    fn parse(text: &str) -> Option<Self> {
-        match text {
-            "support" => Some(Self::Support),
-            "security" => Some(Self::Security),
-            "law" => Some(Self::Law),
-            _ => None,
-        }
-    }
-
-    const fn purpose(self) -> Purpose {
-        match self {
-            Self::Support => Purpose::Support,
-            Self::Security => Purpose::Security,
-            Self::Law => Purpose::Law,
-        }
-    }
-
-    /// What stands in the log among what was shown.
-    const fn field(self) -> Option<&'static str> {
-        match self {
-            Self::Support => None,
-            Self::Security => Some("for_security"),
-            Self::Law => Some("for_law"),
-        }
-    }
-}
-
-/// As [`Why`], and for what. Whoever restricts the use of their data is not safe from being investigated.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct WhyLook {
-    /// Why; kept sealed in the audit log. The person whose data it is is shown this.
-    #[schema(min_length = 1, max_length = 1000)]
-    #[serde(rename = "reason")]
-    _reason: String,
-    /// For what. Of who restricts the use of their data nothing is shown for `support`.
-    #[serde(default, rename = "for")]
-    #[schema(required = false)]
-    _look_for: LookFor,
-}
-
 impl Begun {
     pub(super) const fn reasoned(&self) -> Reasoned {
         Reasoned { told: self.entry.reason.is_some() }
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Reasoned {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        let missing = || Fault::internal("audit.undeclared", "a route that shows something and is not recorded");
-        let reasoned = parts.extensions.get::<Self>().copied().ok_or_else(missing)?;
-        if !reasoned.told {
-            let message = "say why: reason is a text of 1 to 1,000 bytes";
-            return Err(Refusal::from(Fault::new(ErrorKind::Invalid, "request.reason", message)).about("reason"));
-        }
-        Ok(reasoned)
     }
 }
 

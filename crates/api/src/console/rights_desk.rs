@@ -2,7 +2,7 @@
 //! they sign in with, and guardians of minors. They read a code at an address of the account and get a pass for half an hour;
 //! it is sent in bodies, so that no log of addresses holds it.
 
-use super::own_data::refused;
+use super::own_data::{archive, refused};
 use super::people::{Address, From};
 use super::published::{LanguageQuery, language};
 use super::recording::{Concerns, ConcernsEach};
@@ -12,9 +12,8 @@ use super::{Access, Console, Input, Params, Routes, Undone};
 use crate::forms::Moment;
 use crate::problem::{Problem, Refusal};
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -24,7 +23,6 @@ use tacit_kernel::ids::{AccountId, RightsRequestId};
 use tacit_kernel::{ErrorKind, Fault, Nano, Personal};
 use tacit_privacy::requests::{Acting, Asker, Change, Event, New, Request, RequestError, Verified};
 use tacit_storage::{Page, ReadTx, WriteTx};
-use tokio_stream::wrappers::ReceiverStream;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -164,8 +162,13 @@ const fn asker(standing: Standing) -> Asker {
 }
 
 /// Whether reading an address is not enough, since the person set up a second factor.
-async fn is_weak(console: &Console, tx: &mut ReadTx<'_>, standing: Standing) -> Result<bool, IdentityError> {
+async fn is_weak_in_tx(console: &Console, tx: &mut ReadTx<'_>, standing: Standing) -> Result<bool, IdentityError> {
     Ok(!standing.is_guardian && console.identity.second_factor_set_in_tx(tx, standing.account).await?)
+}
+
+/// [`is_weak_in_tx`] in a transaction of its own.
+async fn is_weak(console: &Console, standing: Standing) -> Result<bool, IdentityError> {
+    console.db.read("console.desk.weak", |tx| Box::pin(is_weak_in_tx(console, tx, standing))).await
 }
 
 /// Answers, and says for the log whose data it was about.
@@ -225,10 +228,7 @@ async fn rights_desk_ask(State(console): State<Console>, Input(wanted): Input<Wa
     let standing = standing(&console, wanted.pass, wanted.account).await?;
     let Standing { account, is_guardian } = standing;
     // What is refused counts too.
-    let count = async |tx: &mut WriteTx<'_>| console.identity.right_asked_in_tx(tx, account).await;
-    let count = &count;
-    let counted: Result<(), IdentityError> = console.db.write("console.desk.count", |tx| Box::pin(count(tx))).await;
-    counted?;
+    console.identity.right_asked(account).await?;
     if is_guardian && wanted.forfeits {
         let message = "the money is the person's, and a guardian does not give it up: ask without it, and staff looks at what is left";
         return Err(Refusal::from(Fault::new(ErrorKind::Invalid, "rights_desk.forfeits", message)).about("forfeits"));
@@ -263,10 +263,7 @@ async fn rights_desk_ask(State(console): State<Console>, Input(wanted): Input<Wa
 async fn rights_desk_list(State(console): State<Console>, Input(asking): Input<Asking>) -> Result<Response, Refusal> {
     let standing = standing(&console, asking.pass, asking.account).await?;
     let (account, asker, now) = (standing.account, asker(standing), console.clock.now());
-    let weak = async |tx: &mut ReadTx<'_>| is_weak(&console, tx, standing).await;
-    let weak = &weak;
-    let is_weak: Result<bool, IdentityError> = console.db.read("console.desk.list", |tx| Box::pin(weak(tx))).await;
-    let is_weak = is_weak?;
+    let is_weak = is_weak(&console, standing).await?;
     let found = console.requests.of_account((account, asker), Page::default()).await?;
     let shown = found.items.into_iter().map(|request| match request.verified {
         Verified::Session | Verified::StepUp if is_weak => Request { said: None, answer: None, ..request },
@@ -300,7 +297,7 @@ async fn rights_desk_change(
     let (console, id) = (&console, changing.request);
     let write = async |tx: &mut WriteTx<'_>| {
         let request = console.requests.change_in_tx(tx, (Acting::Asker(account, asker), id), change).await?;
-        if request.verified != Verified::Address && is_weak(console, tx, standing).await? {
+        if request.verified != Verified::Address && is_weak_in_tx(console, tx, standing).await? {
             let message =
                 "reading an address is not enough for this account: whoever signed in to ask signs in to change it";
             return Err(Fault::new(ErrorKind::Conflict, "rights_desk.second_factor", message).into());
@@ -331,10 +328,7 @@ async fn rights_desk_copy(
     let language = language(&query, &headers)?;
     let standing = standing(&console, asking.pass, asking.account).await?;
     let (console, account) = (&console, standing.account);
-    let weak = async |tx: &mut ReadTx<'_>| is_weak(console, tx, standing).await;
-    let weak = &weak;
-    let is_weak: Result<bool, IdentityError> = console.db.read("console.desk.weak", |tx| Box::pin(weak(tx))).await;
-    if standing.is_guardian || is_weak? {
+    if standing.is_guardian || is_weak(console, standing).await? {
         let message =
             "reading an address is not enough for this account: ask for the copy with a request of the kind `copy`";
         return Err(Fault::new(ErrorKind::Conflict, "rights_desk.copy", message).into());
@@ -347,9 +341,5 @@ async fn rights_desk_copy(
     };
     let count = &count;
     console.db.write("console.desk.copy", |tx| Box::pin(count(tx))).await?;
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/zip")),
-        (header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"my-data.zip\"")),
-    ];
-    Ok(about(account, (headers, Body::from_stream(ReceiverStream::new(pieces)))))
+    Ok(about(account, archive(pieces)))
 }

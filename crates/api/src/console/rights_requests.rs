@@ -1,7 +1,7 @@
 //! `/api/v1/rights-requests`: what people ask for about their data, for who decides it. Lists tell what is asked and until when it is
 //! to be answered; the words of people are shown to who says why.
 
-use super::recording::{Reasoned, Why};
+use super::reasons::{Reasoned, Why};
 use super::rights_forms::{RefusalReason, RequestLine, RequestView};
 use super::rights_notices::tell;
 use super::unmask::SHOWN;

@@ -2,7 +2,7 @@
 //! durable in the audit log before anything is unsealed (`recording`), and the person sees it (`looks`). Nothing is granted: a
 //! list that is asked for afterwards is masked as before.
 
-use super::recording::{LookFor, Reasoned};
+use super::reasons::{LookFor, Reasoned};
 use super::registration::ProfileForm;
 use super::{Access, Answer, Console, Input, Reference, Routes, not_found};
 use crate::forms::Moment;

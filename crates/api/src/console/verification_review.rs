@@ -1,7 +1,7 @@
 //! `/api/v1/verification-reviews`: what staff does with cases of verification. Lists and cases are masked; whoever must see
 //! more says why, which is written into the audit log before it is shown.
 
-use super::recording::{Reasoned, WhyLook};
+use super::reasons::{Reasoned, WhyLook};
 use super::unmask::SHOWN;
 use super::verification::{CasePaper, undone};
 use super::verification_forms::{Case, CaseState, Document, PaperKind, VerdictReason};
